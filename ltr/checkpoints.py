@@ -1,0 +1,183 @@
+"""Network files: own safetensors format, and where networks are found.
+
+A file holds float16 or float32 tensors and, in its metadata, the network's configuration and card. Reading executes
+nothing and refuses what does not fit exactly: other keys, shapes or types, and headers larger than any network needs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ltr.errors import CheckpointError, ConfigError, suggestion
+
+FORMAT = "ltr.tracker_net.1"
+MAX_HEADER_BYTES = 1 << 20
+REGISTRY = "models.json"
+_TYPES = {"F16", "F32"}
+_METADATA = {"format", "config", "card"}
+
+
+@dataclass(frozen=True)
+class NetworkFile:
+    """A network that was found: its name, its file, and what the registry beside it says."""
+
+    name: str
+    path: Path
+    sha256: str | None = None
+    summary: str = ""
+    preset: str = ""
+    licence: str = ""
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a file says of itself before any tensor is read."""
+
+    config: dict[str, Any]
+    card: dict[str, Any]
+    shapes: dict[str, tuple[int, ...]]
+
+
+def search_folders() -> list[Path]:
+    """Folders that are searched for networks, in order: the one that PYTRACKING_CHECKPOINTS names, `checkpoints/` of
+    the checkout, the user's data folder, the data of the installed package."""
+    installed = Path(__file__).resolve().parents[1]
+    named = os.environ.get("PYTRACKING_CHECKPOINTS")
+    data_home = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
+    folders = [
+        *([Path(named)] if named else []),
+        installed / "checkpoints",
+        data_home / "pytracking" / "checkpoints",
+        installed / "pytracking" / "checkpoints",
+    ]
+    return [f for f in folders if f.is_dir()]
+
+
+def known_networks() -> dict[str, NetworkFile]:
+    """Every network that the search folders hold, by name; the first folder wins."""
+    found: dict[str, NetworkFile] = {}
+    for folder in search_folders():
+        entries = _registry(folder)
+        for path in sorted(folder.glob("*.safetensors")):
+            found.setdefault(path.stem, NetworkFile(path.stem, path, **entries.get(path.stem, {})))
+    return found
+
+
+def find_network(name_or_path: str | os.PathLike[str]) -> NetworkFile:
+    """The file of a network, by path or by name. Raises CheckpointError or ConfigError (with a suggestion)."""
+    text = os.fspath(name_or_path)
+    if os.sep in text or text.endswith(".safetensors"):
+        path = Path(text)
+        if not path.is_file():
+            raise CheckpointError(f"network file {path} does not exist")
+        return NetworkFile(path.stem, path, **_registry(path.parent).get(path.stem, {}))
+    known = known_networks()
+    if text not in known:
+        raise ConfigError(f"unknown network {text!r}: {suggestion(text, known)}")
+    return known[text]
+
+
+def read_header(path: Path) -> Header:
+    """Check and parse the header of a network file. Raises CheckpointError, naming the file and what is wrong."""
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            prefix = file.read(8)
+            length = struct.unpack("<Q", prefix)[0] if len(prefix) == 8 else 0
+            if not 2 <= length <= min(MAX_HEADER_BYTES, size - 8):
+                raise CheckpointError(f"network file {path} is damaged: its header claims {length} bytes")
+            tree = json.loads(file.read(length))
+        metadata = tree.pop("__metadata__", {})
+        if set(metadata) != _METADATA or metadata["format"] != FORMAT:
+            raise CheckpointError(f"network file {path} is not of the format {FORMAT}: was it written by this project?")
+        config, card = json.loads(metadata["config"]), json.loads(metadata["card"])
+        shapes = {key: tuple(int(n) for n in entry["shape"]) for key, entry in tree.items()}
+        types = {entry["dtype"] for entry in tree.values()}
+        end = max((entry["data_offsets"][1] for entry in tree.values()), default=0)
+    except OSError as error:
+        raise CheckpointError(f"cannot read network file {path}: {error.strerror or error}") from None
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise CheckpointError(f"network file {path} is damaged: its header is not valid ({error})") from None
+    if not isinstance(config, dict) or not isinstance(card, dict):
+        raise CheckpointError(f"network file {path} is damaged: its configuration is not a table")
+    if types - _TYPES:
+        raise CheckpointError(f"network file {path} holds tensors of type {', '.join(sorted(types - _TYPES))}")
+    if size != 8 + length + end:
+        raise CheckpointError(
+            f"network file {path} is damaged: it has {size} bytes, its header asks for {8 + length + end}"
+        )
+    return Header(config, card, shapes)
+
+
+def read_state(file: NetworkFile, expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors of a network file as float32, which must be exactly those of `expected` by key and shape.
+
+    Where the registry gives a checksum it must agree. Raises CheckpointError."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    path, shapes = file.path, read_header(file.path).shapes
+    for problem, keys in (("lacks", set(expected) - set(shapes)), ("has the unknown", set(shapes) - set(expected))):
+        if keys:
+            more = f" and {len(keys) - 1} more" if len(keys) > 1 else ""
+            raise CheckpointError(f"network file {path} {problem} tensor {min(keys)!r}{more}: it is of another network")
+    for key, tensor in expected.items():
+        if shapes[key] != tuple(tensor.shape):
+            raise CheckpointError(
+                f"network file {path}: tensor {key!r} has shape {list(shapes[key])}, not {list(tensor.shape)}"
+            )
+    if file.sha256 and sha256_of(path) != file.sha256:
+        raise CheckpointError(f"network file {path} is damaged: its checksum is not the one in {REGISTRY}")
+    try:
+        state = load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"network file {path} is damaged: {error}") from None
+    for key, tensor in state.items():
+        if not torch.isfinite(tensor).all():
+            raise CheckpointError(f"network file {path} is damaged: tensor {key!r} holds numbers that are not finite")
+    return {key: tensor.float() for key, tensor in state.items()}
+
+
+def write_network(path: Path, state: Mapping[str, Tensor], config: Mapping[str, Any], card: Mapping[str, Any]) -> None:
+    """Write a network file: convolutions in half precision, vectors (batch norm tables) in single. Written to a
+    temporary name and renamed."""
+    from safetensors.torch import save
+
+    tensors = {k: (t.half() if t.dim() > 1 else t.float()).contiguous().cpu() for k, t in state.items()}
+    metadata = {"format": FORMAT, "config": json.dumps(dict(config)), "card": json.dumps(dict(card))}
+    partial = path.with_suffix(".partial")
+    partial.write_bytes(save(tensors, metadata=metadata))
+    partial.replace(path)
+
+
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal digits."""
+    with path.open("rb") as file:
+        digest = hashlib.sha256()
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _registry(folder: Path) -> dict[str, dict[str, str]]:
+    path = folder / REGISTRY
+    if not path.is_file():
+        return {}
+    try:
+        entries = json.loads(path.read_text(encoding="utf-8"))
+        return {
+            name: {k: str(entry[k]) for k in ("sha256", "summary", "preset", "licence")}
+            for name, entry in entries.items()
+        }
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CheckpointError(f"registry {path} is damaged: {error!r}") from None

@@ -1,0 +1,46 @@
+"""The errors of both packages: one class per cause, all under `TrackingError`.
+
+A message is one line and says what, where, and what to do. Command lines print it and exit with 2.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class TrackingError(Exception):
+    """Something that the user can mend."""
+
+
+class ConfigError(TrackingError):
+    """An unknown network, preset or setting, or a value that does not fit one."""
+
+
+class CheckpointError(TrackingError):
+    """A network file that is missing, damaged or of another network."""
+
+
+class FrameError(TrackingError):
+    """A frame, image or video that cannot be used."""
+
+
+class BoxError(TrackingError):
+    """A box that no target can have."""
+
+
+class DataError(TrackingError):
+    """A data set, a sequence or an annotation file that is not as it should be."""
+
+
+class ResultError(TrackingError):
+    """Results that cannot be written or read."""
+
+
+def suggestion(word: str, known: Iterable[str]) -> str:
+    """The end of an error message about an unknown name: the nearest known ones, else all of them."""
+    known = sorted(known)
+    near = difflib.get_close_matches(word, known, n=3, cutoff=0.6)
+    if near:
+        return f"did you mean {' or '.join(near)}?"
+    return f"known: {', '.join(known)}" if known else "none is known"

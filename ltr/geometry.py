@@ -1,0 +1,74 @@
+"""Boxes and the half-pixel rules, in one place.
+
+A box at a public border is (x, y, w, h) in float pixels: (x, y) is the index of its top-left pixel, 0-based,
+pixel centres at integers. Its centre is x + (w - 1)/2, as the published trackers have it. Inside a crop, boxes for
+pooling are in the pool format: left edge, centre x + w/2.
+
+Tensors carry their format in the name (`box_xywh`, `centre_yx`, `size_hw`); the last axis holds the coordinates.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from ltr.errors import BoxError
+
+SMALLEST_SIDE = 2.0
+"""The shortest side of a box that can be tracked, in pixels."""
+
+
+def centre_size(box_xywh: Tensor) -> tuple[Tensor, Tensor]:
+    """(..., 4) -> centre (..., 2) as (y, x) and size (..., 2) as (h, w)."""
+    size_hw = box_xywh[..., 2:].flip(-1)
+    return box_xywh[..., :2].flip(-1) + (size_hw - 1) / 2, size_hw
+
+
+def box_of(centre_yx: Tensor, size_hw: Tensor) -> Tensor:
+    """The inverse of `centre_size`: (..., 2) and (..., 2) -> (..., 4)."""
+    return torch.cat([(centre_yx - (size_hw - 1) / 2).flip(-1), size_hw.flip(-1)], dim=-1)
+
+
+def iou(a_xywh: Tensor, b_xywh: Tensor) -> Tensor:
+    """Intersection over union of continuous boxes, (..., 4) and (..., 4) -> (...); 0 where both are empty."""
+    top_left = torch.maximum(a_xywh[..., :2], b_xywh[..., :2])
+    bottom_right = torch.minimum(a_xywh[..., :2] + a_xywh[..., 2:], b_xywh[..., :2] + b_xywh[..., 2:])
+    intersection = (bottom_right - top_left).clamp(min=0).prod(-1)
+    union = a_xywh[..., 2:].prod(-1) + b_xywh[..., 2:].prod(-1) - intersection
+    return torch.where(union > 0, intersection / union.clamp(min=torch.finfo(union.dtype).tiny), 0.0)
+
+
+def checked_box(box: Sequence[float], frame_hw: tuple[int, int] | None = None) -> tuple[float, float, float, float]:
+    """`box` as four floats, or BoxError: it must be finite, at least two pixels a side and, where the frame is
+    known, overlap it."""
+    try:
+        x, y, w, h = (float(v) for v in box)
+    except (TypeError, ValueError):
+        raise BoxError(f"box {box!r} is not four numbers x,y,w,h") from None
+    text = f"box {x:g},{y:g},{w:g},{h:g}"
+    if not all(math.isfinite(v) for v in (x, y, w, h)):
+        raise BoxError(f"{text} holds a number that is not finite: give x,y,w,h in pixels")
+    if w <= 0 or h <= 0:
+        raise BoxError(f"{text} has no area: give x,y,w,h with a positive width and height in pixels")
+    if w < SMALLEST_SIDE or h < SMALLEST_SIDE:
+        raise BoxError(f"{text} is smaller than {SMALLEST_SIDE:g} pixels a side: enlarge the frame or the box")
+    if frame_hw is not None:
+        height, width = frame_hw
+        if x >= width or y >= height or x + w <= 0 or y + h <= 0:
+            raise BoxError(f"{text} lies outside the frame of {width}x{height} pixels: give x,y,w,h in its pixels")
+    return x, y, w, h
+
+
+def parse_box(text: str) -> tuple[float, float, float, float]:
+    """A box from the command line, "x,y,w,h"."""
+    parts = text.replace(" ", "").split(",")
+    try:
+        numbers = [float(p) for p in parts]
+    except ValueError:
+        numbers = []
+    if len(numbers) != 4:
+        raise BoxError(f"box {text!r} is not four numbers: write x,y,w,h in pixels, for example 100,80,60,40")
+    return checked_box(numbers)

@@ -1,0 +1,1 @@
+"""Networks: trunks, the classifier and what puts them together."""

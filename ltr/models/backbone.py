@@ -1,0 +1,118 @@
+"""Trunks with torchvision's parameter names, behind one interface.
+
+A trunk maps normalised images (B, 3, H, W) to `Taps`, its outputs at stride 8 and 16; H and W are multiples of 16.
+ResNet-18: He et al. 2016, as DiMP uses it, to the end of `layer3`. MobileNetV2: Sandler et al. 2018, to `features.13`,
+whose projections are linear, so both taps are signed.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+from torch import Tensor, nn
+
+TrunkName = Literal["resnet18", "mobilenet_v2"]
+
+
+class Taps(NamedTuple):
+    """A trunk's outputs: (B, C8, H/8, W/8) and (B, C16, H/16, W/16)."""
+
+    stride8: Tensor
+    stride16: Tensor
+
+
+class BasicBlock(nn.Module):
+    """Two 3 x 3 convolutions and a shortcut (He et al. 2016, figure 5 left)."""
+
+    def __init__(self, channels_in: int, channels: int, stride: int = 1) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels_in, channels, 3, stride, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(channels)
+        self.conv2 = nn.Conv2d(channels, channels, 3, 1, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(channels)
+        self.downsample = (
+            nn.Sequential(nn.Conv2d(channels_in, channels, 1, stride, bias=False), nn.BatchNorm2d(channels))
+            if stride != 1 or channels_in != channels
+            else None
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.bn1(self.conv1(x)).relu_()
+        y = self.bn2(self.conv2(y))
+        return y.add_(x if self.downsample is None else self.downsample(x)).relu_()
+
+
+class ResNet18(nn.Module):
+    """ResNet-18 from the stem to the end of `layer3`."""
+
+    channels8, channels16 = 128, 256
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, 64, 7, 2, 3, bias=False)
+        self.bn1 = nn.BatchNorm2d(64)
+        self.maxpool = nn.MaxPool2d(3, 2, 1)
+        self.layer1 = nn.Sequential(BasicBlock(64, 64), BasicBlock(64, 64))
+        self.layer2 = nn.Sequential(BasicBlock(64, 128, 2), BasicBlock(128, 128))
+        self.layer3 = nn.Sequential(BasicBlock(128, 256, 2), BasicBlock(256, 256))
+
+    def forward(self, images: Tensor) -> Taps:
+        x = self.layer1(self.maxpool(self.bn1(self.conv1(images)).relu_()))
+        stride8 = self.layer2(x)
+        return Taps(stride8, self.layer3(stride8))
+
+
+def _conv_bn_relu6(channels_in: int, channels: int, kernel: int, stride: int, groups: int = 1) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(channels_in, channels, kernel, stride, kernel // 2, groups=groups, bias=False),
+        nn.BatchNorm2d(channels),
+        nn.ReLU6(inplace=True),
+    )
+
+
+class InvertedResidual(nn.Module):
+    """Expansion, depthwise 3 x 3, linear projection (Sandler et al. 2018, figure 4d)."""
+
+    def __init__(self, channels_in: int, channels: int, stride: int, expansion: int) -> None:
+        super().__init__()
+        hidden = channels_in * expansion
+        self.shortcut = stride == 1 and channels_in == channels
+        self.conv = nn.Sequential(
+            *([_conv_bn_relu6(channels_in, hidden, 1, 1)] if expansion != 1 else []),
+            _conv_bn_relu6(hidden, hidden, 3, stride, groups=hidden),
+            nn.Conv2d(hidden, channels, 1, bias=False),
+            nn.BatchNorm2d(channels),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.conv(x).add_(x) if self.shortcut else self.conv(x)
+
+
+class MobileNetV2(nn.Module):
+    """MobileNetV2, width 1, from `features.0` to `features.13`."""
+
+    channels8, channels16 = 32, 96
+
+    def __init__(self) -> None:
+        super().__init__()
+        layers: list[nn.Module] = [_conv_bn_relu6(3, 32, 3, 2)]
+        channels_in = 32
+        # expansion, channels, blocks, stride of the first: table 2 of the paper, its first five rows
+        for expansion, channels, blocks, stride in (
+            (1, 16, 1, 1),
+            (6, 24, 2, 2),
+            (6, 32, 3, 2),
+            (6, 64, 4, 2),
+            (6, 96, 3, 1),
+        ):
+            for block in range(blocks):
+                layers.append(InvertedResidual(channels_in, channels, stride if block == 0 else 1, expansion))
+                channels_in = channels
+        self.features = nn.Sequential(*layers)
+
+    def forward(self, images: Tensor) -> Taps:
+        stride8 = self.features[:7](images)
+        return Taps(stride8, self.features[7:](stride8))
+
+
+TRUNKS: dict[TrunkName, type[ResNet18] | type[MobileNetV2]] = {"resnet18": ResNet18, "mobilenet_v2": MobileNetV2}

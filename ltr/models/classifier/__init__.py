@@ -1,0 +1,1 @@
+"""The discriminative classifier: features, the filter and the descent that learns it."""

@@ -1,0 +1,75 @@
+"""fold(net) -> InferenceNet: the form of a network that the tracker runs. The training network is never touched."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from ltr.images import MEAN, STD
+from ltr.models.classifier.features import instance_l2_norm
+from ltr.models.tracker_net import NetworkConfig, TrackerNet
+
+
+class InferenceNet:
+    """A network with batch norms folded, channels last and read-only weights, on one device.
+
+    Its methods are the one thing that another inference engine would have to offer."""
+
+    def __init__(self, net: TrackerNet, device: torch.device) -> None:
+        net = copy.deepcopy(net).eval().requires_grad_(False)
+        _fold_batch_norms(net)
+        # the division by the standard deviation goes into the first convolution, which is linear
+        first = next(m for m in net.feature_extractor.modules() if isinstance(m, nn.Conv2d))
+        first.weight.div_(torch.tensor(STD).view(1, 3, 1, 1) * 255)
+        net.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.config: NetworkConfig = net.config
+        self.device = device
+        self._mean = torch.tensor(MEAN, device=device).view(3, 1, 1) * 255
+        self._trunk = net.feature_extractor
+        self._classifier = net.classifier.feature_extractor
+        # a lone 1 x 1 convolution is a matrix product over the cells, a third of its time as a convolution
+        kernel = self._classifier.state_dict()["0.weight"] if len(self._classifier) == 1 else None
+        self._product = kernel[:, :, 0, 0] if kernel is not None and kernel.shape[2:] == (1, 1) else None
+        self.learn_filter = net.classifier.filter_optimizer
+        self.initial_filter = net.initial_filter
+
+    @torch.inference_mode()
+    def classifier_features(self, crops: Tensor) -> Tensor:
+        """Crops (R, 3, n, n), RGB 0..255 -> (R, n/16, n/16, C), instance L2 normalised."""
+        return self.classify(self.trunk(crops))
+
+    @torch.inference_mode()
+    def trunk(self, crops: Tensor) -> Tensor:
+        """Crops (R, 3, n, n), RGB 0..255 -> trunk features of stride 16, (R, C16, n/16, n/16)."""
+        images = (crops - self._mean).contiguous(memory_format=torch.channels_last)
+        return self._trunk(images).stride16
+
+    @torch.inference_mode()
+    def classify(self, trunk_features: Tensor) -> Tensor:
+        """Trunk features of stride 16 -> classifier features (R, n/16, n/16, C)."""
+        if self._product is None:
+            features = self._classifier(trunk_features).permute(0, 2, 3, 1)
+        else:
+            features = F.linear(trunk_features.permute(0, 2, 3, 1), self._product)
+        return instance_l2_norm(features, self.config.filter_size)
+
+
+def fold(net: TrackerNet, device: torch.device | str = "cpu") -> InferenceNet:
+    """The inference form of `net`."""
+    return InferenceNet(net, torch.device(device))
+
+
+def _fold_batch_norms(module: nn.Module) -> None:
+    """Fold every batch norm into the convolution registered right before it."""
+    previous: tuple[str, nn.Module] | None = None
+    for name, child in list(module.named_children()):
+        if isinstance(child, nn.BatchNorm2d) and previous and isinstance(previous[1], nn.Conv2d):
+            setattr(module, previous[0], fuse_conv_bn_eval(previous[1], child))
+            setattr(module, name, nn.Identity())
+        else:
+            _fold_batch_norms(child)
+        previous = name, child

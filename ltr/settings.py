@@ -1,0 +1,222 @@
+"""Typed settings: frozen dataclasses whose fields carry unit and visible effect.
+
+Command line, TOML files and Python set the same fields; an unknown or misspelled one is an error with a
+suggestion. This module knows no setting itself: each component owns its dataclass.
+
+    @dataclass(frozen=True)
+    class Search:
+        factor: float = setting(1.04, "1", "ratio of neighbouring sizes; larger follows faster, less precisely")
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import types
+import typing
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, TypeVar
+
+from ltr.errors import ConfigError, suggestion
+
+try:
+    import tomllib
+except ModuleNotFoundError:  # Python 3.10
+    import tomli as tomllib  # type: ignore[no-redef, import-not-found, unused-ignore]
+
+S = TypeVar("S")
+
+
+class Described(NamedTuple):
+    """One setting as it is shown: dotted name, value as TOML text, unit, visible effect."""
+
+    name: str
+    value: str
+    unit: str
+    effect: str
+
+
+def setting(default: Any, unit: str, effect: str, limits: tuple[float, float] | None = None) -> Any:
+    """A dataclass field with its unit ("1" for a plain number), its visible effect and the (least, most) it takes."""
+    return dataclasses.field(default=default, metadata={"unit": unit, "effect": effect, "limits": limits})
+
+
+def replace(settings: S, name: str, value: Any, where: str = "") -> S:
+    """`settings` with the dotted field `name` set to `value` (typed, or text as on the command line).
+
+    Raises ConfigError for an unknown name or a value of another type; `where` ends the message."""
+    head, _, rest = name.partition(".")
+    hints = typing.get_type_hints(type(settings))
+    if head not in hints:
+        raise ConfigError(_unknown(settings, name, where))
+    current = getattr(settings, head)
+    if dataclasses.is_dataclass(current):
+        if not rest:
+            raise ConfigError(f"{name!r} is a group, not a setting{where}: {suggestion('', _names(current, head))}")
+        try:
+            changed: Any = replace(current, rest, value, where)
+        except ConfigError as error:
+            if "unknown setting" in str(error):
+                raise ConfigError(_unknown(settings, name, where)) from None
+            raise ConfigError(str(error).replace(repr(rest), repr(name), 1)) from None
+    elif rest:
+        raise ConfigError(_unknown(settings, name, where))
+    else:
+        changed = _typed(value, hints[head], name, where)
+        _check_limits(settings, head, changed, name, where)
+    return dataclasses.replace(settings, **{head: changed})  # type: ignore[type-var]
+
+
+def with_assignments(settings: S, assignments: Iterable[str]) -> S:
+    """`settings` with command line assignments "group.field=value" applied in order."""
+    for text in assignments:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise ConfigError(f"--set {text!r} is not of the form field=value")
+        settings = replace(settings, name.strip(), value.strip(), f" (in --set {text})")
+    return settings
+
+
+def with_toml(settings: S, path: Path) -> S:
+    """`settings` with the values of a TOML file applied; tables are groups."""
+    try:
+        tree = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"cannot read settings {path}: {error.strerror or error}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}") from None
+    for name, value in _flat(tree):
+        settings = replace(settings, name, value, f" (in {path})")
+    return settings
+
+
+def as_dict(settings: Any) -> dict[str, Any]:
+    """The whole tree of values as plain dictionaries, for metadata and result files."""
+    return dataclasses.asdict(settings)
+
+
+def from_dict(cls: type[S], tree: Mapping[str, Any], where: str) -> S:
+    """The inverse of `as_dict` (also after JSON): every field must be there, none may be unknown."""
+    hints = typing.get_type_hints(cls)
+    for name in tree:
+        if name not in hints:
+            raise ConfigError(f"unknown setting {name!r}{where}: {suggestion(name, hints)}")
+    values: dict[str, Any] = {}
+    for name, hint in hints.items():
+        if name not in tree:
+            raise ConfigError(f"setting {name!r} is missing{where}")
+        if dataclasses.is_dataclass(hint):
+            if not isinstance(tree[name], Mapping):
+                raise ConfigError(f"setting {name!r} must be a group{where}")
+            values[name] = from_dict(typing.cast(type, hint), tree[name], where)
+        else:
+            values[name] = _typed(tree[name], hint, name, where)
+            _check_limits(cls, name, values[name], name, where)
+    return cls(**values)
+
+
+def describe(settings: Any, prefix: str = "") -> Iterator[Described]:
+    """Every setting below `settings`, in the order of definition."""
+    for field in dataclasses.fields(settings):
+        value, name = getattr(settings, field.name), prefix + field.name
+        if dataclasses.is_dataclass(value):
+            yield from describe(value, name + ".")
+        else:
+            yield Described(name, to_toml_value(value), field.metadata["unit"], field.metadata["effect"])
+
+
+def to_toml(settings: Any) -> str:
+    """The whole effective configuration as a TOML document that `with_toml` reads back."""
+    tables: dict[str, list[str]] = {"": []}
+    for row in describe(settings):
+        table, _, name = row.name.rpartition(".")
+        tables.setdefault(table, []).append(f"{name} = {row.value}")
+    blocks = ["\n".join([f"[{table}]", *rows] if table else rows) for table, rows in tables.items() if rows]
+    return "\n\n".join(blocks) + "\n"
+
+
+def to_toml_value(value: Any) -> str:
+    """One value in TOML's notation."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    if isinstance(value, tuple):
+        return "[" + ", ".join(to_toml_value(v) for v in value) + "]"
+    return repr(value)
+
+
+def _flat(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in tree.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, value
+
+
+def _names(settings: Any, prefix: str = "") -> list[str]:
+    return [f"{prefix}.{row.name}" if prefix else row.name for row in describe(settings)]
+
+
+def _unknown(settings: Any, name: str, where: str) -> str:
+    names = _names(settings)
+    last = {n.rpartition(".")[2]: n for n in names}
+    hint = suggestion(name, names)
+    if hint.startswith("known:"):
+        near = suggestion(name.rpartition(".")[2], last)
+        hint = "did you mean " + last[near[13:].split(" or ")[0].rstrip("?")] + "?" if near[:4] == "did " else hint
+    return f"unknown setting {name!r}{where}: {hint}"
+
+
+def _check_limits(settings: Any, field: str, value: Any, name: str, where: str) -> None:
+    limits = settings.__dataclass_fields__[field].metadata["limits"]
+    if limits is None:
+        return
+    for number in value if isinstance(value, tuple) else (value,):
+        if not limits[0] <= number <= limits[1]:
+            raise ConfigError(f"setting {name!r} takes {limits[0]:g} to {limits[1]:g}, not {number:g}{where}")
+
+
+def _typed(value: Any, hint: Any, name: str, where: str) -> Any:
+    """`value` as an instance of the annotation `hint`; text is read as a TOML value first."""
+    if isinstance(value, str) and hint is not str:
+        with contextlib.suppress(tomllib.TOMLDecodeError):  # a bare word fits a Literal or nothing
+            value = tomllib.loads(f"v = {value}")["v"]
+    try:
+        return _coerce(value, hint)
+    except TypeError:
+        raise ConfigError(f"setting {name!r} takes {_spoken(hint)}, not {value!r}{where}") from None
+
+
+def _coerce(value: Any, hint: Any) -> Any:
+    origin, args = typing.get_origin(hint), typing.get_args(hint)
+    if origin is Literal:
+        if value in args:
+            return value
+    elif origin is tuple and isinstance(value, (list, tuple)):
+        if args[-1] is Ellipsis:
+            return tuple(_coerce(v, args[0]) for v in value)
+        if len(args) == len(value):
+            return tuple(_coerce(v, a) for v, a in zip(value, args, strict=True))
+    elif origin in (types.UnionType, typing.Union):
+        for option in args:
+            try:
+                return _coerce(value, option)
+            except TypeError:
+                continue
+    elif hint is float and isinstance(value, (int, float)) and not isinstance(value, bool):
+        if value == value:  # NaN fits nothing
+            return float(value)
+    elif isinstance(hint, type) and type(value) is hint:
+        return value
+    raise TypeError
+
+
+def _spoken(hint: Any) -> str:
+    origin, args = typing.get_origin(hint), typing.get_args(hint)
+    if origin is Literal:
+        return " or ".join(repr(a) for a in args)
+    if origin is tuple:
+        return "a list" if args[-1] is Ellipsis else f"a list of {len(args)}"
+    return {float: "a number", int: "a whole number", bool: "true or false", str: "text"}.get(hint, str(hint))

@@ -1,0 +1,28 @@
+"""Tracking: everything that happens to the frames of a video with a trained network.
+
+from pytracking import Tracker
+
+tracker = Tracker.load("imagenet_mobile")
+tracker.initialize(frame, (x, y, w, h))
+prediction = tracker.track(next_frame)
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ltr import __version__
+
+if TYPE_CHECKING:
+    from pytracking.api import Prediction, Tracker
+
+__all__ = ["Prediction", "Tracker", "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    # torch is imported with the first use, so that the command line answers at once
+    if name in ("Prediction", "Tracker"):
+        from pytracking import api
+
+        return getattr(api, name)
+    raise AttributeError(f"module 'pytracking' has no attribute {name!r}")

@@ -1,0 +1,1 @@
+"""Scoring of results. `metrics` and `protocols` need numpy alone."""

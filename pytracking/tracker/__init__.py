@@ -1,0 +1,1 @@
+"""The online algorithm: frames in as arrays, predictions out as values. It never prints, reads files or draws."""

@@ -1,0 +1,28 @@
+"""Random draws as values: each is a pure function of seed, target, frame and purpose. Nothing to save or keep in
+step."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Draws:
+    """The draws of one target. The same numbers on every device, alone or among other targets."""
+
+    seed: int
+    name: str
+
+    def shifts(self, count: int) -> Tensor:
+        """(count, 2) numbers from [0, 1), as (y, x): random shifts of the first frame's samples."""
+        return self._uniform((count, 2), "shifts", 1)
+
+    def _uniform(self, shape: tuple[int, ...], purpose: str, frame: int) -> Tensor:
+        key = f"{self.seed}/{frame}/{purpose}/{self.name}".encode()
+        # 63 bits of a cryptographic hash: neighbouring seeds give unrelated draws
+        seed = int.from_bytes(hashlib.sha256(key).digest()[:8], "big") >> 1
+        return torch.rand(shape, generator=torch.Generator().manual_seed(seed))

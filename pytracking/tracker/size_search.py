@@ -1,0 +1,59 @@
+"""Search over sizes: other sizes of a target are extra rows of the batch, brought back to one row by a segment
+maximum."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from pytracking.tracker.presets import SizeSearch
+
+
+class Rows(NamedTuple):
+    """The R rows of one step. The first B are the targets at their last size."""
+
+    target_of: Tensor
+    """(R,) which target a row searches."""
+    ratio: Tensor
+    """(R,) size searched, relative to the last one."""
+    penalty: Tensor
+    """(R,) factor on the row's score in the choice."""
+    rows_of: Tensor
+    """(B, F) each target's rows; where it has fewer, its first is repeated."""
+
+
+def rows_to_search(frame: Sequence[int], search: SizeSearch, device: torch.device) -> Rows:
+    """The rows of a step in which target b is in its `frame[b]`-th frame (the first is 1)."""
+    return _rows(tuple(number % search.interval == 0 for number in frame), search, device)
+
+
+@lru_cache(maxsize=256)
+def _rows(searches: tuple[bool, ...], search: SizeSearch, device: torch.device) -> Rows:
+    # cached by pattern, so that the host does not send the same small tables to the device at every step
+    targets, ratios = list(range(len(searches))), [1.0] * len(searches)
+    rows_of = [[b] * (1 + len(search.ratios) * any(searches)) for b in range(len(searches))]
+    for b in (b for b, due in enumerate(searches) if due):
+        for k, ratio in enumerate(search.ratios):
+            rows_of[b][1 + k] = len(targets)
+            targets.append(b)
+            ratios.append(ratio)
+    penalties = [1.0 if r < len(searches) else search.penalty for r in range(len(targets))]
+    tensors = (torch.tensor(v, device=device) for v in (targets, ratios, penalties, rows_of))
+    return Rows(*tensors)
+
+
+def best_rows(rows: Rows, score: Tensor) -> Tensor:
+    """(R,) scores of the rows -> (B,) the row that each target is found best in, by penalised score."""
+    weighted = (score * rows.penalty)[rows.rows_of]
+    return rows.rows_of.gather(1, weighted.argmax(dim=1, keepdim=True))[:, 0]
+
+
+def limited_scale(scale: Tensor, base_size_hw: Tensor, frame_hw: Tensor, min_side: float) -> Tensor:
+    """Scales (B,) so limited that no side is below `min_side` pixels and none exceeds the frame (B, 2)."""
+    least = (min_side / base_size_hw).amax(dim=1)
+    most = (frame_hw / base_size_hw).amin(dim=1)
+    return torch.minimum(torch.maximum(scale, least), torch.maximum(most, least))

@@ -1,0 +1,48 @@
+"""Where the tests find the shared material, and what is made once for many of them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from ltr.models.folding import InferenceNet, fold
+from ltr.models.zoo import load_network
+
+ROOT = Path(__file__).resolve().parents[1]
+SHARED = Path(os.environ.get("TRACKING_SHARED", ROOT.parent / "shared")).resolve()
+
+torch.set_num_threads(min(2, torch.get_num_threads()))
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The shared material; tests on it skip without it, unless REQUIRE_SHARED=1, as in the project's own checks."""
+    if not SHARED.is_dir():
+        if os.environ.get("REQUIRE_SHARED") == "1":
+            pytest.fail(f"REQUIRE_SHARED=1, but there is no {SHARED}: set TRACKING_SHARED")
+        pytest.skip(f"no shared material at {SHARED}: set TRACKING_SHARED")
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def golden(shared: Path) -> Callable[[str], np.lib.npyio.NpzFile]:
+    """Reference numbers of an independent implementation, by file name."""
+    return lambda name: np.load(shared / "reference" / name)
+
+
+@pytest.fixture(scope="session")
+def inference_net() -> Callable[[str], InferenceNet]:
+    """Bundled networks on the CPU, each folded once."""
+    loaded: dict[str, InferenceNet] = {}
+
+    def get(name: str) -> InferenceNet:
+        if name not in loaded:
+            loaded[name] = fold(load_network(name))
+        return loaded[name]
+
+    return get

@@ -1,0 +1,119 @@
+"""The import rule of ARCHITECTURE.md, parsed from the source: who may import whom, and what may not load at import."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+# Each line may import what stands above it, in its own package; pytracking may import all of ltr but its command line.
+LTR_LAYERS = [
+    {"errors"},
+    {"settings", "geometry"},
+    {"images", "crops", "label_maps"},
+    {"checkpoints"},
+    {"ebm"},
+    {"models", "data"},
+    {"training", "toy", "regress"},
+    {"recipes"},
+    {"cli"},
+]
+PYTRACKING_LAYERS = [
+    {"tracker"},
+    {"api"},
+    {"sources", "sinks", "sequences", "debug"},
+    {"evaluation"},
+    {"apps"},
+    {"cli"},
+]
+# Narrower than the layers say: ltr.ebm knows tensors alone; the metrics can be lifted out.
+ONLY = {
+    "ltr.ebm": {"ltr.errors"},
+    "ltr.data": {"ltr.errors", "ltr.settings", "ltr.geometry", "ltr.images", "ltr.crops", "ltr.label_maps"},
+    "pytracking.evaluation.metrics": set(),
+    "pytracking.evaluation.protocols": {"pytracking.evaluation.metrics"},
+}
+LAZY = {"matplotlib", "pandas", "visdom", "lmdb", "starlette", "ray", "openvino", "torchvision", "cv2", "rich"}
+NO_FILES = ("print(", "open(", "read_image", "imread", "imwrite")
+
+
+def modules() -> list[Path]:
+    return sorted(p for package in ("ltr", "pytracking") for p in (ROOT / package).rglob("*.py"))
+
+
+def dotted(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imports(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            assert node.module
+            # `from ltr.models import zoo` imports the module ltr.models.zoo, `from ltr.errors import X` a name of
+            # ltr.errors
+            base = ROOT.joinpath(*node.module.split("."))
+            for alias in node.names:
+                is_module = (base / f"{alias.name}.py").exists() or (base / alias.name).is_dir()
+                yield f"{node.module}.{alias.name}" if is_module else node.module
+
+
+def layer(name: str, layers: list[set[str]]) -> int:
+    room = name.split(".")[1]
+    for index, rooms in enumerate(layers):
+        if room in rooms:
+            return index
+    raise AssertionError(f"{name}: the room {room!r} has no place in the layers of ARCHITECTURE.md")
+
+
+@pytest.mark.parametrize("path", modules(), ids=dotted)
+def test_import_rule(path: Path) -> None:
+    name = dotted(path)
+    package = name.split(".")[0]
+    layers = LTR_LAYERS if package == "ltr" else PYTRACKING_LAYERS
+    for target in imports(ast.parse(path.read_text(encoding="utf-8"))):
+        if target.split(".")[0] not in ("ltr", "pytracking") or target in ("ltr", "pytracking"):
+            continue
+        if package == "ltr":
+            assert target.split(".")[0] == "ltr", f"{name} imports {target}: ltr never imports pytracking"
+        if name == package:
+            continue  # the package's own front door
+        for owner, allowed in ONLY.items():
+            if name == owner or name.startswith(owner + "."):
+                inside = target.startswith(owner)
+                assert inside or target in allowed, (
+                    f"{name} imports {target}: {owner} may import {allowed or 'nothing of ours'}"
+                )
+        if target.split(".")[0] != package:
+            assert target != "ltr.cli", f"{name} imports {target}: a command line is nobody's library"
+            continue
+        own, other = layer(name, layers), layer(target, layers)
+        same_room = name.split(".")[1] == target.split(".")[1]
+        assert same_room or other < own, f"{name} imports {target}: a layer may import only those above it"
+
+
+@pytest.mark.parametrize("path", modules(), ids=dotted)
+def test_heavy_imports_are_lazy(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    top = [node for node in tree.body if isinstance(node, (ast.Import, ast.ImportFrom))]
+    found = {target.split(".")[0] for node in top for target in imports(node)} & LAZY
+    assert not found, f"{dotted(path)} imports {found} at its top: import it inside the function that needs it"
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "pytracking" / "tracker").glob("*.py")), ids=dotted)
+def test_tracker_does_no_input_or_output(path: Path) -> None:
+    calls = [ast.unparse(n.func) + "(" for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Call)]
+    assert not [c for c in calls for word in NO_FILES if c.startswith(word) or c.endswith("." + word)]
+
+
+@pytest.mark.parametrize("path", modules(), ids=dotted)
+def test_files_hold_one_idea(path: Path) -> None:
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
+    assert path.stem not in {"utils", "util", "helpers", "helper", "misc", "common", "base", "manager"}
