@@ -40,7 +40,8 @@ class ResultError(TrackingError):
 def suggestion(word: str, known: Iterable[str]) -> str:
     """The end of an error message about an unknown name: the nearest known ones, else all of them."""
     known = sorted(known)
-    near = difflib.get_close_matches(word, known, n=3, cutoff=0.6)
-    if near:
-        return f"did you mean {' or '.join(near)}?"
+    likeness = {name: difflib.SequenceMatcher(None, word, name).ratio() for name in known}
+    best = max(likeness.values(), default=0.0)
+    if best >= 0.6:
+        return f"did you mean {' or '.join(n for n in known if likeness[n] >= best - 0.05)}?"
     return f"known: {', '.join(known)}" if known else "none is known"

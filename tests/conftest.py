@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import pytest
 import torch
@@ -16,6 +17,8 @@ from ltr.models.zoo import load_network
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = Path(os.environ.get("TRACKING_SHARED", ROOT.parent / "shared")).resolve()
 
+hypothesis.settings.register_profile("shared_machine", deadline=None)
+hypothesis.settings.load_profile("shared_machine")
 torch.set_num_threads(min(2, torch.get_num_threads()))
 
 

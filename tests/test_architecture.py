@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # Each line may import what stands above it, in its own package; pytracking may import all of ltr but its command line.
 LTR_LAYERS = [
     {"errors"},
-    {"settings", "geometry"},
+    {"settings", "geometry", "console"},
     {"images", "crops", "label_maps"},
     {"checkpoints"},
     {"ebm"},

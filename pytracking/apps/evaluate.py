@@ -1,0 +1,78 @@
+"""Track the sequences of a folder and score them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from ltr.errors import DataError
+from ltr.geometry import checked_box
+from ltr.settings import as_dict
+from pytracking.api import Tracker
+from pytracking.apps.track import TrackerChoice, make_folder
+from pytracking.evaluation.metrics import Array
+from pytracking.evaluation.protocols import first_box, one_pass_auc
+from pytracking.sequences.sequence import Sequence, find_sequences
+from pytracking.sinks.boxes_file import BoxesFile
+from pytracking.sinks.progress import with_progress
+from pytracking.sources.opening import open_source
+
+
+def run_evaluate(folder: Path, names: list[str], choice: TrackerChoice, output: Path) -> int:
+    """Print success AUC per sequence and in the mean, naming the worst; boxes and scores.json go into `output`."""
+    sequences = chosen(find_sequences(folder), names)
+    make_folder(output)
+    scores: dict[str, float] = {}
+    width = max(len(s.name) for s in sequences)
+    for sequence in sequences:
+        tracker = choice.load(sequence.name)
+        boxes = track_sequence(tracker, sequence, output / f"{sequence.name}.txt")
+        scores[sequence.name] = one_pass_auc(boxes, sequence.boxes_xywh)
+        print(f"{sequence.name:<{width}}  {scores[sequence.name]:.3f}", flush=True)
+    worst = min(scores, key=lambda name: scores[name])
+    mean = float(np.mean(list(scores.values())))
+    print(f"{'mean':<{width}}  {mean:.3f}  success AUC over {len(scores)} sequences; worst {worst} {scores[worst]:.3f}")
+    summary = {"network": choice.network, "seed": choice.seed, "mean": mean, "success_auc": scores}
+    summary["settings"] = as_dict(tracker.engine.preset)
+    (output / "scores.json").write_text(json.dumps(summary, indent=1), encoding="utf-8")
+    print(f"boxes and scores lie in {output}")
+    return 0
+
+
+def chosen(sequences: list[Sequence], names: list[str]) -> list[Sequence]:
+    """Those of the given names, or all. Raises DataError for one that is not there."""
+    known = {s.name: s for s in sequences}
+    for name in names:
+        if name not in known:
+            raise DataError(f"no sequence {name!r}: known: {', '.join(known)}")
+    return [known[name] for name in names] if names else sequences
+
+
+def track_sequence(tracker: Tracker, sequence: Sequence, path: Path) -> Array:
+    """(N, 4) boxes of one run from the rounded first box, also written to `path`. Raises DataError where frames and
+    boxes differ in number."""
+    truth = sequence.boxes_xywh
+    box = checked_box(first_box(truth))
+    tracked = [box]
+    with BoxesFile(path) as file:
+        for index, frame in enumerate(with_progress(open_source(sequence.frames), len(truth), sequence.name)):
+            if index == 0:
+                tracker.initialize(frame, box)
+                file.write_first(box)
+            elif index < len(truth):
+                prediction = tracker.track(frame)
+                tracked.append(prediction.box)
+                file.write(prediction)
+            else:
+                raise _mismatch(sequence, "more")
+    if len(tracked) < len(truth):
+        raise _mismatch(sequence, f"only {len(tracked)}")
+    return np.array(tracked)
+
+
+def _mismatch(sequence: Sequence, frames: str) -> DataError:
+    return DataError(
+        f"sequence {sequence.name} has {len(sequence.boxes_xywh)} boxes, but {frames} frames in {sequence.frames}"
+    )

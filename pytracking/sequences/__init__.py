@@ -1,0 +1,1 @@
+"""Sequences: frames together with the true boxes of a target."""

@@ -1,0 +1,1 @@
+"""Frames and boxes out: boxes files, annotated videos, pictures and plots."""

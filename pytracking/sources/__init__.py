@@ -1,0 +1,1 @@
+"""Frames in: files, folders and the synthetic clip, all as iterables of frames."""

@@ -1,0 +1,111 @@
+"""Filter, adjoint and descent against plain convolutions, autograd and published check values."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ltr.label_maps import gaussian
+from ltr.models.classifier.features import instance_l2_norm
+from ltr.models.classifier.linear_filter import apply_filter, filter_adjoint
+from ltr.models.classifier.steepest_descent import HingeSteepestDescent, ResidualMaps, descend
+from ltr.models.classifier.whitening import whitening_matrix
+
+
+def grouped_convolution(samples: Tensor, filters: Tensor) -> Tensor:
+    """The scores as the published trackers compute them."""
+    b, s, h, w, c = samples.shape
+    k = filters.shape[-1]
+    features = samples.permute(1, 0, 4, 2, 3).reshape(s, b * c, h, w)
+    return F.conv2d(features, filters, padding=k // 2, groups=b).transpose(0, 1)
+
+
+@pytest.mark.parametrize("k", [1, 2, 3, 4, 5])
+def test_filter_and_adjoint(k: int) -> None:
+    generator = torch.Generator().manual_seed(k)
+    samples = torch.randn(2, 3, 6, 7, 5, generator=generator, dtype=torch.float64)
+    filters = torch.randn(2, 5, k, k, generator=generator, dtype=torch.float64).requires_grad_()
+    expected = grouped_convolution(samples, filters)
+    torch.testing.assert_close(apply_filter(samples, filters), expected)
+    residuals = torch.randn(expected.shape, generator=generator, dtype=torch.float64)
+    (gradient,) = torch.autograd.grad(expected, filters, residuals)
+    torch.testing.assert_close(filter_adjoint(samples, residuals, k), gradient)
+
+
+def appendix() -> tuple[Tensor, Tensor, Tensor]:
+    """Samples (2, 3, 18, 18, 4), filters and labels of the published check values (two targets, three samples)."""
+    i, s, c, y, x = torch.meshgrid(*(torch.arange(n).double() for n in (3, 2, 4, 18, 18)), indexing="ij")
+    features = 0.05 * torch.sin(0.06 * (c + 1) * (y - 9) + 0.17 * (x - 8) * (s + 1) + 0.5 * i + c)
+    filters = 0.02 * torch.cos(torch.arange(128).double()).view(2, 4, 4, 4)
+    boxes = torch.tensor(
+        [
+            [[120, 110, 50, 64], [100, 130, 40, 72]],
+            [[131.5, 99.25, 55, 60], [90, 141, 44, 70]],
+            [[111, 121, 48, 66], [108, 122, 39, 75]],
+        ]
+    ).double()
+    centre = (boxes[..., :2] + boxes[..., 2:] / 2).flip(-1) / 16
+    return features.permute(1, 0, 3, 4, 2).contiguous(), filters, gaussian(centre, 0.9, (19, 19)).transpose(0, 1)
+
+
+def test_published_check_values() -> None:
+    samples, filters, labels = appendix()
+    scores = apply_filter(samples, filters)
+    assert scores[0, 0, 0, 0].item() == pytest.approx(0.0008026490315, rel=1e-9)
+    assert scores.sum().item() == pytest.approx(-0.1151823686, rel=1e-9)
+    gradient = filter_adjoint(samples, scores, 4)
+    assert gradient[1, 3, 3, 2].item() == pytest.approx(0.02938103868, rel=1e-9)
+    descent = HingeSteepestDescent(filter_reg=0.1).double().requires_grad_(False)
+    weights = torch.full((2, 3), 1 / 3, dtype=torch.float64)
+    result = descent(filters, samples, labels, weights, 3)
+    # filter_reg is a float32 number widened there, and so are the check values' parameters
+    assert result[0, 0, 0, 0].item() == pytest.approx(0.01916338035, rel=1e-5)
+    assert result[1, 3, 3, 2].item() == pytest.approx(-0.03460210433, rel=1e-5)
+    assert result.square().sum().item() == pytest.approx(0.1056785744, rel=1e-5)
+
+
+def test_descent_is_gauss_newton_steepest_descent_by_autograd() -> None:
+    samples, filters, labels = appendix()
+    generator = torch.Generator().manual_seed(0)
+    maps = ResidualMaps(labels, torch.rand(labels.shape, generator=generator).double(), torch.ones_like(labels) * 0.7)
+    regularisation = torch.tensor(0.03, dtype=torch.float64)
+
+    def residuals(w: Tensor) -> Tensor:
+        scores = apply_filter(samples, w)
+        activated = torch.where(scores > 0, scores, maps.mask * scores)
+        return torch.cat([(maps.weight * (activated - maps.target)).flatten(1), regularisation.sqrt() * w.flatten(1)], 1)
+
+    w = filters
+    for _ in range(4):
+        value, jacobian_transpose = torch.func.vjp(residuals, w)
+        (gradient,) = jacobian_transpose(value)
+        _, along = torch.func.jvp(residuals, (w,), (gradient,))
+        step = gradient.square().sum((1, 2, 3)) / along.square().sum(1)
+        w = w - step[:, None, None, None] * gradient
+    torch.testing.assert_close(descend(filters, samples, maps, regularisation, 4), w)
+
+
+def test_samples_of_weight_zero_change_nothing() -> None:
+    samples, filters, labels = appendix()
+    descent = HingeSteepestDescent(filter_reg=0.1).double().requires_grad_(False)
+    alone = descent(filters, samples[:, :2], labels[:, :2], torch.full((2, 2), 0.5, dtype=torch.float64), 3)
+    padded = descent(filters, samples, labels, torch.tensor([[0.5, 0.5, 0]] * 2, dtype=torch.float64), 3)
+    torch.testing.assert_close(padded, alone)
+
+
+def test_instance_l2_norm() -> None:
+    features = appendix()[0][:, 0]  # samples as they are normalised: image 0 of both targets
+    result = instance_l2_norm(features, 4)
+    assert result.square().mean((1, 2, 3)).tolist() == pytest.approx([1 / 64, 1 / 64], rel=1e-5)
+    assert instance_l2_norm(7 * features, 4).allclose(result, atol=1e-6)
+
+
+def test_whitening_makes_the_covariance_white() -> None:
+    generator = torch.Generator().manual_seed(1)
+    mixing = torch.randn(6, 6, generator=generator, dtype=torch.float64)
+    covariance = mixing @ mixing.T
+    matrix = whitening_matrix(covariance, shrinkage=0.0)
+    torch.testing.assert_close(matrix @ covariance @ matrix.T, torch.eye(6, dtype=torch.float64))
+    assert torch.linalg.eigvalsh(whitening_matrix(covariance, 0.1)).max() <= (0.1 * covariance.trace() / 6) ** -0.5 + 1e-9

@@ -1,0 +1,80 @@
+"""Box conventions and overlaps, and what is refused as a box."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ltr.errors import BoxError
+from ltr.geometry import box_of, centre_size, checked_box, iou, parse_box
+from pytracking.evaluation.metrics import overlap
+
+coordinate = st.floats(-1000, 1000, width=32)
+side = st.floats(0.125, 1000, width=32)
+boxes = st.tuples(coordinate, coordinate, side, side)
+
+
+@given(boxes)
+def test_centre_and_size_round_trip(box: tuple[float, float, float, float]) -> None:
+    tensor = torch.tensor(box, dtype=torch.float64)
+    centre, size = centre_size(tensor)
+    assert centre[1] == box[0] + (box[2] - 1) / 2
+    assert size.tolist() == [box[3], box[2]]
+    torch.testing.assert_close(box_of(centre, size), tensor, atol=1e-9, rtol=0)
+
+
+@given(boxes, boxes)
+def test_iou_agrees_with_the_metrics_and_with_its_symmetries(a, b) -> None:  # type: ignore[no-untyped-def]
+    first, second = torch.tensor([a], dtype=torch.float64), torch.tensor([b], dtype=torch.float64)
+    value = iou(first, second).item()
+    assert 0 <= value <= 1 + 1e-12
+    assert value == pytest.approx(iou(second, first).item(), abs=1e-12)
+    assert value == pytest.approx(overlap(first.numpy(), second.numpy())[0], abs=1e-12)
+    assert iou(first, first).item() == pytest.approx(1)
+
+
+def test_iou_values() -> None:
+    a = torch.tensor([[100.0, 90, 60, 50], [0, 0, 0, 0], [0, 0, 4, 4]])
+    b = torch.tensor([[110.0, 95, 55, 60], [0, 0, 0, 0], [4, 0, 4, 4]])
+    assert iou(a, b).tolist() == pytest.approx([0.5555556, 0, 0], abs=1e-6)
+    assert np.isnan(overlap(np.full((1, 4), np.nan), np.ones((1, 4)))).all()
+
+
+def test_parse_box() -> None:
+    assert parse_box("1, 2.5,30,40") == (1, 2.5, 30, 40)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("1,2,3", "box '1,2,3' is not four numbers: write x,y,w,h in pixels, for example 100,80,60,40"),
+        ("a,2,3,4", "box 'a,2,3,4' is not four numbers: write x,y,w,h in pixels, for example 100,80,60,40"),
+        ("1,2,0,4", "box 1,2,0,4 has no area: give x,y,w,h with a positive width and height in pixels"),
+        ("1,2,5,-4", "box 1,2,5,-4 has no area: give x,y,w,h with a positive width and height in pixels"),
+        ("1,2,nan,4", "box 1,2,nan,4 holds a number that is not finite: give x,y,w,h in pixels"),
+        ("1,inf,4,4", "box 1,inf,4,4 holds a number that is not finite: give x,y,w,h in pixels"),
+        ("1,2,1.5,4", "box 1,2,1.5,4 is smaller than 2 pixels a side: enlarge the frame or the box"),
+    ],
+)
+def test_refused_boxes(text: str, message: str) -> None:
+    with pytest.raises(BoxError) as error:
+        parse_box(text)
+    assert str(error.value) == message
+
+
+@pytest.mark.parametrize("box", [(640, 0, 9, 9), (0, 360, 9, 9), (-9, 0, 9, 9), (0, -20, 9, 9), (5000, 5000, 20, 20)])
+def test_box_outside_the_frame(box: tuple[float, ...]) -> None:
+    with pytest.raises(BoxError) as error:
+        checked_box(box, (360, 640))
+    text = ",".join(f"{v:g}" for v in box)
+    assert str(error.value) == f"box {text} lies outside the frame of 640x360 pixels: give x,y,w,h in its pixels"
+
+
+def test_box_partly_outside_is_taken() -> None:
+    assert checked_box((-8.5, 350, 9, 30), (360, 640)) == (-8.5, 350, 9, 30)
+    assert not math.isnan(checked_box(np.array([1, 2, 3, 4]))[0])
