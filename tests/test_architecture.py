@@ -29,6 +29,7 @@ PYTRACKING_LAYERS = [
     {"evaluation"},
     {"apps"},
     {"cli"},
+    {"__main__"},
 ]
 # Narrower than the layers say: ltr.ebm knows tensors alone; the metrics can be lifted out.
 ONLY = {

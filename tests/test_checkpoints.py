@@ -148,7 +148,9 @@ KEY = "classifier.feature_extractor.0.weight"
             "in network file FILE",
         ),
         (
-            lambda h: h["__metadata__"].update(config=h["__metadata__"]["config"].replace('"channels": 8', '"channels": 80000000')),
+            lambda h: h["__metadata__"].update(
+                config=h["__metadata__"]["config"].replace('"channels": 8', '"channels": 80000000')
+            ),
             "network file FILE has a configuration that cannot be built: setting 'channels' takes 1 to 4096, "
             "not 8e+07 in network file FILE",
         ),

@@ -75,7 +75,9 @@ def test_descent_is_gauss_newton_steepest_descent_by_autograd() -> None:
     def residuals(w: Tensor) -> Tensor:
         scores = apply_filter(samples, w)
         activated = torch.where(scores > 0, scores, maps.mask * scores)
-        return torch.cat([(maps.weight * (activated - maps.target)).flatten(1), regularisation.sqrt() * w.flatten(1)], 1)
+        return torch.cat(
+            [(maps.weight * (activated - maps.target)).flatten(1), regularisation.sqrt() * w.flatten(1)], 1
+        )
 
     w = filters
     for _ in range(4):
@@ -108,4 +110,6 @@ def test_whitening_makes_the_covariance_white() -> None:
     covariance = mixing @ mixing.T
     matrix = whitening_matrix(covariance, shrinkage=0.0)
     torch.testing.assert_close(matrix @ covariance @ matrix.T, torch.eye(6, dtype=torch.float64))
-    assert torch.linalg.eigvalsh(whitening_matrix(covariance, 0.1)).max() <= (0.1 * covariance.trace() / 6) ** -0.5 + 1e-9
+    assert (
+        torch.linalg.eigvalsh(whitening_matrix(covariance, 0.1)).max() <= (0.1 * covariance.trace() / 6) ** -0.5 + 1e-9
+    )

@@ -28,9 +28,7 @@ def find_sequences(folder: Path) -> list[Sequence]:
     """The sequences of a folder, by name: itself, its sub-folders with a groundtruth.txt, its videos with a NAME.txt
     beside them. Raises DataError if there is none."""
     if not folder.is_dir():
-        raise DataError(
-            f"{folder} is not a folder: give one with sequences (NAME/groundtruth.txt, or NAME.mp4 and NAME.txt)"
-        )
+        raise DataError(f"{folder} is not a folder: sequences are NAME/groundtruth.txt, or NAME.mp4 with NAME.txt")
     candidates = [folder, *sorted(p for p in folder.iterdir() if p.is_dir())]
     found = [(p.name, p, p / "groundtruth.txt") for p in candidates]
     videos = sorted(p for p in folder.iterdir() if p.suffix.lower() in VIDEO_SUFFIXES)

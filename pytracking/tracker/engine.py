@@ -42,7 +42,7 @@ class TrackerEngine:
     def start(self, frame: Frame, box_xywh: Box, name: str = "target") -> TrackerState:
         """The state of one target after its first frame. `box_xywh` is taken as checked."""
         net, preset, side = self.net, self.preset, self.preset.search.crop_side
-        centre, size = centre_size(torch.tensor([box_xywh], device=net.device))
+        centre, size = centre_size(torch.tensor([box_xywh], dtype=torch.float32, device=net.device))
         scale = size.prod(-1).sqrt() * preset.search.area / side
         expanded = patch_side(side, preset.first_frame.expansion)
         image = self._upload([frame])

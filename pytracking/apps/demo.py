@@ -1,0 +1,149 @@
+"""The demo: render the demo clip, track it, and show what came of it in numbers and pictures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ltr.images import Frame
+from pytracking.apps.track import TrackerChoice, make_folder
+from pytracking.evaluation.metrics import overlap, success_auc
+from pytracking.sinks.boxes_file import BoxesFile
+from pytracking.sinks.overlays import draw_box, draw_first_box, short
+from pytracking.sinks.plots import Column, Span, overlap_and_score, strip
+from pytracking.sinks.progress import with_progress
+from pytracking.sinks.video_writer import VideoWriter
+from pytracking.sources.demo_clip import FRAMES, HEIGHT, WIDTH, DemoClip
+from pytracking.tracker.prediction import Box, Prediction
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from pytracking.api import Tracker
+
+FILES = {
+    "demo.mp4": "the clip with box, search area and score; the true box is the thin white one",
+    "strip.png": "what the tracker sees: frame, search area and score map",
+    "overlap.png": "overlap with the true box, and score, over time",
+    "boxes.txt": "a line a frame: x,y,w,h,score,status",
+}
+
+
+@dataclass
+class Pictures:
+    """An observer that keeps search area and score map of the last frame."""
+
+    last: dict[str, NDArray[np.float32]] = field(default_factory=dict)
+
+    def observe(self, name: str, value: Tensor) -> None:
+        if name in ("search_crop", "score_map"):
+            self.last[name] = value[0].float().cpu().numpy()
+
+
+@dataclass(frozen=True)
+class Run:
+    """What came of the clip."""
+
+    boxes_xywh: NDArray[np.float64]
+    """(150, 4), the first one given."""
+    scores: NDArray[np.float64]
+    """(150,), NaN for the first frame."""
+    statuses: tuple[str, ...]
+    columns: tuple[Column, ...]
+    seconds: float
+    """Tracking alone, all frames but the first."""
+
+
+def run_demo(choice: TrackerChoice, output: Path) -> int:
+    """Track the demo clip of the choice's seed and write FILES into the folder `output`. Returns the exit status 0.
+
+    Raises ConfigError or CheckpointError for what cannot be loaded, ResultError for what cannot be written."""
+    tracker = choice.load()
+    make_folder(output)
+    clip = DemoClip(choice.seed)
+    print(f"demo clip: {FRAMES} frames of {WIDTH} x {HEIGHT}, seed {choice.seed}; network {choice.network}", flush=True)
+    run = tracked(clip, tracker, output)
+
+    overlaps = overlap(run.boxes_xywh, clip.boxes_xywh)
+    overlap_and_score(
+        output / "overlap.png",
+        overlaps,
+        run.scores,
+        run.statuses,
+        [Span("twin passes in front", *clip.crossing), Span("behind the panel", *clip.occlusion)],
+    )
+    strip(output / "strip.png", run.columns)
+    print("\n".join(report(clip, run, overlaps, output)))
+    return 0
+
+
+def tracked(clip: DemoClip, tracker: Tracker, output: Path) -> Run:
+    """Track the clip from the true box of its first frame; writes video and boxes as it goes."""
+    wanted = chosen_frames(clip)
+    columns, predictions, seconds = [], [], 0.0
+    first: Box = tuple(clip.boxes_xywh[0].tolist())
+    with BoxesFile(output / "boxes.txt") as boxes, VideoWriter(output / "demo.mp4", clip.frame_rate) as video:
+        for index, frame in enumerate(with_progress(clip, clip.length, "rendering and tracking")):
+            if index == 0:
+                tracker.initialize(frame, first)
+                boxes.write_first(first)
+                video.write(draw_first_box(frame, first))
+                continue
+            tracker.observer = pictures = Pictures() if index in wanted else None
+            begin = perf_counter()
+            prediction = tracker.track(frame)
+            seconds += perf_counter() - begin
+            true_box: Box = tuple(clip.boxes_xywh[index].tolist())
+            drawn = draw_box(frame, prediction, true_box)
+            predictions.append(prediction)
+            boxes.write(prediction)
+            video.write(drawn)
+            if pictures is not None:
+                columns.append(column(pictures, drawn, prediction, f"{index}: {wanted[index]}"))
+    return Run(
+        boxes_xywh=np.array([first, *(prediction.box for prediction in predictions)]),
+        scores=np.array([np.nan, *(prediction.score for prediction in predictions)]),
+        statuses=("init", *(prediction.status for prediction in predictions)),
+        columns=tuple(columns),
+        seconds=seconds,
+    )
+
+
+def chosen_frames(clip: DemoClip) -> dict[int, str]:
+    """The frames of the strip, with what happens in them."""
+    return {
+        15: "on its way",
+        (clip.crossing[0] + clip.crossing_end) // 2: "behind the twin",
+        clip.crossing_end + 2: "twin has passed",
+        (clip.occlusion[0] + clip.occlusion_end) // 2: "behind the panel",
+        clip.occlusion_end: "panel has gone",
+        FRAMES - 10: "small again",
+    }
+
+
+def column(pictures: Pictures, drawn: Frame, prediction: Prediction, what: str) -> Column:
+    """The strip's column of the frame that `pictures` kept."""
+    area = np.rint(pictures.last["search_crop"].transpose(1, 2, 0)).clip(0, 255).astype(np.uint8)
+    status = prediction.status.replace("_", " ")
+    return Column(area, drawn, pictures.last["score_map"], f"{what}\n{status}, score {short(prediction.score)}")
+
+
+def report(clip: DemoClip, run: Run, overlaps: NDArray[np.float64], output: Path) -> list[str]:
+    """The lines that say how it went and where the files lie."""
+    visible = clip.covered[1:] < 0.5
+    hidden = run.statuses[slice(*clip.occlusion)]
+    lines = [
+        f"success AUC       {success_auc(overlaps[1:]):.3f}  over the {len(overlaps) - 1} frames after the first",
+        f"mean overlap      {overlaps[1:][visible].mean():.3f}  "
+        f"over the {visible.sum()} of them in which less than half of the target is covered",
+        f"behind the panel  not_found on {hidden.count('not_found')} of {len(hidden)} frames",
+        f"speed             {(len(overlaps) - 1) / run.seconds:.1f} frames per second, tracking alone",
+        "files",
+    ]
+    width = max(len(str(output / name)) for name in FILES)
+    return [*lines, *(f"  {output / name!s:<{width}}  {what}" for name, what in FILES.items())]

@@ -1,0 +1,237 @@
+"""The command line as a user meets it: what it writes, its exact one-line errors, its exit statuses."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from ltr.cli import main as ltr
+from pytracking.cli import main as pytracking
+from pytracking.sources.demo_clip import DemoClip
+
+BOX = ",".join(f"{v:.1f}" for v in DemoClip(0).boxes_xywh[0])
+N = 6
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A sequence of the demo clip's first frames, with true boxes."""
+    path, clip = tmp_path_factory.mktemp("clip") / "cat", DemoClip(0)
+    (path / "img").mkdir(parents=True)
+    for k in range(N):
+        cv2.imwrite(str(path / "img" / f"{k + 1:05d}.png"), clip.frame(k)[:, :, ::-1])
+    np.savetxt(path / "groundtruth.txt", clip.boxes_xywh[:N], delimiter=",", fmt="%.3f")
+    return path
+
+
+@pytest.fixture(scope="module")
+def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path, clip = tmp_path_factory.mktemp("video") / "cat.mp4", DemoClip(0)
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 25.0, (640, 360))
+    for k in range(N):
+        writer.write(clip.frame(k)[:, :, ::-1])
+    writer.release()
+    np.savetxt(path.with_suffix(".txt"), clip.boxes_xywh[:N], delimiter=",", fmt="%.3f")
+    return path
+
+
+def test_track_a_folder(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "out"
+    arguments = ["track", str(folder), "--box", BOX, "--output", str(out), "--set", "size.interval=3"]
+    assert pytracking(arguments) == 0
+    said = capsys.readouterr().out
+    assert "ms to learn the target" in said
+    assert f"then         {N - 1} frames" in said
+    boxes = np.loadtxt(out / "boxes.txt", delimiter=",", usecols=range(5))
+    assert boxes.shape == (N, 5)
+    np.testing.assert_allclose(boxes[:, :4], DemoClip(0).boxes_xywh[:N], atol=5)
+    lines = (out / "boxes.txt").read_text().splitlines()
+    assert lines[0].endswith(",nan,init")
+    assert all(line.endswith(",found") for line in lines[1:])
+    settings = (out / "settings.toml").read_text()
+    assert "interval = 3" in settings
+    timing = json.loads((out / "timing.json").read_text())
+    assert len(timing["frame_seconds"]) == N - 1
+    assert timing["settings"]["size"]["interval"] == 3
+    capture = cv2.VideoCapture(str(out / "video.mp4"))
+    assert sum(capture.grab() for _ in range(N + 2)) == N
+    assert not list(out.glob("*partial*"))
+
+    again = tmp_path / "again"
+    assert pytracking([*arguments[:4], "--output", str(again), "--settings", str(out / "settings.toml")]) == 0
+    assert (again / "boxes.txt").read_text() == (out / "boxes.txt").read_text(), "settings.toml repeats the run"
+
+
+def test_demo_on_a_video(video: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert pytracking(["demo", "--video", str(video), "--box", BOX, "--output", str(out)]) == 0
+    assert len((out / "boxes.txt").read_text().splitlines()) == N
+
+
+def test_evaluate(folder: Path, video: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert pytracking(["evaluate", str(folder.parent), "--output", str(tmp_path / "a")]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("cat  0.")
+    assert "success AUC over 1 sequences; worst cat 0." in lines[1]
+    scores = json.loads((tmp_path / "a" / "scores.json").read_text())
+    assert 0.7 < scores["mean"] <= 20 / 21
+    assert len((tmp_path / "a" / "cat.txt").read_text().splitlines()) == N
+    assert pytracking(["evaluate", str(video.parent), "--output", str(tmp_path / "b")]) == 0
+    assert json.loads((tmp_path / "b" / "scores.json").read_text())["mean"] == pytest.approx(scores["mean"], abs=0.1)
+
+
+def test_absent_targets_and_wrong_counts(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    truth = np.loadtxt(folder / "groundtruth.txt", delimiter=",")
+    copy = tmp_path / "data" / "cat"
+    copy.mkdir(parents=True)
+    (copy / "img").symlink_to(folder / "img")
+    truth[2] = np.nan
+    np.savetxt(copy / "groundtruth.txt", truth, delimiter=",", fmt="%.3f")
+    assert pytracking(["evaluate", str(copy.parent), "--output", str(tmp_path / "out")]) == 0
+    assert "nan" not in capsys.readouterr().out
+    for rows, said in (
+        (truth[:-1], "5 boxes, but more frames"),
+        (np.vstack([truth, truth[1]]), "7 boxes, but only 6 frames"),
+    ):
+        np.savetxt(copy / "groundtruth.txt", rows, delimiter=",", fmt="%.3f")
+        assert pytracking(["evaluate", str(copy.parent), "--output", str(tmp_path / "out")]) == 2
+        assert said in capsys.readouterr().err
+    (copy / "groundtruth.txt").write_text("1,2,3,4\n1,2,x,4\n")
+    assert pytracking(["evaluate", str(copy.parent)]) == 2
+    assert (
+        capsys.readouterr().err == f"pytracking: {copy / 'groundtruth.txt'}, line 2: '1,2,x,4' is not a box x,y,w,h\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["trak"], "pytracking: unknown command 'trak': did you mean track? (see pytracking --help)"),
+        (["track"], "pytracking track: the following arguments are required: SOURCE, --box (see pytracking track --help)"),
+        (["track", "x", "--box", "1,2,3,4", "--ned", "y"], "pytracking: unknown option '--ned': did you mean --net? (see pytracking --help)"),
+        (["track", "x.mp4", "--box", "1,2,30,40"], "pytracking: cannot read video x.mp4 (No such file or directory): check its path and permissions"),
+        (["track", "x.mp4", "--box", "1,2,0,40"], "pytracking: box 1,2,0,40 has no area: give x,y,w,h with a positive width and height in pixels"),
+        (["track", "x.mp4", "--box", "1,2,30"], "pytracking: box '1,2,30' is not four numbers: write x,y,w,h in pixels, for example 100,80,60,40"),
+        (["track", "FOLDER", "--box", "900,2,30,40"], "pytracking: box 900,2,30,40 lies outside the frame of 640x360 pixels: give x,y,w,h in its pixels"),
+        (["track", "FOLDER", "--box", "9,2,30,40", "--net", "imagnet18"], "pytracking: unknown network 'imagnet18': did you mean imagenet18?"),
+        (["track", "FOLDER", "--box", "9,2,30,40", "--preset", "mobile"], "pytracking: unknown preset 'mobile': known: imagenet18, imagenet_mobile"),
+        (["track", "FOLDER", "--box", "9,2,30,40", "--set", "serch.area=3"], "pytracking: unknown setting 'serch.area' (in --set serch.area=3): did you mean search.area?"),
+        (["track", "FOLDER", "--box", "9,2,30,40", "--settings", "no.toml"], "pytracking: cannot read settings no.toml: No such file or directory"),
+        (["track", "AV1", "--box", "9,2,30,40"], None),
+        (["demo", "--box", "1,2,3,4"], "pytracking: --box goes with --video FILE: the demo clip brings its own box"),
+        (["demo", "--video", "x.mp4"], "pytracking: --video needs the target: add --box x,y,w,h (left, top, width, height in its first frame)"),
+        (["evaluate", "/nowhere"], "pytracking: /nowhere is not a folder: sequences are NAME/groundtruth.txt, or NAME.mp4 with NAME.txt"),
+        (["evaluate", "FOLDER", "dog"], "pytracking: no sequence 'dog': known: cat"),
+        (["networks", "imagenet_mobil"], "pytracking: unknown network 'imagenet_mobil': did you mean imagenet_mobile?"),
+        (["presets", "imagenet"], "pytracking: unknown preset 'imagenet': did you mean imagenet18?"),
+    ],
+)  # fmt: skip
+def test_one_line_errors(
+    arguments: list[str], message: str | None, folder: Path, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    places = {"FOLDER": str(folder), "AV1": str(Path(__file__).parent / "data" / "av1.mp4")}
+    try:
+        status = pytracking([places.get(a, a) for a in arguments])
+    except SystemExit as exit_:
+        status = exit_.code  # type: ignore[assignment]
+    captured = capsys.readouterr()
+    assert status == 2
+    assert captured.err.count("\n") == 1
+    if message is None:
+        assert "cannot decode its codec (AV01)" in captured.err
+        assert "ffmpeg" in captured.err
+    else:
+        assert captured.err == message + "\n"
+    assert not list(tmp_path.rglob("boxes.txt"))
+
+
+def test_source_that_ends_early(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    broken = tmp_path / "frames"
+    broken.mkdir()
+    for k in range(1, N + 1):
+        data = (folder / "img" / f"{k:05d}.png").read_bytes()
+        (broken / f"{k}.png").write_bytes(data if k != 4 else data[:20])
+    out = tmp_path / "out"
+    assert pytracking(["track", str(broken), "--box", BOX, "--output", str(out)]) == 1
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert f"ended early: folder {broken} stopped after 3 of {N} frames: " in error
+    assert error.endswith(f"; kept the 3 frames that were tracked in {out}\n")
+    assert len((out / "boxes.txt").read_text().splitlines()) == 3
+    assert len(json.loads((out / "timing.json").read_text())["frame_seconds"]) == 2
+
+
+def test_interrupt_keeps_what_was_tracked(tmp_path: Path) -> None:
+    clip, source = DemoClip(0), tmp_path / "frames"
+    source.mkdir()
+    for k in range(150):
+        cv2.imwrite(str(source / f"{k}.jpg"), clip.frame(k)[:, :, ::-1])
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "pytracking", "track", str(source), "--box", BOX, "--output", str(out)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
+    partial = out / "boxes.txt.partial"
+    for _ in range(600):
+        if partial.exists() and partial.read_text().count("\n") >= 3:
+            break
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == 130
+    lines = (out / "boxes.txt").read_text().splitlines()
+    assert 3 <= len(lines) < 150
+    assert error.splitlines()[-1] == f"pytracking: interrupted; kept the {len(lines)} frames that were tracked in {out}"
+    assert not partial.exists()
+
+
+def test_networks_and_presets(capsys: pytest.CaptureFixture[str]) -> None:
+    assert pytracking(["networks"]) == 0
+    assert "imagenet18 " in capsys.readouterr().out
+    assert pytracking(["networks", "imagenet_mobile"]) == 0
+    assert "MobileNetV2" in capsys.readouterr().out
+    assert pytracking(["presets"]) == 0
+    assert capsys.readouterr().out.startswith("imagenet18\nimagenet_mobile\n")
+    assert pytracking(["presets", "imagenet18"]) == 0
+    shown = capsys.readouterr().out
+    assert "localization.not_found_threshold" in shown
+    assert "below this peak the target is not moved" in shown
+    assert ltr(["inspect", "imagenet18", "--tensors"]) == 0
+    shown = capsys.readouterr().out
+    assert "is sound" in shown
+    assert "classifier.feature_extractor.0.weight" in shown
+
+
+def test_failures_and_debug(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    import pytracking.apps.listing as listing
+
+    def fail(name: str | None) -> int:
+        raise RuntimeError("first line\nsecond line")
+
+    monkeypatch.setattr(listing, "run_networks", fail)
+    assert pytracking(["networks"]) == 1
+    expected = "pytracking: failed: RuntimeError: first line second line (--debug shows where)\n"
+    assert capsys.readouterr().err == expected
+    assert pytracking(["networks", "--debug"]) == 1
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_help_answers_at_once_and_teaches() -> None:
+    for command in ([], ["demo"], ["track"], ["evaluate"], ["networks"], ["presets"]):
+        begin = time.process_time(), os.times().children_user
+        run = subprocess.run(
+            [sys.executable, "-m", "pytracking", *command, "--help"], capture_output=True, text=True, check=True
+        )
+        used = os.times().children_user - begin[1]
+        assert "examples:" in run.stdout, command
+        assert used < 1.0, f"pytracking {command} --help took {used:.1f} s"
