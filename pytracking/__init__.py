@@ -16,7 +16,10 @@ from ltr import __version__
 if TYPE_CHECKING:
     from pytracking.api import Prediction, Tracker
 
-__all__ = ["Prediction", "Tracker", "__version__"]
+__all__ = ["DEFAULT_NETWORK", "Prediction", "Tracker", "__version__"]
+
+DEFAULT_NETWORK = "imagenet_mobile"
+"""The bundled network that gives more for its time; README.md has the table."""
 
 
 def __getattr__(name: str) -> Any:

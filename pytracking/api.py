@@ -14,6 +14,7 @@ from ltr.geometry import checked_box
 from ltr.images import Color, as_frame
 from ltr.models.folding import fold
 from ltr.models.zoo import load_network
+from pytracking import DEFAULT_NETWORK
 from pytracking.tracker.engine import TrackerEngine
 from pytracking.tracker.observer import Observer
 from pytracking.tracker.prediction import Box, Prediction, Status
@@ -21,8 +22,6 @@ from pytracking.tracker.presets import TrackerPreset, preset_named
 from pytracking.tracker.state import TrackerState
 
 __all__ = ["Box", "Prediction", "Status", "Tracker"]
-
-DEFAULT_NETWORK = "imagenet_mobile"
 
 
 class Tracker:

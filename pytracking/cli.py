@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING
 from ltr import __version__
 from ltr.console import Parser, run
 from ltr.errors import BoxError
+from pytracking import DEFAULT_NETWORK
 
 if TYPE_CHECKING:
     from pytracking.apps.track import TrackerChoice
-
-DEFAULT_NETWORK = "imagenet_mobile"
 
 EPILOG = """\
 examples:
