@@ -1,9 +1,10 @@
 """Make the bundled networks: ImageNet trunks whose classifier features are whitened, without any training.
 
-    python benchmarks/floor.py [--shared ../shared] [--only NAME] [--score]
+    python benchmarks/floor.py [--shared ../shared] [--only NAME]
 
-Reads the trunks of SHARED/weights and the photographs of SHARED/data/images; writes checkpoints/NAME.safetensors,
-their cards in checkpoints/models.json, and with --score prints the table of success AUC over SHARED/data/val.
+Reads the trunks of SHARED/weights and the photographs of SHARED/data/images. Writes checkpoints/NAME.safetensors, its
+entry in checkpoints/models.json and, after tracking SHARED/data/val with it, its card checkpoints/NAME.md; prints the
+table.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import mean
+from tempfile import TemporaryDirectory
 
 import torch
 from safetensors.torch import load_file
@@ -27,6 +30,11 @@ from ltr.models.folding import fold
 from ltr.models.tracker_net import NetworkConfig, TrackerNet
 from ltr.models.zoo import load_network, stored_tensors
 from ltr.settings import as_dict
+from pytracking import Tracker
+from pytracking.apps.evaluate import track_sequence
+from pytracking.evaluation.protocols import one_pass_auc
+from pytracking.sequences.sequence import find_sequences
+from pytracking.sinks.text_file import write_text
 
 CHECKPOINTS = Path(__file__).resolve().parents[1] / "checkpoints"
 SIDE = 288
@@ -87,8 +95,8 @@ def feature_covariance(net: TrackerNet, photographs: list[Path]) -> Tensor:
     return total / cells
 
 
-def make(name: str, shared: Path) -> None:
-    """Write one network and its entry in the registry."""
+def make(name: str, shared: Path) -> dict[str, str]:
+    """Write one network and its entry in the registry; returns its card."""
     floor = NETWORKS[name]
     net = TrackerNet(NetworkConfig(trunk=floor.trunk, channels=floor.channels)).eval()
     net.feature_extractor.load_state_dict(trunk_state(shared / "weights", floor.files), strict=False)
@@ -108,9 +116,45 @@ def make(name: str, shared: Path) -> None:
     registry_path = CHECKPOINTS / REGISTRY
     registry = json.loads(registry_path.read_text()) if registry_path.exists() else {}
     entry = {"sha256": sha256_of(path), "summary": floor.summary, "preset": name, "licence": LICENCE}
-    registry_path.write_text(json.dumps({**registry, name: entry}, indent=2) + "\n")
+    write_text(registry_path, json.dumps({**registry, name: entry}, indent=2) + "\n")
     load_network(path)  # what cannot be read back is not made
     print(f"{path.name}: {path.stat().st_size} bytes from {len(photographs)} photographs")
+    return card
+
+
+def score(name: str, shared: Path) -> dict[str, float]:
+    """Success AUC of each validation sequence, on the CPU."""
+    scores = {}
+    with TemporaryDirectory() as folder:
+        for sequence in find_sequences(shared / "data" / "val"):
+            boxes = track_sequence(Tracker.load(name, device="cpu"), sequence, Path(folder) / "boxes.txt")
+            scores[sequence.name] = one_pass_auc(boxes, sequence.boxes_xywh)
+    return scores
+
+
+def write_card(name: str, card: dict[str, str], scores: dict[str, float]) -> None:
+    """The model card, in Markdown."""
+    worst = min(scores, key=lambda sequence: scores[sequence])
+    facts = "\n".join(f"- {key}: {value}" for key, value in card.items() if key != "name")
+    rows = "".join(f"| {sequence} | {value:.3f} |\n" for sequence, value in scores.items())
+    write_text(
+        CHECKPOINTS / f"{name}.md",
+        f"# {name}\n\n{facts}\n- input: RGB, 0 to 255, a square of 288 pixels around the target, 5 times its size\n"
+        f"- not for: identifying people; anything that must not fail\n\n"
+        f"Success AUC on ten short validation sequences (they choose between settings; no benchmark result): "
+        f"mean {mean(scores.values()):.3f}, worst {worst} {scores[worst]:.3f}.\n\n"
+        f"| sequence | AUC |\n|---|---|\n{rows}\nMade by `benchmarks/floor.py`.\n",
+    )
+
+
+def table(scores: dict[str, dict[str, float]]) -> str:
+    """Success AUC by sequence and network, as Markdown."""
+    sequences = list(next(iter(scores.values())))
+    lines = ["| network | mean | " + " | ".join(sequences) + " |", "|---" * (len(sequences) + 2) + "|"]
+    for name, values in scores.items():
+        cells = " | ".join(f"{values[sequence]:.3f}" for sequence in sequences)
+        lines.append(f"| {name} | **{mean(values.values()):.3f}** | {cells} |")
+    return "\n".join(lines)
 
 
 def main() -> None:
@@ -118,8 +162,12 @@ def main() -> None:
     parser.add_argument("--shared", type=Path, default=Path(os.environ.get("TRACKING_SHARED", "../shared")))
     parser.add_argument("--only", choices=sorted(NETWORKS), help="make this one alone")
     arguments = parser.parse_args()
+    scores = {}
     for name in [arguments.only] if arguments.only else NETWORKS:
-        make(name, arguments.shared)
+        card = make(name, arguments.shared)
+        scores[name] = score(name, arguments.shared)
+        write_card(name, card, scores[name])
+    print(table(scores))
 
 
 if __name__ == "__main__":

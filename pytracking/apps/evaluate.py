@@ -11,12 +11,13 @@ from ltr.errors import DataError
 from ltr.geometry import checked_box
 from ltr.settings import as_dict
 from pytracking.api import Tracker
-from pytracking.apps.track import TrackerChoice, make_folder
+from pytracking.apps.track import TrackerChoice
 from pytracking.evaluation.metrics import Array
 from pytracking.evaluation.protocols import first_box, one_pass_auc
 from pytracking.sequences.sequence import Sequence, find_sequences
 from pytracking.sinks.boxes_file import BoxesFile
 from pytracking.sinks.progress import with_progress
+from pytracking.sinks.text_file import make_folder, write_text
 from pytracking.sources.opening import open_source
 
 
@@ -36,7 +37,7 @@ def run_evaluate(folder: Path, names: list[str], choice: TrackerChoice, output: 
     print(f"{'mean':<{width}}  {mean:.3f}  success AUC over {len(scores)} sequences; worst {worst} {scores[worst]:.3f}")
     summary = {"network": choice.network, "seed": choice.seed, "mean": mean, "success_auc": scores}
     summary["settings"] = as_dict(tracker.engine.preset)
-    (output / "scores.json").write_text(json.dumps(summary, indent=1), encoding="utf-8")
+    write_text(output / "scores.json", json.dumps(summary, indent=1))
     print(f"boxes and scores lie in {output}")
     return 0
 

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 
-from ltr.errors import ResultError
 from ltr.geometry import checked_box
 from ltr.settings import as_dict, to_toml, with_assignments, with_toml
 from pytracking.api import Tracker
 from pytracking.sinks.boxes_file import BoxesFile
 from pytracking.sinks.overlays import draw_box, draw_first_box
 from pytracking.sinks.progress import with_progress
+from pytracking.sinks.text_file import make_folder, write_text
 from pytracking.sinks.video_writer import VideoWriter
 from pytracking.sources.opening import open_source
 from pytracking.sources.source import Source, SourceEndedEarly
@@ -58,7 +58,7 @@ def run_track(source_path: Path, box: Box, choice: TrackerChoice, output: Path |
     folder = output or Path("outputs") / "track" / source.name
     make_folder(folder)
     settings = f"# network {choice.network}, seed {choice.seed}\n" + to_toml(tracker.engine.preset)
-    (folder / "settings.toml").write_text(settings, encoding="utf-8")
+    write_text(folder / "settings.toml", settings)
     seconds: list[float] = []
     status, why = 0, ""
     try:
@@ -74,14 +74,6 @@ def run_track(source_path: Path, box: Box, choice: TrackerChoice, output: Path |
     if why:
         print(f"pytracking: {why}; kept the {len(seconds)} frames that were tracked in {folder}", file=sys.stderr)
     return status
-
-
-def make_folder(folder: Path) -> None:
-    """Make a folder for results. Raises ResultError."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ResultError(f"cannot make folder {folder}: {error.strerror or error}") from None
 
 
 def _track_all(source: Source, box: Box, tracker: Tracker, folder: Path, seconds: list[float]) -> None:
@@ -110,7 +102,7 @@ def _write_timing(folder: Path, choice: TrackerChoice, tracker: Tracker, seconds
         "first_frame_seconds": seconds[:1],
         "frame_seconds": seconds[1:],
     }
-    (folder / "timing.json").write_text(json.dumps(timing, indent=1), encoding="utf-8")
+    write_text(folder / "timing.json", json.dumps(timing, indent=1))
 
 
 def _report(folder: Path, tracker: Tracker, seconds: list[float]) -> list[str]:
