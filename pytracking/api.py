@@ -57,14 +57,14 @@ class Tracker:
         Raises ConfigError or CheckpointError."""
         if color not in ("rgb", "bgr"):
             raise ConfigError(f"color is {color!r}: give 'rgb' or 'bgr'")
+        place, net = choose_device(device), load_network(name_or_path)
         if preset is None:
             file = find_network(name_or_path)
             if not file.preset:
                 raise ConfigError(f"network {file.path} names no preset: give one, for example preset='imagenet18'")
             preset = file.preset
         values = preset_named(preset) if isinstance(preset, str) else preset
-        net = fold(load_network(name_or_path), choose_device(device))
-        return cls(TrackerEngine(net, values, seed), color, name)
+        return cls(TrackerEngine(fold(net, place), values, seed), color, name)
 
     def initialize(self, frame: Any, box: Sequence[float]) -> None:
         """Begin with the target in `box` (x, y, w, h) of `frame`: uint8 or uint16, (H, W) or (H, W, 1, 3 or 4), any

@@ -235,3 +235,32 @@ def test_help_answers_at_once_and_teaches() -> None:
         used = os.times().children_user - begin[1]
         assert "examples:" in run.stdout, command
         assert used < 1.0, f"pytracking {command} --help took {used:.1f} s"
+
+
+def test_damaged_first_image_and_network_are_refused(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    frame = cv2.imread(str(folder / "img" / "00001.png"))
+    jpeg = cv2.imencode(".jpg", frame)[1].tobytes()
+    (tmp_path / "cut").mkdir()
+    (tmp_path / "cut" / "1.jpg").write_bytes(jpeg[: len(jpeg) // 2])
+    out = tmp_path / "out"
+    assert pytracking(["track", str(tmp_path / "cut"), "--box", BOX, "--output", str(out)]) == 2
+    image = tmp_path / "cut" / "1.jpg"
+    said = f"pytracking: image {image} is a JPEG without its end (cut off): fetch the file again\n"
+    assert capsys.readouterr().err == said
+
+    network = tmp_path / "mine.safetensors"
+    network.write_bytes((Path(__file__).parents[1] / "checkpoints" / "imagenet_mobile.safetensors").read_bytes()[:-7])
+    arguments = ["track", str(folder), "--box", BOX, "--output", str(out), "--net", str(network)]
+    assert pytracking(arguments) == 2
+    assert capsys.readouterr().err.startswith(f"pytracking: network file {network} is damaged: it has ")
+    assert not list(out.glob("boxes*")), "nothing was begun"
+
+
+def test_what_was_there_before_stays_when_nothing_could_be_tracked(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert pytracking(["track", str(folder), "--box", BOX, "--output", str(out)]) == 0
+    before = (out / "boxes.txt").read_text()
+    assert pytracking(["track", str(folder), "--box", "5000,1,20,20", "--output", str(out)]) == 2
+    assert (out / "boxes.txt").read_text() == before
