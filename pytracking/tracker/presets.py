@@ -33,12 +33,12 @@ class Search:
 class SizeSearch:
     """How the size of the target is followed, by trying others."""
 
-    ratios: tuple[float, ...] = setting((1.04, 1 / 1.04), "1", "other sizes tried, relative to the last one", (0.5, 2))
+    ratios: tuple[float, ...] = setting((1.08, 1 / 1.08), "1", "other sizes tried, relative to the last one", (0.5, 2))
     interval: int = setting(
         2, "frames", "try other sizes on every n-th frame; fewer is faster and follows more slowly", (1, 10**6)
     )
     penalty: float = setting(0.985, "1", "factor on the scores of other sizes; lower keeps the size steadier", (0, 2))
-    follow: float = setting(0.6, "1", "exponent on the ratio that won; 1 jumps to it, 0 never changes the size", (0, 1))
+    follow: float = setting(0.8, "1", "exponent on the ratio that won; 1 jumps to it, 0 never changes the size", (0, 1))
     min_side: float = setting(10.0, "px", "the target's shorter side never becomes smaller", (1, 1000))
 
 
@@ -102,7 +102,7 @@ class Memory:
 class Update:
     """When the filter is learned anew."""
 
-    interval: int = setting(10, "frames", "descend on every n-th frame; fewer adapts faster and costs more", (1, 10**6))
+    interval: int = setting(5, "frames", "descend on every n-th frame; fewer adapts faster and costs more", (1, 10**6))
     iterations: int = setting(2, "1", "descent steps each time", (0, 100))
 
 
