@@ -180,7 +180,16 @@ def test_interrupt_keeps_what_was_tracked(tmp_path: Path) -> None:
     out = tmp_path / "out"
     command = [sys.executable, "-m", "pytracking", "track", str(source), "--box", BOX, "--output", str(out)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
+    process = subprocess.Popen(
+        command,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
+        preexec_fn=lambda: signal.signal(
+            signal.SIGINT, signal.SIG_DFL
+        ),  # ignored where the tests run in the background
+    )
     partial = out / "boxes.txt.partial"
     for _ in range(600):
         if partial.exists() and partial.read_text().count("\n") >= 3:
