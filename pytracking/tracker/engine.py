@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -85,7 +86,7 @@ class TrackerEngine:
         state = replace(state, frame=tuple(number + 1 for number in state.frame))
 
         rows = rows_to_search(state.frame, preset.size, self.net.device)
-        frame_of_row = frame_of if len(rows.ratio) == len(frame_of) else [frame_of[t] for t in rows.target_of.tolist()]
+        frame_of_row = [frame_of[target] for target in rows.targets]
         window = self._window(
             state.centre_yx[rows.target_of],
             state.scale[rows.target_of] * rows.ratio,
@@ -100,9 +101,9 @@ class TrackerEngine:
 
         peak = find_peak(scores[chosen])
         found = peak.score >= preset.localization.not_found_threshold
-        cells = torch.tensor(scores.shape[1:], device=scores.device)
-        moved = window.centre_yx[chosen] + (peak.cell_yx - (cells - 1) / 2) * STRIDE * window.scale[chosen, None]
-        frame_hw = torch.tensor([images[f].shape[:2] for f in frame_of], device=moved.device)
+        from_middle = peak.cell_yx - (scores.shape[-1] - 1) / 2
+        moved = window.centre_yx[chosen] + from_middle * STRIDE * window.scale[chosen, None]
+        frame_hw = _sizes(tuple(images[f].shape[:2] for f in frame_of), moved.device)
         scale = limited_scale(
             state.scale * rows.ratio[chosen] ** preset.size.follow, state.base_size_hw, frame_hw, preset.size.min_side
         )
@@ -152,7 +153,7 @@ class TrackerEngine:
         size = (scale * side)[:, None].expand(-1, 2)
         if self.preset.search.crop_window == "exact":
             return exact_window(centre, size, (side, side))
-        frame_hw = torch.tensor([images[f].shape[:2] for f in frame_of], device=centre.device)
+        frame_hw = _sizes(tuple(images[f].shape[:2] for f in frame_of), centre.device)
         return published_window(centre, size, (side, side), frame_hw, self.preset.search.crop_window)
 
     def _label(self, cell_yx: Tensor, features: Tensor) -> Tensor:
@@ -175,3 +176,9 @@ class TrackerEngine:
         return [
             Prediction(tuple(row[:4]), row[8], "found" if row[9] else "not_found", tuple(row[4:8])) for row in table
         ]
+
+
+@lru_cache(maxsize=64)
+def _sizes(shapes: tuple[tuple[int, int], ...], device: torch.device) -> Tensor:
+    """(N, 2) sizes of frames; cached, so that the host does not send the same numbers at every step."""
+    return torch.tensor(shapes, device=device)

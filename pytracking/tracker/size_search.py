@@ -16,8 +16,10 @@ from pytracking.tracker.presets import SizeSearch
 class Rows(NamedTuple):
     """The R rows of one step. The first B are the targets at their last size."""
 
+    targets: tuple[int, ...]
+    """R, which target a row searches."""
     target_of: Tensor
-    """(R,) which target a row searches."""
+    """(R,) the same on the device."""
     ratio: Tensor
     """(R,) size searched, relative to the last one."""
     penalty: Tensor
@@ -43,7 +45,7 @@ def _rows(searches: tuple[bool, ...], search: SizeSearch, device: torch.device) 
             ratios.append(ratio)
     penalties = [1.0 if r < len(searches) else search.penalty for r in range(len(targets))]
     tensors = (torch.tensor(v, device=device) for v in (targets, ratios, penalties, rows_of))
-    return Rows(*tensors)
+    return Rows(tuple(targets), *tensors)
 
 
 def best_rows(rows: Rows, score: Tensor) -> Tensor:
