@@ -97,7 +97,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     track = command("track", "track a target in a video or a folder of frames", TRACK, _track)
     track.add_argument("source", type=Path, metavar="SOURCE", help="a video file or a folder of images")
-    track.add_argument("--box", required=True, metavar="X,Y,W,H", help="the target in the first frame")
+    track.add_argument("--box", metavar="X,Y,W,H", help="the target in the first frame (needed)")
     _add_tracker(track)
     track.add_argument("--output", type=Path, metavar="DIR", help="default: outputs/track/NAME")
 
@@ -147,13 +147,13 @@ def _demo(arguments: argparse.Namespace) -> int:
         from pytracking.apps.demo import run_demo
 
         return run_demo(_choice(arguments), arguments.output)
-    if arguments.box is None:
-        raise BoxError("--video needs the target: add --box x,y,w,h (left, top, width, height in its first frame)")
     arguments.source = arguments.video
     return _track(arguments)
 
 
 def _track(arguments: argparse.Namespace) -> int:
+    if arguments.box is None:
+        raise BoxError("which target? add --box x,y,w,h: left, top, width and height in pixels of the first frame")
     from ltr.geometry import parse_box
     from pytracking.apps.track import run_track
 

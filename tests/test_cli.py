@@ -116,7 +116,8 @@ def test_absent_targets_and_wrong_counts(folder: Path, tmp_path: Path, capsys: p
     ("arguments", "message"),
     [
         (["trak"], "pytracking: unknown command 'trak': did you mean track? (see pytracking --help)"),
-        (["track"], "pytracking track: the following arguments are required: SOURCE, --box (see pytracking track --help)"),
+        (["track"], "pytracking track: the following arguments are required: SOURCE (see pytracking track --help)"),
+        (["track", "x.mp4"], "pytracking: which target? add --box x,y,w,h: left, top, width and height in pixels of the first frame"),
         (["track", "x", "--box", "1,2,3,4", "--ned", "y"], "pytracking: unknown option '--ned': did you mean --net? (see pytracking --help)"),
         (["track", "x.mp4", "--box", "1,2,30,40"], "pytracking: cannot read video x.mp4 (No such file or directory): check its path and permissions"),
         (["track", "x.mp4", "--box", "1,2,0,40"], "pytracking: box 1,2,0,40 has no area: give x,y,w,h with a positive width and height in pixels"),
@@ -128,7 +129,7 @@ def test_absent_targets_and_wrong_counts(folder: Path, tmp_path: Path, capsys: p
         (["track", "FOLDER", "--box", "9,2,30,40", "--settings", "no.toml"], "pytracking: cannot read settings no.toml: No such file or directory"),
         (["track", "AV1", "--box", "9,2,30,40"], None),
         (["demo", "--box", "1,2,3,4"], "pytracking: --box goes with --video FILE: the demo clip brings its own box"),
-        (["demo", "--video", "x.mp4"], "pytracking: --video needs the target: add --box x,y,w,h (left, top, width, height in its first frame)"),
+        (["demo", "--video", "x.mp4"], "pytracking: which target? add --box x,y,w,h: left, top, width and height in pixels of the first frame"),
         (["evaluate", "/nowhere"], "pytracking: /nowhere is not a folder: sequences are NAME/groundtruth.txt, or NAME.mp4 with NAME.txt"),
         (["evaluate", "FOLDER", "dog"], "pytracking: no sequence 'dog': known: cat"),
         (["networks", "imagenet_mobil"], "pytracking: unknown network 'imagenet_mobil': did you mean imagenet_mobile?"),
@@ -270,6 +271,7 @@ def test_damaged_first_image_and_network_are_refused(
 def test_what_was_there_before_stays_when_nothing_could_be_tracked(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     assert pytracking(["track", str(folder), "--box", BOX, "--output", str(out)]) == 0
-    before = (out / "boxes.txt").read_text()
-    assert pytracking(["track", str(folder), "--box", "5000,1,20,20", "--output", str(out)]) == 2
-    assert (out / "boxes.txt").read_text() == before
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    wrong = ["track", str(folder), "--box", "5000,1,20,20", "--output", str(out), "--set", "size.interval=9"]
+    assert pytracking(wrong) == 2
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before

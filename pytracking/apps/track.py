@@ -57,8 +57,6 @@ def run_track(source_path: Path, box: Box, choice: TrackerChoice, output: Path |
     tracker = choice.load()
     folder = output or Path("outputs") / "track" / source.name
     make_folder(folder)
-    settings = f"# network {choice.network}, seed {choice.seed}\n" + to_toml(tracker.engine.preset)
-    write_text(folder / "settings.toml", settings)
     seconds: list[float] = []
     status, why = 0, ""
     try:
@@ -69,7 +67,7 @@ def run_track(source_path: Path, box: Box, choice: TrackerChoice, output: Path |
         if not seconds:
             raise
         status, why = 130, "interrupted"
-    _write_timing(folder, choice, tracker, seconds)
+    _write_facts(folder, choice, tracker, seconds)
     print("\n".join(_report(folder, tracker, seconds)))
     if why:
         print(f"pytracking: {why}; kept the {len(seconds)} frames that were tracked in {folder}", file=sys.stderr)
@@ -93,7 +91,9 @@ def _track_all(source: Source, box: Box, tracker: Tracker, folder: Path, seconds
             video.write(draw_box(frame, prediction))
 
 
-def _write_timing(folder: Path, choice: TrackerChoice, tracker: Tracker, seconds: list[float]) -> None:
+def _write_facts(folder: Path, choice: TrackerChoice, tracker: Tracker, seconds: list[float]) -> None:
+    settings = f"# network {choice.network}, seed {choice.seed}\n" + to_toml(tracker.engine.preset)
+    write_text(folder / "settings.toml", settings)
     timing = {
         "network": choice.network,
         "device": str(tracker.engine.net.device),
