@@ -21,9 +21,9 @@ def with_progress(items: Iterable[T], total: int | None, title: str) -> Iterator
     if not console.is_terminal:
         yield from _with_lines(items, total, title)
         return
-    columns = (TextColumn(title), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console) as progress:
-        yield from progress.track(items, total=total)
+    name = TextColumn("{task.description}", markup=False)  # a file's name is no markup
+    with Progress(name, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=console) as progress:
+        yield from progress.track(items, total=total, description=title)
 
 
 def _with_lines(items: Iterable[T], total: int | None, title: str) -> Iterator[T]:
