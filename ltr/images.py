@@ -33,6 +33,8 @@ def as_frame(array: Any, color: Color = "rgb") -> Frame:
 
     Grey is repeated over the channels, a fourth channel is dropped, 16 bits are divided by 257 (so that white
     stays white). `color` names the order of the channels. Raises FrameError for anything else."""
+    if array is None:  # what OpenCV gives then
+        raise FrameError("frame is None: the video has ended, or the image could not be read")
     image = np.asarray(array)
     if image.size == 0:
         raise FrameError(f"frame is empty (shape {image.shape}): give an array of height x width x 3")
