@@ -12,7 +12,7 @@ from pytracking.apps.evaluate import track_sequence
 from pytracking.evaluation.protocols import one_pass_auc
 from pytracking.sequences.sequence import find_sequences
 
-# Measured on two kinds of CPU; a bound stands well below, for other CPUs and threads round differently.
+# Well below what was measured (benchmarks/results.md): other CPUs and threads round differently.
 SHORT = {"imagenet18": {"Deer": 0.60, "Skiing": 0.38}, "imagenet_mobile": {"Deer": 0.65, "Skiing": 0.40}}
 MEAN = {"imagenet18": 0.68, "imagenet_mobile": 0.67}
 STATIC_BOX = {"Deer": 0.086, "Skiing": 0.023}
