@@ -75,7 +75,7 @@ examples:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point of the console script."""
-    # idle threads that spin take the cores from whatever else runs: three times slower on a shared machine
+    # idle threads that spin take the cores from whatever else runs
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     parser = Parser(prog="pytracking", description="Track objects in videos.", epilog=EPILOG)
     parser.add_argument("--version", action="version", version=f"pytracking {__version__}")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
@@ -33,9 +32,6 @@ class InferenceNet:
         self._mean = torch.tensor(MEAN, device=device).view(3, 1, 1) * 255
         self._trunk = net.feature_extractor
         self._classifier = net.classifier.feature_extractor
-        # a lone 1 x 1 convolution is a matrix product over the cells, a third of its time as a convolution
-        kernel = self._classifier.state_dict()["0.weight"] if len(self._classifier) == 1 else None
-        self._product = kernel[:, :, 0, 0] if kernel is not None and kernel.shape[2:] == (1, 1) else None
         self.learn_filter = net.classifier.filter_optimizer
         self.initial_filter = net.initial_filter
 
@@ -53,10 +49,7 @@ class InferenceNet:
     @torch.inference_mode()
     def classify(self, trunk_features: Tensor) -> Tensor:
         """Trunk features of stride 16 -> classifier features (R, n/16, n/16, C)."""
-        if self._product is None:
-            features = self._classifier(trunk_features).permute(0, 2, 3, 1)
-        else:
-            features = F.linear(trunk_features.permute(0, 2, 3, 1), self._product)
+        features = self._classifier(trunk_features).permute(0, 2, 3, 1)
         return instance_l2_norm(features, self.config.filter_size)
 
 
@@ -66,7 +59,7 @@ def fold(net: TrackerNet, device: torch.device | str = "cpu") -> InferenceNet:
 
 
 class ConvolutionReLU6(nn.Module):
-    """A convolution whose ReLU6 is applied while its output is still in the cache: a fifth less time for MobileNetV2.
+    """A convolution whose ReLU6 is applied while its output is still in the cache: an eighth less time for MobileNetV2.
 
     The operator is the one that torch's own compiler emits for the CPU."""
 

@@ -1,7 +1,7 @@
 """The target model's filter: scores = features * filter, and the adjoint with respect to the filter.
 
 Samples lie as (B, S, H, W, C). Both operations are one matrix product with (C, K K) and K K shifted additions; as
-grouped convolutions over the same memory they cost five times as much on a CPU.
+grouped convolutions over the same memory they cost nine times as much on a CPU.
 """
 
 from __future__ import annotations
