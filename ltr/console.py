@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -21,6 +22,8 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs = {"formatter_class": argparse.RawDescriptionHelpFormatter, "allow_abbrev": False, **kwargs}
         super().__init__(*args, **kwargs)
+        # a box may begin with a minus: "-20,10,60,40" is a value, not an option
+        self._negative_number_matcher = re.compile(r"^-[\d.][\d.,e+-]*$")
 
     def error(self, message: str) -> NoReturn:
         raise SystemExit(_said(self.prog, f"{message} (see {self.prog} --help)", 2))

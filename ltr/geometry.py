@@ -19,6 +19,8 @@ from ltr.errors import BoxError
 
 SMALLEST_SIDE = 2.0
 """The shortest side of a box that can be tracked, in pixels."""
+LARGEST_SIDE = 1.5
+"""The longest side of a box that can be tracked, in sides of the frame: a target may reach out of it."""
 
 
 def centre_size(box_xywh: Tensor) -> tuple[Tensor, Tensor]:
@@ -43,7 +45,7 @@ def iou(a_xywh: Tensor, b_xywh: Tensor) -> Tensor:
 
 def checked_box(box: Sequence[float], frame_hw: tuple[int, int] | None = None) -> tuple[float, float, float, float]:
     """`box` as four floats, or BoxError: it must be finite, at least two pixels a side and, where the frame is
-    known, overlap it."""
+    known, overlap it and be no larger than one and a half of it."""
     try:
         x, y, w, h = (float(v) for v in box)
     except (TypeError, ValueError):
@@ -59,6 +61,8 @@ def checked_box(box: Sequence[float], frame_hw: tuple[int, int] | None = None) -
         height, width = frame_hw
         if x >= width or y >= height or x + w <= 0 or y + h <= 0:
             raise BoxError(f"{text} lies outside the frame of {width}x{height} pixels: give x,y,w,h in its pixels")
+        if w > LARGEST_SIDE * width or h > LARGEST_SIDE * height:
+            raise BoxError(f"{text} is larger than the frame of {width}x{height} pixels: give x,y,w,h in its pixels")
     return x, y, w, h
 
 

@@ -9,6 +9,7 @@ prediction = tracker.track(next_frame)
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 from ltr import __version__
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from pytracking.api import Prediction, Tracker
 
 __all__ = ["DEFAULT_NETWORK", "Prediction", "Tracker", "__version__"]
+
+# Idle threads that spin take the cores from whatever else runs. Read by OpenMP when torch is imported first.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 DEFAULT_NETWORK = "imagenet_mobile"
 """The bundled network that gives more for its time; README.md has the table."""
@@ -29,3 +33,7 @@ def __getattr__(name: str) -> Any:
 
         return getattr(api, name)
     raise AttributeError(f"module 'pytracking' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

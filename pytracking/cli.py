@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -75,8 +74,6 @@ examples:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point of the console script."""
-    # idle threads that spin take the cores from whatever else runs
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     parser = Parser(prog="pytracking", description="Track objects in videos.", epilog=EPILOG)
     parser.add_argument("--version", action="version", version=f"pytracking {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="command", required=True)
@@ -93,7 +90,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     demo.add_argument("--video", type=Path, metavar="FILE", help="your own video instead of the clip")
     demo.add_argument("--box", metavar="X,Y,W,H", help="the target in the first frame of --video")
     _add_tracker(demo)
-    demo.add_argument("--output", type=Path, metavar="DIR", default=Path("outputs/demo"), help="default: %(default)s")
+    demo.add_argument(
+        "--output", type=Path, metavar="DIR", help="default: outputs/demo, outputs/track/NAME with --video"
+    )
 
     track = command("track", "track a target in a video or a folder of frames", TRACK, _track)
     track.add_argument("source", type=Path, metavar="SOURCE", help="a video file or a folder of images")
@@ -146,7 +145,7 @@ def _demo(arguments: argparse.Namespace) -> int:
             raise BoxError("--box goes with --video FILE: the demo clip brings its own box")
         from pytracking.apps.demo import run_demo
 
-        return run_demo(_choice(arguments), arguments.output)
+        return run_demo(_choice(arguments), arguments.output or Path("outputs/demo"))
     arguments.source = arguments.video
     return _track(arguments)
 

@@ -81,7 +81,7 @@ def test_evaluate(folder: Path, video: Path, tmp_path: Path, capsys: pytest.Capt
     assert pytracking(["evaluate", str(folder.parent), "--output", str(tmp_path / "a")]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("cat  0.")
-    assert "success AUC over 1 sequences; worst cat 0." in lines[1]
+    assert "success AUC over 1 sequence; worst cat 0." in lines[1]
     scores = json.loads((tmp_path / "a" / "scores.json").read_text())
     assert 0.7 < scores["mean"] <= 20 / 21
     assert len((tmp_path / "a" / "cat.txt").read_text().splitlines()) == N
@@ -123,6 +123,8 @@ def test_absent_targets_and_wrong_counts(folder: Path, tmp_path: Path, capsys: p
         (["track", "x.mp4", "--box", "1,2,0,40"], "pytracking: box 1,2,0,40 has no area: give x,y,w,h with a positive width and height in pixels"),
         (["track", "x.mp4", "--box", "1,2,30"], "pytracking: box '1,2,30' is not four numbers: write x,y,w,h in pixels, for example 100,80,60,40"),
         (["track", "FOLDER", "--box", "900,2,30,40"], "pytracking: box 900,2,30,40 lies outside the frame of 640x360 pixels: give x,y,w,h in its pixels"),
+        (["track", "FOLDER", "--box", "-90,2,30,40"], "pytracking: box -90,2,30,40 lies outside the frame of 640x360 pixels: give x,y,w,h in its pixels"),
+        (["track", "FOLDER", "--box", "0,2,3000,40"], "pytracking: box 0,2,3000,40 is larger than the frame of 640x360 pixels: give x,y,w,h in its pixels"),
         (["track", "FOLDER", "--box", "9,2,30,40", "--net", "imagnet18"], "pytracking: unknown network 'imagnet18': did you mean imagenet18?"),
         (["track", "FOLDER", "--box", "9,2,30,40", "--preset", "mobile"], "pytracking: unknown preset 'mobile': known: imagenet18, imagenet_mobile"),
         (["track", "FOLDER", "--box", "9,2,30,40", "--set", "serch.area=3"], "pytracking: unknown setting 'serch.area' (in --set serch.area=3): did you mean search.area?"),

@@ -78,3 +78,11 @@ def test_box_outside_the_frame(box: tuple[float, ...]) -> None:
 def test_box_partly_outside_is_taken() -> None:
     assert checked_box((-8.5, 350, 9, 30), (360, 640)) == (-8.5, 350, 9, 30)
     assert not math.isnan(checked_box(np.array([1, 2, 3, 4]))[0])
+
+
+def test_box_larger_than_the_frame() -> None:
+    assert checked_box((-20, -20, 900, 400), (360, 640))
+    with pytest.raises(BoxError) as error:
+        checked_box((0, 0, 1300, 300), (360, 640))
+    expected = "box 0,0,1300,300 is larger than the frame of 640x360 pixels: give x,y,w,h in its pixels"
+    assert str(error.value) == expected

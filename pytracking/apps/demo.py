@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pytracking.api import Tracker
 
 FILES = {
-    "demo.mp4": "the clip with box, search area and score; the true box is the thin white one",
+    "demo.mp4": "the clip with box, search area and score; the true box is the thin pink one",
     "strip.png": "what the tracker sees: frame, search area and score map",
     "overlap.png": "overlap with the true box, and score, over time",
     "boxes.txt": "a line a frame: x,y,w,h,score,status",

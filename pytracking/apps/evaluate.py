@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
+from statistics import mean
 
 import numpy as np
 
-from ltr.errors import DataError
+from ltr.errors import DataError, suggestion
 from ltr.geometry import checked_box
 from ltr.settings import as_dict
 from pytracking.api import Tracker
@@ -27,19 +29,30 @@ def run_evaluate(folder: Path, names: list[str], choice: TrackerChoice, output: 
     make_folder(output)
     scores: dict[str, float] = {}
     width = max(len(s.name) for s in sequences)
-    for sequence in sequences:
-        tracker = choice.load(sequence.name)
-        boxes = track_sequence(tracker, sequence, output / f"{sequence.name}.txt")
-        scores[sequence.name] = one_pass_auc(boxes, sequence.boxes_xywh)
-        print(f"{sequence.name:<{width}}  {scores[sequence.name]:.3f}", flush=True)
+    try:
+        for sequence in sequences:
+            tracker = choice.load(sequence.name)
+            boxes = track_sequence(tracker, sequence, output / f"{sequence.name}.txt")
+            scores[sequence.name] = one_pass_auc(boxes, sequence.boxes_xywh)
+            print(f"{sequence.name:<{width}}  {scores[sequence.name]:.3f}", flush=True)
+            _write_scores(output, choice, tracker, scores)
+    except KeyboardInterrupt:
+        print(
+            f"pytracking: interrupted; kept the {len(scores)} sequences that were finished in {output}", file=sys.stderr
+        )
+        return 130
     worst = min(scores, key=lambda name: scores[name])
-    mean = float(np.mean(list(scores.values())))
-    print(f"{'mean':<{width}}  {mean:.3f}  success AUC over {len(scores)} sequences; worst {worst} {scores[worst]:.3f}")
-    summary = {"network": choice.network, "seed": choice.seed, "mean": mean, "success_auc": scores}
-    summary["settings"] = as_dict(tracker.engine.preset)
-    write_text(output / "scores.json", json.dumps(summary, indent=1))
+    count = f"{len(scores)} sequence" + ("s" if len(scores) > 1 else "")
+    average = mean(scores.values())
+    print(f"{'mean':<{width}}  {average:.3f}  success AUC over {count}; worst {worst} {scores[worst]:.3f}")
     print(f"boxes and scores lie in {output}")
     return 0
+
+
+def _write_scores(output: Path, choice: TrackerChoice, tracker: Tracker, scores: dict[str, float]) -> None:
+    settings = as_dict(tracker.engine.preset)
+    summary = {"network": choice.network, "seed": choice.seed, "mean": mean(scores.values()), "success_auc": scores}
+    write_text(output / "scores.json", json.dumps({**summary, "settings": settings}, indent=1))
 
 
 def chosen(sequences: list[Sequence], names: list[str]) -> list[Sequence]:
@@ -47,7 +60,7 @@ def chosen(sequences: list[Sequence], names: list[str]) -> list[Sequence]:
     known = {s.name: s for s in sequences}
     for name in names:
         if name not in known:
-            raise DataError(f"no sequence {name!r}: known: {', '.join(known)}")
+            raise DataError(f"no sequence {name!r}: {suggestion(name, known)}")
     return [known[name] for name in names] if names else sequences
 
 
@@ -56,21 +69,21 @@ def track_sequence(tracker: Tracker, sequence: Sequence, path: Path) -> Array:
     boxes differ in number."""
     truth = sequence.boxes_xywh
     box = checked_box(first_box(truth))
-    tracked = [box]
+    predictions = []
+    for index, frame in enumerate(with_progress(open_source(sequence.frames), len(truth), sequence.name)):
+        if index == 0:
+            tracker.initialize(frame, box)
+        elif index < len(truth):
+            predictions.append(tracker.track(frame))
+        else:
+            raise _mismatch(sequence, "more")
+    if len(predictions) + 1 < len(truth):
+        raise _mismatch(sequence, f"only {len(predictions) + 1}")
     with BoxesFile(path) as file:
-        for index, frame in enumerate(with_progress(open_source(sequence.frames), len(truth), sequence.name)):
-            if index == 0:
-                tracker.initialize(frame, box)
-                file.write_first(box)
-            elif index < len(truth):
-                prediction = tracker.track(frame)
-                tracked.append(prediction.box)
-                file.write(prediction)
-            else:
-                raise _mismatch(sequence, "more")
-    if len(tracked) < len(truth):
-        raise _mismatch(sequence, f"only {len(tracked)}")
-    return np.array(tracked)
+        file.write_first(box)
+        for prediction in predictions:
+            file.write(prediction)
+    return np.array([box, *(prediction.box for prediction in predictions)])
 
 
 def _mismatch(sequence: Sequence, frames: str) -> DataError:

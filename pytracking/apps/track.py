@@ -58,9 +58,10 @@ def run_track(source_path: Path, box: Box, choice: TrackerChoice, output: Path |
     folder = output or Path("outputs") / "track" / source.name
     make_folder(folder)
     seconds: list[float] = []
+    missing: list[int] = []
     status, why = 0, ""
     try:
-        _track_all(source, box, tracker, folder, seconds)
+        _track_all(source, box, tracker, folder, seconds, missing)
     except SourceEndedEarly as error:
         status, why = 1, f"ended early: {error}"
     except KeyboardInterrupt:
@@ -68,14 +69,17 @@ def run_track(source_path: Path, box: Box, choice: TrackerChoice, output: Path |
             raise
         status, why = 130, "interrupted"
     _write_facts(folder, choice, tracker, seconds)
-    print("\n".join(_report(folder, tracker, seconds)))
+    print("\n".join(_report(folder, tracker, seconds, missing)))
     if why:
         print(f"pytracking: {why}; kept the {len(seconds)} frames that were tracked in {folder}", file=sys.stderr)
     return status
 
 
-def _track_all(source: Source, box: Box, tracker: Tracker, folder: Path, seconds: list[float]) -> None:
-    """`seconds` grows by one entry a frame that was tracked, so that the caller knows how far it came."""
+def _track_all(
+    source: Source, box: Box, tracker: Tracker, folder: Path, seconds: list[float], missing: list[int]
+) -> None:
+    """`seconds` grows by one entry a frame that was tracked, `missing` by the number of each without the target, so
+    that the caller knows how far it came, whatever ends it."""
     with BoxesFile(folder / "boxes.txt") as boxes, VideoWriter(folder / "video.mp4", source.frame_rate) as video:
         for frame in with_progress(source, source.length, f"tracking {source.name}"):
             begin = perf_counter()
@@ -87,6 +91,8 @@ def _track_all(source: Source, box: Box, tracker: Tracker, folder: Path, seconds
                 continue
             prediction = tracker.track(frame)
             seconds.append(perf_counter() - begin)
+            if prediction.status == "not_found":
+                missing.append(len(seconds))
             boxes.write(prediction)
             video.write(draw_box(frame, prediction))
 
@@ -105,7 +111,7 @@ def _write_facts(folder: Path, choice: TrackerChoice, tracker: Tracker, seconds:
     write_text(folder / "timing.json", json.dumps(timing, indent=1))
 
 
-def _report(folder: Path, tracker: Tracker, seconds: list[float]) -> list[str]:
+def _report(folder: Path, tracker: Tracker, seconds: list[float], missing: list[int]) -> list[str]:
     later = sorted(seconds[1:])
     lines = [f"first frame  {seconds[0] * 1e3:.0f} ms to learn the target"]
     if later:
@@ -113,5 +119,8 @@ def _report(folder: Path, tracker: Tracker, seconds: list[float]) -> list[str]:
         rate = f"{1 / mean:.1f} frames per second on {tracker.engine.net.device}"
         times = f"mean {mean * 1e3:.0f} ms, slowest {worst * 1e3:.0f} ms"
         lines.append(f"then         {len(later)} frames, {times}: {rate}")
+        lines.append(
+            f"not found    on {len(missing)} of them" + (f", the first is frame {missing[0]}" if missing else "")
+        )
     width = max(len(str(folder / name)) for name in FILES)
     return [*lines, "files", *(f"  {folder / name!s:<{width}}  {what}" for name, what in FILES.items())]

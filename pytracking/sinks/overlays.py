@@ -17,7 +17,8 @@ COLOURS: dict[str, Colour] = {
     "not_found": (255, 70, 80),
 }
 """RGB of each status."""
-TRUTH: Colour = (255, 255, 255)
+SEARCH_AREA: Colour = (255, 255, 255)
+TRUTH: Colour = (255, 140, 230)
 SEARCH_AREA_STRENGTH, OUTLINE_STRENGTH = 0.5, 0.55
 """Opacity of the search area's line, and of the dark outline that sets lines off from any background."""
 SUBPIXEL = 4
@@ -25,11 +26,11 @@ SUBPIXEL = 4
 
 
 def draw_box(frame: Frame, prediction: Prediction, true_box: Box | None = None) -> Frame:
-    """A new frame with the prediction's search area (thin), the true box where one is known (thin, white) and the
+    """A new frame with the prediction's search area (thin, white), the true box where one is known (thin, pink) and the
     box in the colour of its status, with status and score beside it."""
     image = frame.copy()
     width = line_width(frame)
-    outline(image, prediction.search_area, TRUTH, max(1, width // 2), SEARCH_AREA_STRENGTH)
+    outline(image, prediction.search_area, SEARCH_AREA, max(1, width // 2), SEARCH_AREA_STRENGTH)
     if true_box is not None:
         outline(image, true_box, TRUTH, max(1, width // 2), 1.0)
     label = f"{prediction.status.replace('_', ' ')}  {short(prediction.score)}"

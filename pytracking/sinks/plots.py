@@ -66,10 +66,10 @@ def overlap_and_score(
         axes.plot(time, values, color=colour, linewidth=1.8)
         axes.plot(time[missing], values[missing], "o", color=RED, markersize=4.5, markeredgewidth=0, label="not found")
         axes.set_ylabel(name, color=INK, fontsize=11)
-        axes.set_ylim(min(0.0, float(np.nanmin(values, initial=0)) * 1.05), 1.02)
+        axes.set_ylim(min(-0.03, float(np.nanmin(values, initial=0)) * 1.05), 1.08)
         axes.set_yticks([0, 0.5, 1])
         plain(axes)
-    above.set_xlim(-0.5, max(len(overlaps) - 0.5, 0.5))
+    above.set_xlim(-1.5, max(len(overlaps) + 0.5, 1.5))
     for span in spans:
         middle = (span.first + span.end - 1) / 2
         above.annotate(
