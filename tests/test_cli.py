@@ -277,3 +277,27 @@ def test_what_was_there_before_stays_when_nothing_could_be_tracked(folder: Path,
     wrong = ["track", str(folder), "--box", "5000,1,20,20", "--output", str(out), "--set", "size.interval=9"]
     assert pytracking(wrong) == 2
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+
+
+def test_interrupted_evaluation_keeps_what_was_finished(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import pytracking.apps.evaluate as evaluate
+
+    data, out = tmp_path / "data", tmp_path / "out"
+    data.mkdir()
+    for name in ("first", "second"):
+        (data / name).symlink_to(folder)
+    track = evaluate.track_sequence
+
+    def interrupted(tracker, sequence, path):  # type: ignore[no-untyped-def]
+        if sequence.name == "second":
+            raise KeyboardInterrupt
+        return track(tracker, sequence, path)
+
+    monkeypatch.setattr(evaluate, "track_sequence", interrupted)
+    assert pytracking(["evaluate", str(data), "--output", str(out)]) == 130
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said == f"pytracking: interrupted; kept the 1 sequences that were finished in {out}"
+    assert set(json.loads((out / "scores.json").read_text())["success_auc"]) == {"first"}
+    assert sorted(path.name for path in out.iterdir()) == ["first.txt", "scores.json"]
