@@ -24,7 +24,8 @@ from typing import Any
 import torch
 
 import pytracking.tracker.engine as engine_module
-from ltr.images import read_image
+from ltr.crops import crop, exact_window
+from ltr.images import MEAN, STD, Frame, read_image
 from ltr.models.backbone import ResNet18
 from ltr.models.folding import fold
 from ltr.models.zoo import load_network
@@ -32,6 +33,7 @@ from pytracking.evaluation.protocols import first_box
 from pytracking.sequences.sequence import read_boxes
 from pytracking.tracker.engine import TrackerEngine
 from pytracking.tracker.presets import preset_named
+from pytracking.tracker.state import TrackerState
 
 SEQUENCE = "Girl"
 """The longest of the validation sequences."""
@@ -66,7 +68,6 @@ def measure(network: str, shared: Path, frames: int) -> Timing:
     full = engine.preset.memory.size - engine.preset.first_frame.count
     images = [read_image(path) for path in sorted((folder / "img").glob("*.jpg"))[: full + frames + 1]]
     body = ResNet18().eval()
-    crop = torch.rand(1, 3, engine.preset.search.crop_side, engine.preset.search.crop_side)
 
     state = engine.start(images[0], first_box(truth))
     at = 1
@@ -79,9 +80,8 @@ def measure(network: str, shared: Path, frames: int) -> Timing:
     steps: dict[str, float] = defaultdict(float)
     body_seconds, frame_seconds = 0.0, []
     with torch.inference_mode(), timed_steps(engine, steps):
-        for _ in range(5):
-            body(crop)
         for image in images:
+            same = searched(engine, state, image)
             begin = time.process_time()
             state, _ = engine.step(state, [image])
             between = time.process_time()
@@ -91,6 +91,15 @@ def measure(network: str, shared: Path, frames: int) -> Timing:
     steps["rest"] = sum(frame_seconds) - sum(steps.values())
     slowest = max(frame_seconds) / (body_seconds / len(images))
     return Timing(network, len(images), body_seconds, sum(frame_seconds), slowest, dict(steps))
+
+
+def searched(engine: TrackerEngine, state: TrackerState, image: Frame) -> torch.Tensor:
+    """The normalised crop that the step will search, contiguous, as the plain body takes it."""
+    side = engine.preset.search.crop_side
+    size = (state.scale * side)[:, None].expand(-1, 2)
+    pixels = crop([torch.from_numpy(image)], exact_window(state.centre_yx, size, (side, side)))
+    mean, std = (torch.tensor(values).view(3, 1, 1) for values in (MEAN, STD))
+    return ((pixels / 255 - mean) / std).contiguous()
 
 
 @contextmanager

@@ -56,7 +56,7 @@ def search_folders() -> list[Path]:
     data_home = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
     folders = [
         *([Path(named)] if named else []),
-        installed / "checkpoints",
+        *([installed / "checkpoints"] if (installed / "pyproject.toml").is_file() else []),
         data_home / "pytracking" / "checkpoints",
         installed / "pytracking" / "checkpoints",
     ]

@@ -51,11 +51,10 @@ class Window(NamedTuple):
 def exact_window(centre_yx: Tensor, size_hw: Tensor, out_hw: tuple[int, int]) -> Window:
     """The window around `centre_yx` (R, 2) of `size_hw` (R, 2) as they are: no rounding, clamped to the frame alone."""
     centre, size = centre_yx.double(), size_hw.double()
-    out = size.new_tensor(out_hw)
-    step = size / out
+    step = torch.stack([size[:, 0] / out_hw[0], size[:, 1] / out_hw[1]], dim=1)
     whole = torch.full_like(centre, torch.inf)
     return Window(
-        start=centre - step * (out - 1) / 2,
+        start=centre - (size - step) / 2,
         step=step,
         low=-whole,
         high=whole,

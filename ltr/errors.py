@@ -39,7 +39,7 @@ class ResultError(TrackingError):
 
 def suggestion(word: str, known: Iterable[str]) -> str:
     """The end of an error message about an unknown name: the nearest known ones, else all of them."""
-    known = sorted(known)
+    known = sorted(set(known))
     likeness = {name: difflib.SequenceMatcher(None, word, name).ratio() for name in known}
     best = max(likeness.values(), default=0.0)
     if best >= 0.6:

@@ -48,7 +48,7 @@ def as_frame(array: Any, color: Color = "rgb") -> Frame:
         raise FrameError(f"frame has shape {image.shape}: give height x width, or that x 1, 3 or 4 channels")
     if image.shape[2] == 1:
         image = np.broadcast_to(image, (*image.shape[:2], 3))
-    image = np.ascontiguousarray(image[:, :, :3])
+    image = np.require(image[:, :, :3], requirements=["C", "W"])  # torch wants to be able to write
     if color == "rgb":
         return image
     import cv2

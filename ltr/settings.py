@@ -173,9 +173,11 @@ def _check_limits(settings: Any, field: str, value: Any, name: str, where: str) 
     limits = settings.__dataclass_fields__[field].metadata["limits"]
     if limits is None:
         return
-    for number in value if isinstance(value, tuple) else (value,):
-        if not limits[0] <= number <= limits[1]:
-            raise ConfigError(f"setting {name!r} takes {limits[0]:g} to {limits[1]:g}, not {number:g}{where}")
+    if isinstance(value, tuple):
+        for part in value:
+            _check_limits(settings, field, part, name, where)
+    elif not limits[0] <= value <= limits[1]:
+        raise ConfigError(f"setting {name!r} takes {limits[0]:g} to {limits[1]:g}, not {value:g}{where}")
 
 
 def _typed(value: Any, hint: Any, name: str, where: str) -> Any:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ltr import __version__
 from ltr.console import Parser, run
-from ltr.errors import BoxError
+from ltr.errors import BoxError, ConfigError
 from pytracking import DEFAULT_NETWORK
 
 if TYPE_CHECKING:
@@ -104,9 +104,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     evaluate.add_argument("folder", type=Path, metavar="FOLDER", help="holds the sequences")
     evaluate.add_argument("names", nargs="*", metavar="NAME", help="only these sequences")
     _add_tracker(evaluate)
-    evaluate.add_argument(
-        "--output", type=Path, metavar="DIR", default=Path("outputs/evaluate"), help="default: %(default)s"
-    )
+    evaluate.add_argument("--output", type=Path, metavar="DIR", help="default: outputs/evaluate/NETWORK")
 
     networks = command("networks", "which networks there are", NETWORKS, _networks)
     networks.add_argument("name", nargs="?", metavar="NAME", help="show this one")
@@ -134,6 +132,8 @@ def _add_tracker(parser: argparse.ArgumentParser) -> None:
 def _choice(arguments: argparse.Namespace) -> TrackerChoice:
     from pytracking.apps.track import TrackerChoice
 
+    if arguments.seed < 0:
+        raise ConfigError(f"--seed is {arguments.seed}: give 0 or more")
     return TrackerChoice(
         arguments.net, arguments.preset, arguments.settings, arguments.set, arguments.device, arguments.seed
     )
@@ -162,7 +162,8 @@ def _track(arguments: argparse.Namespace) -> int:
 def _evaluate(arguments: argparse.Namespace) -> int:
     from pytracking.apps.evaluate import run_evaluate
 
-    return run_evaluate(arguments.folder, arguments.names, _choice(arguments), arguments.output)
+    output = arguments.output or Path("outputs/evaluate") / Path(arguments.net).stem
+    return run_evaluate(arguments.folder, arguments.names, _choice(arguments), output)
 
 
 def _networks(arguments: argparse.Namespace) -> int:

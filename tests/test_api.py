@@ -55,11 +55,18 @@ def grey(frame: np.ndarray) -> np.ndarray:
     return frame[:, :, 1]
 
 
+def read_only(frame: np.ndarray) -> np.ndarray:
+    copy = frame.copy()
+    copy.flags.writeable = False
+    return copy
+
+
 EQUAL = {
     "grey": (lambda f: np.repeat(grey(f)[:, :, None], 3, axis=2), grey),
     "grey with an axis": (grey, lambda f: grey(f)[:, :, None]),
     "four channels": (lambda f: f, lambda f: np.dstack([f, np.full(f.shape[:2], 7, np.uint8)])),
     "negative strides": (lambda f: f[::-1, ::-1].copy(), lambda f: f[::-1, ::-1]),
+    "read only": (lambda f: f, read_only),
     "16 bits": (lambda f: f, lambda f: f.astype(np.uint16) * 257),
     "a view of a larger array": (lambda f: f, lambda f: np.pad(f, ((3, 5), (2, 9), (0, 0)))[3:-5, 2:-9]),
 }

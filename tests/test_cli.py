@@ -123,6 +123,14 @@ def test_absent_targets_and_wrong_counts(folder: Path, tmp_path: Path, capsys: p
         (["track", "x.mp4", "--box", "1,2,0,40"], "pytracking: box 1,2,0,40 has no area: give x,y,w,h with a positive width and height in pixels"),
         (["track", "x.mp4", "--box", "1,2,30"], "pytracking: box '1,2,30' is not four numbers: write x,y,w,h in pixels, for example 100,80,60,40"),
         (["track", "FOLDER", "--box", "900,2,30,40"], "pytracking: box 900,2,30,40 lies outside the frame of 640x360 pixels: give x,y,w,h in its pixels"),
+        (["track", "FOLDER", "--box", "9,2,-30,40"], "pytracking: box 9,2,-30,40 has no area: give x,y,w,h with a positive width and height in pixels"),
+        (["track", "FOLDER", "--box", "9,nan,30,40"], "pytracking: box 9,nan,30,40 holds a number that is not finite: give x,y,w,h in pixels"),
+        (["track", "FOLDER", "--box", "9,2,1.5,40"], "pytracking: box 9,2,1.5,40 is smaller than 2 pixels a side: enlarge the frame or the box"),
+        (["track", "DANGLING", "--box", "9,2,30,40"], "pytracking: cannot read image DANGLING/1.png (No such file or directory): check its path and permissions"),
+        (["track", "FOLDER", "--box", "9,2,30,40", "--seed", "-1"], "pytracking: --seed is -1: give 0 or more"),
+        (["track", "FOLDER", "--box", "9,2,30,40", "--device", "meta"], "pytracking: device 'meta' is not supported: give auto, cpu, cuda or cuda:N"),
+        (["track", "FOLDER", "--box", "9,2,30,40", "--set", "first_frame.blurs=[[-1,1]]"], "pytracking: setting 'first_frame.blurs' takes 0.1 to 50, not -1 (in --set first_frame.blurs=[[-1,1]])"),
+        (["evaluate", "FOLDER", "--output", "FOLDER"], "pytracking: results in FOLDER would lie among the annotations: give another --output"),
         (["track", "FOLDER", "--box", "-90,2,30,40"], "pytracking: box -90,2,30,40 lies outside the frame of 640x360 pixels: give x,y,w,h in its pixels"),
         (["track", "FOLDER", "--box", "0,2,3000,40"], "pytracking: box 0,2,3000,40 is larger than the frame of 640x360 pixels: give x,y,w,h in its pixels"),
         (["track", "FOLDER", "--box", "9,2,30,40", "--net", "imagnet18"], "pytracking: unknown network 'imagnet18': did you mean imagenet18?"),
@@ -143,7 +151,13 @@ def test_one_line_errors(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
     monkeypatch.chdir(tmp_path)
-    places = {"FOLDER": str(folder), "AV1": str(Path(__file__).parent / "data" / "av1.mp4")}
+    (tmp_path / "dangling").mkdir()
+    (tmp_path / "dangling" / "1.png").symlink_to(tmp_path / "nowhere.png")
+    places = {
+        "FOLDER": str(folder),
+        "DANGLING": str(tmp_path / "dangling"),
+        "AV1": str(Path(__file__).parent / "data" / "av1.mp4"),
+    }
     try:
         status = pytracking([places.get(a, a) for a in arguments])
     except SystemExit as exit_:
@@ -155,6 +169,8 @@ def test_one_line_errors(
         assert "cannot decode its codec (AV01)" in captured.err
         assert "ffmpeg" in captured.err
     else:
+        for name, place in places.items():
+            message = message.replace(name, place)
         assert captured.err == message + "\n"
     assert not list(tmp_path.rglob("boxes.txt"))
 
@@ -301,3 +317,26 @@ def test_interrupted_evaluation_keeps_what_was_finished(
     assert said == f"pytracking: interrupted; kept the 1 sequences that were finished in {out}"
     assert set(json.loads((out / "scores.json").read_text())["success_auc"]) == {"first"}
     assert sorted(path.name for path in out.iterdir()) == ["first.txt", "scores.json"]
+
+
+def test_results_never_overwrite_the_video(video: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    mine = tmp_path / "video.mp4"
+    mine.write_bytes(video.read_bytes())
+    assert pytracking(["track", str(mine), "--box", BOX, "--output", str(tmp_path)]) == 2
+    said = f"pytracking: results in {tmp_path} would overwrite the video {mine}: give another --output\n"
+    assert capsys.readouterr().err == said
+    assert mine.read_bytes() == video.read_bytes()
+
+
+def test_demo(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert pytracking(["demo", "--output", str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    assert float(said.split("success AUC")[1].split()[0]) > 0.55
+    assert float(said.split("mean overlap")[1].split()[0]) > 0.6
+    assert int(said.split("not_found on")[1].split()[0]) > 0
+    assert "frames per second" in said
+    for name in ("demo.mp4", "strip.png", "overlap.png", "boxes.txt"):
+        assert str(tmp_path / name) in said
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["boxes.txt", "demo.mp4", "overlap.png", "strip.png"]
+    assert len((tmp_path / "boxes.txt").read_text().splitlines()) == 150
+    assert cv2.imread(str(tmp_path / "strip.png")).shape[1] > 1000

@@ -16,7 +16,7 @@ from pytracking.tracker.first_frame import first_samples, patch_side
 from pytracking.tracker.localization import find_peak
 from pytracking.tracker.prediction import Prediction
 from pytracking.tracker.presets import FirstFrame, SizeSearch, TrackerPreset, preset_named
-from pytracking.tracker.size_search import best_rows, limited_scale, rows_to_search
+from pytracking.tracker.size_search import best_rows, rows_to_search, scale_limits
 from pytracking.tracker.state import TrackerState, concatenate, select
 
 
@@ -142,10 +142,20 @@ def test_rows_of_the_size_search() -> None:
 
 
 def test_scale_limits() -> None:
-    base = torch.tensor([[50.0, 100.0]])
-    for scale, expected in ((0.01, 0.2), (1.0, 1.0), (9.0, 3.6)):
-        limited = limited_scale(torch.tensor([scale]), base, torch.tensor([[360, 360]]), 10.0)
-        assert limited.item() == pytest.approx(expected)
+    def limits(height: float, width: float) -> list[float]:
+        return scale_limits(torch.tensor([[height, width]]), torch.tensor([2.0]), (360, 640), 10.0)[0].tolist()
+
+    assert limits(50, 100) == pytest.approx([2 / 5, 2 * 6.4])
+    assert limits(30, 6) == pytest.approx([2, 2 * 12]), "a target that begins thinner than the limit stays as it is"
+    assert limits(200, 800) == pytest.approx([2 / 20, 2]), "nor is one cut that begins larger than the frame"
+
+
+@pytest.mark.parametrize("size", [(6.0, 30.0), (40.0, 4.0)])
+def test_thin_targets_keep_their_size(size: tuple[float, float], engine: TrackerEngine, clip: DemoClip) -> None:
+    state = engine.start(clip.frame(0), (300.0, 100.0, *size))
+    for _ in range(3):
+        state, (prediction,) = engine.step(state, [clip.frame(0)])
+    np.testing.assert_allclose(prediction.box[2:], size, rtol=0.1)
 
 
 def test_peak_below_the_cell() -> None:

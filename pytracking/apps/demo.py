@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
@@ -61,14 +62,18 @@ class Run:
 
 
 def run_demo(choice: TrackerChoice, output: Path) -> int:
-    """Track the demo clip of the choice's seed and write FILES into the folder `output`. Returns the exit status 0.
+    """Track the demo clip of the choice's seed and write FILES into the folder `output`. Returns the exit status: 130 after Ctrl-C.
 
     Raises ConfigError or CheckpointError for what cannot be loaded, ResultError for what cannot be written."""
     tracker = choice.load()
     make_folder(output)
     clip = DemoClip(choice.seed)
     print(f"demo clip: {FRAMES} frames of {WIDTH} x {HEIGHT}, seed {choice.seed}; network {choice.network}", flush=True)
-    run = tracked(clip, tracker, output)
+    try:
+        run = tracked(clip, tracker, output)
+    except KeyboardInterrupt:
+        print(f"pytracking: interrupted; video and boxes until then are in {output}", file=sys.stderr)
+        return 130
 
     overlaps = overlap(run.boxes_xywh, clip.boxes_xywh)
     overlap_and_score(

@@ -9,7 +9,7 @@ from statistics import mean
 
 import numpy as np
 
-from ltr.errors import DataError, suggestion
+from ltr.errors import BoxError, DataError, ResultError, suggestion
 from ltr.geometry import checked_box
 from ltr.settings import as_dict
 from pytracking.api import Tracker
@@ -21,11 +21,14 @@ from pytracking.sinks.boxes_file import BoxesFile
 from pytracking.sinks.progress import with_progress
 from pytracking.sinks.text_file import make_folder, write_text
 from pytracking.sources.opening import open_source
+from pytracking.sources.source import SourceEndedEarly
 
 
 def run_evaluate(folder: Path, names: list[str], choice: TrackerChoice, output: Path) -> int:
     """Print success AUC per sequence and in the mean, naming the worst; boxes and scores.json go into `output`."""
     sequences = chosen(find_sequences(folder), names)
+    if output.resolve() in {folder.resolve(), *(s.frames.resolve() for s in sequences)}:
+        raise ResultError(f"results in {output} would lie among the annotations: give another --output")
     make_folder(output)
     scores: dict[str, float] = {}
     width = max(len(s.name) for s in sequences)
@@ -36,11 +39,10 @@ def run_evaluate(folder: Path, names: list[str], choice: TrackerChoice, output: 
             scores[sequence.name] = one_pass_auc(boxes, sequence.boxes_xywh)
             print(f"{sequence.name:<{width}}  {scores[sequence.name]:.3f}", flush=True)
             _write_scores(output, choice, tracker, scores)
-    except KeyboardInterrupt:
-        print(
-            f"pytracking: interrupted; kept the {len(scores)} sequences that were finished in {output}", file=sys.stderr
-        )
-        return 130
+    except (KeyboardInterrupt, SourceEndedEarly) as error:
+        status, why = (1, f"ended early: {error}") if isinstance(error, SourceEndedEarly) else (130, "interrupted")
+        print(f"pytracking: {why}; kept the {len(scores)} sequences that were finished in {output}", file=sys.stderr)
+        return status
     worst = min(scores, key=lambda name: scores[name])
     count = f"{len(scores)} sequence" + ("s" if len(scores) > 1 else "")
     average = mean(scores.values())
@@ -68,7 +70,10 @@ def track_sequence(tracker: Tracker, sequence: Sequence, path: Path) -> Array:
     """(N, 4) boxes of one run from the rounded first box, also written to `path`. Raises DataError where frames and
     boxes differ in number."""
     truth = sequence.boxes_xywh
-    box = checked_box(first_box(truth))
+    try:
+        box = checked_box(first_box(truth))
+    except BoxError as error:
+        raise DataError(f"sequence {sequence.name}: first {error}") from None
     predictions = []
     for index, frame in enumerate(with_progress(open_source(sequence.frames), len(truth), sequence.name)):
         if index == 0:

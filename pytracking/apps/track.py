@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 
+from ltr.errors import ResultError
 from ltr.geometry import checked_box
 from ltr.settings import as_dict, to_toml, with_assignments, with_toml
 from pytracking.api import Tracker
@@ -56,6 +57,8 @@ def run_track(source_path: Path, box: Box, choice: TrackerChoice, output: Path |
     source = open_source(source_path)
     tracker = choice.load()
     folder = output or Path("outputs") / "track" / source.name
+    if any((folder / name).resolve() == source_path.resolve() for name in FILES):
+        raise ResultError(f"results in {folder} would overwrite the video {source_path}: give another --output")
     make_folder(folder)
     seconds: list[float] = []
     missing: list[int] = []
@@ -85,15 +88,17 @@ def _track_all(
             begin = perf_counter()
             if not seconds:
                 tracker.initialize(frame, box)
-                seconds.append(perf_counter() - begin)
+                took = perf_counter() - begin
                 boxes.write_first(checked_box(box))
+                seconds.append(took)
                 video.write(draw_first_box(frame, box))
                 continue
             prediction = tracker.track(frame)
-            seconds.append(perf_counter() - begin)
+            took = perf_counter() - begin
+            boxes.write(prediction)
+            seconds.append(took)
             if prediction.status == "not_found":
                 missing.append(len(seconds))
-            boxes.write(prediction)
             video.write(draw_box(frame, prediction))
 
 

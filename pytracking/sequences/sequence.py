@@ -30,12 +30,15 @@ def find_sequences(folder: Path) -> list[Sequence]:
     if not folder.is_dir():
         raise DataError(f"{folder} is not a folder: sequences are NAME/groundtruth.txt, or NAME.mp4 with NAME.txt")
     candidates = [folder, *sorted(p for p in folder.iterdir() if p.is_dir())]
-    found = [(p.name, p, p / "groundtruth.txt") for p in candidates]
+    found = [(p.absolute().name, p, p / "groundtruth.txt") for p in candidates]
     videos = sorted(p for p in folder.iterdir() if p.suffix.lower() in VIDEO_SUFFIXES)
     found += [(p.stem, p, p.with_suffix(".txt")) for p in videos]
     sequences = [Sequence(name, frames, read_boxes(truth)) for name, frames, truth in found if truth.is_file()]
     if not sequences:
         raise DataError(f"no sequence in {folder}: each is a folder with a groundtruth.txt, or NAME.mp4 with NAME.txt")
+    names = [s.name for s in sequences]
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise DataError(f"{folder} holds two sequences named {min(twice)!r}: rename one of them")
     return sorted(sequences, key=lambda s: s.name)
 
 

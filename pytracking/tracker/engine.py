@@ -27,7 +27,7 @@ from pytracking.tracker.memory import first_memory, store
 from pytracking.tracker.observer import Observer
 from pytracking.tracker.prediction import Box, Prediction
 from pytracking.tracker.presets import TrackerPreset
-from pytracking.tracker.size_search import best_rows, limited_scale, rows_to_search
+from pytracking.tracker.size_search import best_rows, rows_to_search, scale_limits
 from pytracking.tracker.state import TrackerState, select
 
 
@@ -64,6 +64,7 @@ class TrackerEngine:
             size_hw=size,
             scale=scale,
             base_size_hw=size / scale[:, None],
+            scale_limits=scale_limits(size, scale, frame.shape[:2], preset.size.min_side),
             filters=filters,
             memory=first_memory(samples, labels, preset.memory.size),
         )
@@ -103,11 +104,8 @@ class TrackerEngine:
         found = peak.score >= preset.localization.not_found_threshold
         from_middle = peak.cell_yx - (scores.shape[-1] - 1) / 2
         moved = window.centre_yx[chosen] + from_middle * STRIDE * window.scale[chosen, None]
-        frame_hw = _sizes(tuple(images[f].shape[:2] for f in frame_of), moved.device)
-        scale = limited_scale(
-            state.scale * rows.ratio[chosen] ** preset.size.follow, state.base_size_hw, frame_hw, preset.size.min_side
-        )
-        scale = torch.where(found, scale, state.scale)
+        scale = state.scale * rows.ratio[chosen] ** preset.size.follow
+        scale = torch.where(found, scale.clamp(*state.scale_limits.unbind(1)), state.scale)
         state = replace(
             state,
             centre_yx=torch.where(found[:, None], moved, state.centre_yx),

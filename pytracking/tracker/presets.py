@@ -50,10 +50,13 @@ class FirstFrame:
         ((86, 0), (-86, 0), (0, 86), (0, -86), (43, 43), (-43, -43)),
         "px of the crop",
         "shifted samples, as (down, right)",
+        (-1000, 1000),
     )
     flip: bool = setting(True, "1", "a mirrored sample; off if a mirrored twin must be told apart")
-    blurs: Pairs = setting(((3, 1), (1, 3), (2, 2)), "px of the crop", "blurred samples, as sigma (down, right)")
-    rotations: tuple[float, ...] = setting((10.0, -10.0), "degrees", "rotated samples, counter-clockwise")
+    blurs: Pairs = setting(
+        ((3, 1), (1, 3), (2, 2)), "px of the crop", "blurred samples, as sigma (down, right)", (0.1, 50)
+    )
+    rotations: tuple[float, ...] = setting((10.0, -10.0), "degrees", "rotated samples, counter-clockwise", (-180, 180))
     random_shift: float = setting(
         0.0, "crop sides", "range of a random shift of flipped, blurred and rotated samples", (0, 1)
     )
@@ -121,7 +124,7 @@ class TrackerPreset:
     def __post_init__(self) -> None:
         if self.search.crop_side % STRIDE:
             raise ConfigError(f"setting 'search.crop_side' is {self.search.crop_side}, not a multiple of {STRIDE}")
-        if self.first_frame.count > self.memory.size:
+        if self.first_frame.count >= self.memory.size:
             raise ConfigError(
                 f"setting 'memory.size' is {self.memory.size}, "
                 f"but the first frame alone gives {self.first_frame.count} samples"

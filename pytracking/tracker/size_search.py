@@ -54,8 +54,10 @@ def best_rows(rows: Rows, score: Tensor) -> Tensor:
     return rows.rows_of.gather(1, weighted.argmax(dim=1, keepdim=True))[:, 0]
 
 
-def limited_scale(scale: Tensor, base_size_hw: Tensor, frame_hw: Tensor, min_side: float) -> Tensor:
-    """Scales (B,) so limited that no side is below `min_side` pixels and none exceeds the frame (B, 2)."""
-    least = (min_side / base_size_hw).amax(dim=1)
-    most = (frame_hw / base_size_hw).amin(dim=1)
-    return torch.minimum(torch.maximum(scale, least), torch.maximum(most, least))
+def scale_limits(size_hw: Tensor, scale: Tensor, frame_hw: tuple[int, int], min_side: float) -> Tensor:
+    """(B, 2) the least and the greatest scale of targets that are (B, 2) large at scales (B,): no side falls below
+    `min_side` pixels and none exceeds the frame, but the size that was given is always admitted."""
+    height, width = frame_hw
+    least = scale * (min_side / size_hw.amin(dim=1)).clamp(max=1)
+    most = scale * torch.minimum(height / size_hw[:, 0], width / size_hw[:, 1]).clamp(min=1)
+    return torch.stack([least, most], dim=1)

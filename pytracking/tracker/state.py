@@ -27,6 +27,8 @@ class TrackerState:
     """(B,) frame pixels per crop pixel."""
     base_size_hw: Tensor
     """(B, 2) the first frame's size, in crop pixels."""
+    scale_limits: Tensor
+    """(B, 2) the least and the greatest scale."""
     filters: Tensor
     """(B, C, K, K)."""
     memory: SampleMemory
