@@ -62,7 +62,8 @@ class Run:
 
 
 def run_demo(choice: TrackerChoice, output: Path) -> int:
-    """Track the demo clip of the choice's seed and write FILES into the folder `output`. Returns the exit status: 130 after Ctrl-C.
+    """Track the demo clip of the choice's seed and write FILES into the folder `output`. Returns the exit status, 130
+    after Ctrl-C.
 
     Raises ConfigError or CheckpointError for what cannot be loaded, ResultError for what cannot be written."""
     tracker = choice.load()
