@@ -37,11 +37,17 @@ class ResultError(TrackingError):
     """Results that cannot be written or read."""
 
 
+def nearest(word: str, known: Iterable[str]) -> list[str]:
+    """The known names that `word` may be a misspelling of; those that are about equally like it, or none."""
+    likeness = {name: difflib.SequenceMatcher(None, word, name).ratio() for name in sorted(set(known))}
+    best = max(likeness.values(), default=0.0)
+    return [name for name, value in likeness.items() if value >= max(0.6, best - 0.05)]
+
+
 def suggestion(word: str, known: Iterable[str]) -> str:
     """The end of an error message about an unknown name: the nearest known ones, else all of them."""
-    known = sorted(set(known))
-    likeness = {name: difflib.SequenceMatcher(None, word, name).ratio() for name in known}
-    best = max(likeness.values(), default=0.0)
-    if best >= 0.6:
-        return f"did you mean {' or '.join(n for n in known if likeness[n] >= best - 0.05)}?"
-    return f"known: {', '.join(known)}" if known else "none is known"
+    names = sorted(set(known))
+    near = nearest(word, names)
+    if near:
+        return f"did you mean {' or '.join(near)}?"
+    return f"known: {', '.join(names)}" if names else "none is known"

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeVar
 
-from ltr.errors import ConfigError, suggestion
+from ltr.errors import ConfigError, nearest, suggestion
 
 try:
     import tomllib
@@ -46,24 +46,21 @@ def replace(settings: S, name: str, value: Any, where: str = "") -> S:
     """`settings` with the dotted field `name` set to `value` (typed, or text as on the command line).
 
     Raises ConfigError for an unknown name or a value of another type; `where` ends the message."""
-    head, _, rest = name.partition(".")
-    hints = typing.get_type_hints(type(settings))
-    if head not in hints:
-        raise ConfigError(_unknown(settings, name, where))
-    current = getattr(settings, head)
-    if dataclasses.is_dataclass(current):
-        if not rest:
-            raise ConfigError(f"{name!r} is a group, not a setting{where}: {suggestion('', _names(current, head))}")
-        try:
-            changed: Any = replace(current, rest, value, where)
-        except ConfigError as error:
-            if "unknown setting" in str(error):
-                raise ConfigError(_unknown(settings, name, where)) from None
-            raise ConfigError(str(error).replace(repr(rest), repr(name), 1)) from None
-    elif rest:
-        raise ConfigError(_unknown(settings, name, where))
+    names = _names(settings)
+    if name not in names:
+        members = [known for known in names if known.startswith(f"{name}.")]
+        if members:
+            raise ConfigError(f"{name!r} is a group, not a setting{where}: known: {', '.join(sorted(members))}")
+        raise ConfigError(f"unknown setting {name!r}{where}: {_suggested(name, names)}")
+    return _replaced(settings, name, name, value, where)
+
+
+def _replaced(settings: S, path: str, name: str, value: Any, where: str) -> S:
+    head, _, rest = path.partition(".")
+    if rest:
+        changed = _replaced(getattr(settings, head), rest, name, value, where)
     else:
-        changed = _typed(value, hints[head], name, where)
+        changed = _typed(value, typing.get_type_hints(type(settings))[head], name, where)
         _check_limits(settings, head, changed, name, where)
     return dataclasses.replace(settings, **{head: changed})  # type: ignore[type-var]
 
@@ -155,18 +152,16 @@ def _flat(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]
             yield prefix + name, value
 
 
-def _names(settings: Any, prefix: str = "") -> list[str]:
-    return [f"{prefix}.{row.name}" if prefix else row.name for row in describe(settings)]
+def _names(settings: Any) -> list[str]:
+    return [row.name for row in describe(settings)]
 
 
-def _unknown(settings: Any, name: str, where: str) -> str:
-    names = _names(settings)
-    last = {n.rpartition(".")[2]: n for n in names}
-    hint = suggestion(name, names)
-    if hint.startswith("known:"):
-        near = suggestion(name.rpartition(".")[2], last)
-        hint = "did you mean " + last[near[13:].split(" or ")[0].rstrip("?")] + "?" if near[:4] == "did " else hint
-    return f"unknown setting {name!r}{where}: {hint}"
+def _suggested(name: str, names: list[str]) -> str:
+    """The nearest dotted names, or those whose last part is near: `area` is meant for `search.area`."""
+    last = {known.rpartition(".")[2]: known for known in names}
+    near = [last[part] for part in nearest(name.rpartition(".")[2], last)]
+    likely = nearest(name, names) or near
+    return f"did you mean {' or '.join(likely)}?" if likely else suggestion(name, names)
 
 
 def _check_limits(settings: Any, field: str, value: Any, name: str, where: str) -> None:

@@ -41,6 +41,8 @@ def test_assignments_are_typed_by_the_field() -> None:
     [
         ("inner.widht=2", "unknown setting 'inner.widht' (in --set inner.widht=2): did you mean inner.width?"),
         ("width=2", "unknown setting 'width' (in --set width=2): did you mean inner.width?"),
+        ("kind=b", "unknown setting 'kind' (in --set kind=b): did you mean inner.kind?"),
+        ("zzz=1", "unknown setting 'zzz' (in --set zzz=1): known: count, inner.kind, inner.pairs, inner.width, on"),
         ("count.x=2", "unknown setting 'count.x' (in --set count.x=2): did you mean count?"),
         (
             "inner=2",
