@@ -1,5 +1,5 @@
-"""Without a GPU at hand: on the meta device every operation checks that its tensors lie together, and nothing can be read back
-unseen."""
+"""Without a GPU at hand: on the meta device every operation checks that its tensors lie together, and nothing can be read
+back unseen. What is sent to the device is not seen here."""
 
 from __future__ import annotations
 
