@@ -88,7 +88,7 @@ def feature_covariance(net: TrackerNet, photographs: list[Path]) -> Tensor:
     for path in photographs:
         image = torch.from_numpy(read_image(path))
         size = torch.tensor([image.shape[:2]], dtype=torch.float32)
-        features = inference.trunk(crop([image], exact_window((size - 1) / 2, size, (SIDE, SIDE))))
+        features = inference.trunk(crop([image], exact_window((size - 1) / 2, size, (SIDE, SIDE)))).stride16
         rows = features.permute(0, 2, 3, 1).reshape(-1, features.shape[1]).double()
         total += rows.T @ rows
         cells += len(rows)

@@ -53,14 +53,18 @@ def search_folders() -> list[Path]:
     the checkout, the user's data folder, the data of the installed package."""
     installed = Path(__file__).resolve().parents[1]
     named = os.environ.get("PYTRACKING_CHECKPOINTS")
-    data_home = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
     folders = [
         *([Path(named)] if named else []),
         *([installed / "checkpoints"] if (installed / "pyproject.toml").is_file() else []),
-        data_home / "pytracking" / "checkpoints",
+        _user_folder(),
         installed / "pytracking" / "checkpoints",
     ]
     return [f for f in folders if f.is_dir()]
+
+
+def _user_folder() -> Path:
+    data_home = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
+    return data_home / "pytracking" / "checkpoints"
 
 
 def known_networks() -> dict[str, NetworkFile]:
@@ -73,8 +77,10 @@ def known_networks() -> dict[str, NetworkFile]:
     return found
 
 
-def find_network(name_or_path: str | os.PathLike[str]) -> NetworkFile:
-    """The file of a network, by path or by name. Raises CheckpointError or ConfigError (with a suggestion)."""
+def find_network(name_or_path: str | os.PathLike[str], published: Mapping[str, str] | None = None) -> NetworkFile:
+    """The file of a network, by path or by name. Raises CheckpointError or ConfigError (with a suggestion).
+
+    published: names of networks that their authors publish, with the name of the file."""
     text = os.fspath(name_or_path)
     if os.sep in text or text.endswith(".safetensors"):
         path = Path(text)
@@ -82,6 +88,11 @@ def find_network(name_or_path: str | os.PathLike[str]) -> NetworkFile:
             raise CheckpointError(f"network file {path} does not exist")
         return NetworkFile(path.stem, path, **_registry(path.parent).get(path.stem, {}))
     known = known_networks()
+    if text not in known and published and text in published:
+        raise ConfigError(
+            f"network {text!r} is not here: download {published[text]} from its authors (pytracking's model zoo), "
+            f"then: ltr convert {published[text]} {_user_folder() / text}.safetensors"
+        )
     if text not in known:
         raise ConfigError(f"unknown network {text!r}: {suggestion(text, known)}")
     return known[text]
@@ -148,16 +159,24 @@ def read_state(file: NetworkFile, expected: Mapping[str, Tensor]) -> dict[str, T
     return {key: tensor.float() for key, tensor in state.items()}
 
 
-def write_network(path: Path, state: Mapping[str, Tensor], config: Mapping[str, Any], card: Mapping[str, Any]) -> None:
-    """Write a network file: convolutions in half precision, vectors (batch norm tables) in single. Written to a
-    temporary name and renamed."""
+def write_network(
+    path: Path, state: Mapping[str, Tensor], config: Mapping[str, Any], card: Mapping[str, Any], half: bool = True
+) -> None:
+    """Write a network file: convolutions in half precision (if `half`), vectors (batch norm tables) in single. Written
+    to a temporary name and renamed. Raises CheckpointError."""
     from safetensors.torch import save
 
-    tensors = {k: (t.half() if t.dim() > 1 else t.float()).contiguous().cpu() for k, t in state.items()}
+    def stored(tensor: Tensor) -> Tensor:
+        return (tensor.half() if half and tensor.dim() > 1 else tensor.float()).contiguous().cpu()
+
+    tensors = {key: stored(tensor) for key, tensor in state.items()}
     metadata = {"format": FORMAT, "config": json.dumps(dict(config)), "card": json.dumps(dict(card))}
     partial = path.with_suffix(".partial")
-    partial.write_bytes(save(tensors, metadata=metadata))
-    partial.replace(path)
+    try:
+        partial.write_bytes(save(tensors, metadata=metadata))
+        partial.replace(path)
+    except OSError as error:
+        raise CheckpointError(f"cannot write network file {path}: {error.strerror or error}") from None
 
 
 def sha256_of(path: Path) -> str:

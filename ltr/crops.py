@@ -12,6 +12,8 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
+from ltr.transfer import constant
+
 Border = Literal["replicate", "inside", "inside_major"]
 Rounding = Literal["integer", "float"]
 
@@ -81,7 +83,7 @@ def published_window(
     one, whose coordinates keep halves. `border` "inside" and "inside_major" shrink the window by at most
     `max_scale_change` and shift it into the frame; frame_hw: (R, 2)."""
     frame, size = frame_hw.double(), size_hw.double()
-    out = size.new_tensor(out_hw)
+    out = constant(out_hw, size.device, torch.float64)
     position = centre_yx.double().trunc()
     if border != "replicate":
         ratio = size / frame
@@ -131,10 +133,11 @@ def crop(frames: Sequence[Tensor], window: Window, frame_of: Sequence[int] | Non
         return _crop_one(frames[0], window)
     out = torch.empty(count, 3, *window.out_hw, device=window.start.device)
     for index, frame in enumerate(frames):
-        rows = [r for r, f in enumerate(frame_of) if f == index]
+        rows = tuple(r for r, f in enumerate(frame_of) if f == index)
         if rows:
-            part = window._replace(**{k: t[rows] for k, t in window._asdict().items() if k != "out_hw"})
-            out[rows] = _crop_one(frame, part)
+            place = constant(rows, out.device, torch.long)
+            part = window._replace(**{k: t[place] for k, t in window._asdict().items() if k != "out_hw"})
+            out[place] = _crop_one(frame, part)
     return out
 
 

@@ -34,6 +34,27 @@ def box_of(centre_yx: Tensor, size_hw: Tensor) -> Tensor:
     return torch.cat([(centre_yx - (size_hw - 1) / 2).flip(-1), size_hw.flip(-1)], dim=-1)
 
 
+def to_crop(centre_yx: Tensor, size_hw: Tensor, crop_centre_yx: Tensor, scale: Tensor, side: int) -> Tensor:
+    """The pool-format box (..., 4), in pixels of a crop of `side`, of a box in a frame.
+
+    The crop shows the square around `crop_centre_yx` (..., 2) at `scale` (...), frame pixels per crop pixel."""
+    centre = (centre_yx - crop_centre_yx) / scale[..., None] + (side - 1) / 2
+    size = size_hw / scale[..., None]
+    return torch.cat([(centre - (size - 1) / 2).flip(-1), size.flip(-1)], dim=-1)
+
+
+def from_crop(box_xywh: Tensor, crop_centre_yx: Tensor, scale: Tensor, side: int) -> tuple[Tensor, Tensor]:
+    """The inverse of `to_crop`: pool-format box (..., 4) -> centre (..., 2) as (y, x), size (..., 2) as (h, w)."""
+    middle = (box_xywh[..., :2] + box_xywh[..., 2:] / 2).flip(-1)
+    return (middle - side / 2) * scale[..., None] + crop_centre_yx, box_xywh[..., 2:].flip(-1) * scale[..., None]
+
+
+def kept_inside(centre_yx: Tensor, size_hw: Tensor, frame_hw: Tensor, inside: float) -> Tensor:
+    """Centres (..., 2) moved so that `inside` of each side of a box, counted from its edge, stays within the frame."""
+    reach = (inside - 0.5) * size_hw
+    return torch.maximum(torch.minimum(centre_yx, frame_hw - reach), reach)
+
+
 def iou(a_xywh: Tensor, b_xywh: Tensor) -> Tensor:
     """Intersection over union of continuous boxes, (..., 4) and (..., 4) -> (...); 0 where both are empty."""
     top_left = torch.maximum(a_xywh[..., :2], b_xywh[..., :2])

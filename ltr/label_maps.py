@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -17,3 +19,37 @@ def gaussian(centre_yx: Tensor, sigma: float, size_hw: tuple[int, int]) -> Tenso
     x = torch.arange(width, dtype=centre_yx.dtype, device=centre_yx.device) - centre_yx[..., 1:2]
     factor = -0.5 / sigma**2
     return torch.exp(factor * y**2)[..., :, None] * torch.exp(factor * x**2)[..., None, :]
+
+
+def label_density(
+    centre_yx: Tensor,
+    sigma: float,
+    size_hw: tuple[int, int],
+    normalise: bool = True,
+    threshold: float = 0.0,
+    shrink: float = 0.0,
+    uniform: float = 0.0,
+) -> Tensor:
+    """Probability of each cell to be the target's: the Gaussian with its factor 1 / (2 pi sigma^2), zero where it does
+    not exceed `threshold`, divided by its sum if `normalise`, mixed with `uniform` of the uniform distribution, times
+    1 - shrink. centre_yx (..., 2) -> (..., H, W). (PrDiMP's label; facts: Gustafsson et al. 2020, section 4.)"""
+    density = gaussian(centre_yx, sigma, size_hw) / (2 * math.pi * sigma**2)
+    density = torch.where(density > threshold, density, 0.0)
+    if normalise:
+        density = density / (density.sum(dim=(-2, -1), keepdim=True) + 1e-8)
+    return (1 - shrink) * ((1 - uniform) * density + uniform / (size_hw[0] * size_hw[1]))
+
+
+def distance_map(centre_yx: Tensor, bins: int, displacement: float, size_hw: tuple[int, int]) -> Tensor:
+    """How near each cell's distance from the centre is to k * displacement: hat functions of k, the last one open.
+
+    centre_yx (..., 2) -> (..., bins, H, W); the values of a cell sum to 1. (DiMP, section 3.3, equation 9.)"""
+    height, width = size_hw
+    y = torch.arange(height, dtype=centre_yx.dtype, device=centre_yx.device) - centre_yx[..., 0:1]
+    x = torch.arange(width, dtype=centre_yx.dtype, device=centre_yx.device) - centre_yx[..., 1:2]
+    distance = (y.square()[..., :, None] + x.square()[..., None, :]).sqrt() / displacement
+    k = torch.arange(bins, dtype=centre_yx.dtype, device=centre_yx.device)
+    offset = distance[..., None, :, :] - k[:, None, None]
+    inner = (1 - offset[..., :-1, :, :].abs()).clamp(min=0)
+    last = (1 + offset[..., -1:, :, :]).clamp(0, 1)
+    return torch.cat([inner, last], dim=-3)

@@ -103,14 +103,26 @@ def from_dict(cls: type[S], tree: Mapping[str, Any], where: str) -> S:
     for name, hint in hints.items():
         if name not in tree:
             raise ConfigError(f"setting {name!r} is missing{where}")
-        if dataclasses.is_dataclass(hint):
+        groups = [g for g in (hint, *typing.get_args(hint)) if dataclasses.is_dataclass(g)]
+        if groups:
             if not isinstance(tree[name], Mapping):
                 raise ConfigError(f"setting {name!r} must be a group{where}")
-            values[name] = from_dict(typing.cast(type, hint), tree[name], where)
+            values[name] = from_dict(_of_kind(groups, tree[name], name, where), tree[name], where)
         else:
             values[name] = _typed(tree[name], hint, name, where)
             _check_limits(cls, name, values[name], name, where)
     return cls(**values)
+
+
+def _of_kind(groups: list[Any], tree: Mapping[str, Any], name: str, where: str) -> type[Any]:
+    """The one of several groups whose default `kind` is that of `tree`."""
+    if len(groups) == 1:
+        return groups[0]
+    kinds = {group.kind: group for group in groups}
+    kind = tree.get("kind")
+    if kind not in kinds:
+        raise ConfigError(f"setting '{name}.kind' takes {' or '.join(map(repr, kinds))}, not {kind!r}{where}")
+    return kinds[kind]
 
 
 def describe(settings: Any, prefix: str = "") -> Iterator[Described]:

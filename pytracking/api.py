@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
 import torch
 
-from ltr.checkpoints import find_network
 from ltr.errors import ConfigError, TrackingError
 from ltr.geometry import checked_box
 from ltr.images import Color, as_frame
 from ltr.models.folding import fold
-from ltr.models.zoo import load_network
+from ltr.models.zoo import open_network
 from pytracking import DEFAULT_NETWORK
 from pytracking.tracker.engine import TrackerEngine
 from pytracking.tracker.observer import Observer
@@ -57,14 +57,7 @@ class Tracker:
         Raises ConfigError or CheckpointError."""
         if color not in ("rgb", "bgr"):
             raise ConfigError(f"color is {color!r}: give 'rgb' or 'bgr'")
-        place, net = choose_device(device), load_network(name_or_path)
-        if preset is None:
-            file = find_network(name_or_path)
-            if not file.preset:
-                raise ConfigError(f"network {file.path} names no preset: give one, for example preset='imagenet18'")
-            preset = file.preset
-        values = preset_named(preset) if isinstance(preset, str) else preset
-        return cls(TrackerEngine(fold(net, place), values, seed), color, name)
+        return cls(load_engine(name_or_path, preset, device, seed), color, name)
 
     def initialize(self, frame: Any, box: Sequence[float]) -> None:
         """Begin with the target in `box` (x, y, w, h) of `frame`: uint8 or uint16, (H, W) or (H, W, 1, 3 or 4), any
@@ -79,6 +72,23 @@ class Tracker:
         image = as_frame(frame, self.color)
         self._state, (prediction,) = self.engine.step(self._state, [image], observer=self.observer)
         return prediction
+
+
+def load_engine(
+    name_or_path: str | os.PathLike[str] = DEFAULT_NETWORK,
+    preset: str | TrackerPreset | None = None,
+    device: str = "auto",
+    seed: int = 0,
+) -> TrackerEngine:
+    """The engine of a network and a preset, as `Tracker.load` makes it."""
+    place, loaded = choose_device(device), open_network(name_or_path)
+    for note in loaded.notes:
+        warnings.warn(f"{os.fspath(name_or_path)}: {note}", stacklevel=3)
+    preset = preset or loaded.preset
+    if not preset:
+        raise ConfigError(f"network {os.fspath(name_or_path)} names no preset: give one, for example preset='dimp18'")
+    values = preset_named(preset) if isinstance(preset, str) else preset
+    return TrackerEngine(fold(loaded.net, place), values, seed)
 
 
 def choose_device(device: str) -> torch.device:

@@ -13,9 +13,9 @@ ROOT = Path(__file__).resolve().parents[1]
 # Each line may import what stands above it, in its own package; pytracking may import all of ltr but its command line.
 LTR_LAYERS = [
     {"errors"},
-    {"settings", "geometry", "console"},
+    {"settings", "geometry", "console", "transfer"},
     {"images", "crops", "label_maps"},
-    {"checkpoints"},
+    {"checkpoints", "published"},
     {"ebm"},
     {"models", "data"},
     {"training", "toy", "regress"},

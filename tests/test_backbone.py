@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from ltr.images import MEAN, STD
-from ltr.models.backbone import TRUNKS, MobileNetV2, ResNet18
+from ltr.models.backbone import TRUNKS
 from ltr.models.folding import ConvolutionReLU6, fold
 from ltr.models.tracker_net import NetworkConfig, TrackerNet
 from ltr.models.zoo import load_network
@@ -94,9 +94,10 @@ def test_folded_network_is_the_same_function(name: str, fused: bool, monkeypatch
     crops = torch.rand(2, 3, 96, 128, generator=torch.Generator().manual_seed(0)) * 255
     normalised = (crops / 255 - torch.tensor(MEAN).view(3, 1, 1)) / torch.tensor(STD).view(3, 1, 1)
     with torch.no_grad():
-        expected = net.classifier_features(normalised)
+        expected = net.classifier_features(net.feature_extractor(normalised).stride16)
     before = {k: v.clone() for k, v in net.state_dict().items()}
-    features = fold(net).classifier_features(crops)
+    inference = fold(net)
+    features = inference.classify(inference.trunk(crops).stride16)
     assert features.is_contiguous()
     torch.testing.assert_close(features, expected, atol=1e-5 * expected.abs().max().item(), rtol=0)
     assert all(torch.equal(before[k], v) for k, v in net.state_dict().items()), "folding left the network alone"
@@ -112,8 +113,9 @@ def test_folding_covers_residual_blocks_and_wide_kernels() -> None:
     crops = torch.rand(1, 3, 64, 64) * 255
     normalised = (crops / 255 - torch.tensor(MEAN).view(3, 1, 1)) / torch.tensor(STD).view(3, 1, 1)
     with torch.no_grad():
-        expected = net.classifier_features(normalised)
-    torch.testing.assert_close(fold(net).classifier_features(crops), expected, atol=1e-6, rtol=1e-4)
+        expected = net.classifier_features(net.feature_extractor(normalised).stride16)
+    inference = fold(net)
+    torch.testing.assert_close(inference.classify(inference.trunk(crops).stride16), expected, atol=1e-6, rtol=1e-4)
 
 
 @pytest.mark.parametrize("name", TRUNKS)
@@ -121,11 +123,12 @@ def test_torchvision_agrees(name: str) -> None:
     from torchvision_import import torchvision_models
 
     models = torchvision_models()
-    reference = (models.resnet18 if name == "resnet18" else models.mobilenet_v2)(weights=None).eval()
-    trunk: ResNet18 | MobileNetV2 = load_network(BUNDLED[name]).feature_extractor
+    reference = getattr(models, name)(weights=None).eval()
+    torch.manual_seed(0)
+    trunk = load_network(BUNDLED[name]).feature_extractor if name in BUNDLED else TRUNKS[name]().eval()
     _, unexpected = reference.load_state_dict(trunk.state_dict(), strict=False)
     assert not unexpected, "every parameter has torchvision's name"
-    last8, last16 = ("layer2", "layer3") if name == "resnet18" else ("features.6", "features.13")
+    last8, last16 = ("layer2", "layer3") if name.startswith("resnet") else ("features.6", "features.13")
     image = self_test_image()
     found = outputs(reference, [last8, last16], image)
     with torch.no_grad():

@@ -10,7 +10,7 @@ from torch import Tensor
 from ltr.label_maps import gaussian
 from ltr.models.classifier.features import instance_l2_norm
 from ltr.models.classifier.linear_filter import apply_filter, filter_adjoint
-from ltr.models.classifier.steepest_descent import HingeSteepestDescent, ResidualMaps, descend
+from ltr.models.classifier.steepest_descent import HingeConfig, HingeSteepestDescent, ResidualMaps, descend
 from ltr.models.classifier.whitening import whitening_matrix
 
 
@@ -57,9 +57,9 @@ def test_published_check_values() -> None:
     assert scores.sum().item() == pytest.approx(-0.1151823686, rel=1e-9)
     gradient = filter_adjoint(samples, scores, 4)
     assert gradient[1, 3, 3, 2].item() == pytest.approx(0.02938103868, rel=1e-9)
-    descent = HingeSteepestDescent(filter_reg=0.1).double().requires_grad_(False)
+    descent = HingeSteepestDescent(HingeConfig(filter_reg=0.1)).double().requires_grad_(False)
     weights = torch.full((2, 3), 1 / 3, dtype=torch.float64)
-    result = descent(filters, samples, labels, weights, 3)
+    result = descent(filters, samples, labels[:, :, None], weights, 3)
     # filter_reg is a float32 number widened there, and so are the check values' parameters
     assert result[0, 0, 0, 0].item() == pytest.approx(0.01916338035, rel=1e-5)
     assert result[1, 3, 3, 2].item() == pytest.approx(-0.03460210433, rel=1e-5)
@@ -86,14 +86,14 @@ def test_descent_is_gauss_newton_steepest_descent_by_autograd() -> None:
         _, along = torch.func.jvp(residuals, (w,), (gradient,))
         step = gradient.square().sum((1, 2, 3)) / along.square().sum(1)
         w = w - step[:, None, None, None] * gradient
-    torch.testing.assert_close(descend(filters, samples, maps, regularisation, 4), w)
+    torch.testing.assert_close(descend(filters, samples, maps.at, regularisation, 4), w)
 
 
 def test_samples_of_weight_zero_change_nothing() -> None:
     samples, filters, labels = appendix()
-    descent = HingeSteepestDescent(filter_reg=0.1).double().requires_grad_(False)
-    alone = descent(filters, samples[:, :2], labels[:, :2], torch.full((2, 2), 0.5, dtype=torch.float64), 3)
-    padded = descent(filters, samples, labels, torch.tensor([[0.5, 0.5, 0]] * 2, dtype=torch.float64), 3)
+    descent = HingeSteepestDescent(HingeConfig(filter_reg=0.1)).double().requires_grad_(False)
+    alone = descent(filters, samples[:, :2], labels[:, :2, None], torch.full((2, 2), 0.5, dtype=torch.float64), 3)
+    padded = descent(filters, samples, labels[:, :, None], torch.tensor([[0.5, 0.5, 0]] * 2, dtype=torch.float64), 3)
     torch.testing.assert_close(padded, alone)
 
 

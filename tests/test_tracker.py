@@ -13,7 +13,7 @@ from pytracking.sources.demo_clip import DemoClip
 from pytracking.tracker.draws import Draws
 from pytracking.tracker.engine import TrackerEngine
 from pytracking.tracker.first_frame import first_samples, patch_side
-from pytracking.tracker.localization import find_peak
+from pytracking.tracker.localization import find_peak, vertex
 from pytracking.tracker.prediction import Prediction
 from pytracking.tracker.presets import FirstFrame, SizeSearch, TrackerPreset, preset_named
 from pytracking.tracker.size_search import best_rows, rows_to_search, scale_limits
@@ -162,8 +162,8 @@ def test_peak_below_the_cell() -> None:
     y, x = torch.meshgrid(torch.arange(19.0), torch.arange(19.0), indexing="ij")
     for cy, cx in ((9.0, 9.0), (4.3, 12.8), (7.45, 2.6)):
         parabola = 1 - 0.01 * ((y - cy) ** 2 + (x - cx) ** 2)
-        peak = find_peak(parabola[None])
-        assert peak.cell_yx[0].tolist() == pytest.approx([cy, cx], abs=1e-4)
+        cell = find_peak(parabola[None]).cell_yx
+        assert (cell + vertex(parabola[None], cell))[0].tolist() == pytest.approx([cy, cx], abs=1e-4)
     ties = torch.zeros(1, 5, 5)
     ties[0, 3, 1] = ties[0, 1, 2] = 1
     assert find_peak(ties).cell_yx.tolist() == [[3, 1]], "of equal maxima the smallest column"
@@ -174,7 +174,7 @@ def test_peak_below_the_cell() -> None:
 
 def test_first_samples_carry_their_shifts() -> None:
     patch = torch.rand(3, 64, 64, generator=torch.Generator().manual_seed(0))
-    setting = FirstFrame(shifts=((5, -3),), blurs=((1, 2),), rotations=(10.0,), random_shift=0.4)
+    setting = FirstFrame(shifts=((0.32, -0.19),), blurs=((1, 2),), rotations=(10.0,), random_shift=0.4)
     samples = first_samples(patch, 32, setting, Draws(7, "a"))
     assert samples.crops.shape == (setting.count, 3, 32, 32) == (5, 3, 32, 32)
     assert samples.shift_yx[:2].tolist() == [[0, 0], [5, -3]]

@@ -1,8 +1,8 @@
 """Trunks with torchvision's parameter names, behind one interface.
 
 A trunk maps normalised images (B, 3, H, W) to `Taps`, its outputs at stride 8 and 16; H and W are multiples of 16.
-ResNet-18: He et al. 2016, as DiMP uses it, to the end of `layer3`. MobileNetV2: Sandler et al. 2018, to `features.13`,
-whose projections are linear, so both taps are signed.
+ResNet-18 and ResNet-50: He et al. 2016, as DiMP uses them, to the end of `layer3`. MobileNetV2: Sandler et al. 2018, to
+`features.13`, whose projections are linear, so both taps are signed.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ from typing import Literal, NamedTuple
 
 from torch import Tensor, nn
 
-TrunkName = Literal["resnet18", "mobilenet_v2"]
+TrunkName = Literal["resnet18", "resnet50", "mobilenet_v2"]
+STRIDE = 16
+"""Crop pixels per cell of the classifier's features."""
 
 
 class Taps(NamedTuple):
@@ -42,24 +44,73 @@ class BasicBlock(nn.Module):
         return y.add_(x if self.downsample is None else self.downsample(x)).relu_()
 
 
-class ResNet18(nn.Module):
-    """ResNet-18 from the stem to the end of `layer3`."""
+class Bottleneck(nn.Module):
+    """1 x 1, 3 x 3 with the stride, 1 x 1 to four times the channels, and a shortcut (He et al. 2016, figure 5
+    right)."""
 
-    channels8, channels16 = 128, 256
+    def __init__(self, channels_in: int, channels: int, stride: int = 1) -> None:
+        super().__init__()
+        inner = channels // 4
+        self.conv1 = nn.Conv2d(channels_in, inner, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(inner)
+        self.conv2 = nn.Conv2d(inner, inner, 3, stride, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(inner)
+        self.conv3 = nn.Conv2d(inner, channels, 1, bias=False)
+        self.bn3 = nn.BatchNorm2d(channels)
+        self.downsample = (
+            nn.Sequential(nn.Conv2d(channels_in, channels, 1, stride, bias=False), nn.BatchNorm2d(channels))
+            if stride != 1 or channels_in != channels
+            else None
+        )
 
-    def __init__(self) -> None:
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.bn1(self.conv1(x)).relu_()
+        y = self.bn2(self.conv2(y)).relu_()
+        y = self.bn3(self.conv3(y))
+        return y.add_(x if self.downsample is None else self.downsample(x)).relu_()
+
+
+Block = type[BasicBlock] | type[Bottleneck]
+
+
+def _stage(block: Block, channels_in: int, channels: int, count: int, stride: int) -> nn.Sequential:
+    return nn.Sequential(block(channels_in, channels, stride), *(block(channels, channels) for _ in range(count - 1)))
+
+
+class ResNet(nn.Module):
+    """A residual network from the stem to the end of `layer3`."""
+
+    def __init__(self, block: Block, channels: tuple[int, int, int], blocks: tuple[int, int, int]) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(3, 64, 7, 2, 3, bias=False)
         self.bn1 = nn.BatchNorm2d(64)
         self.maxpool = nn.MaxPool2d(3, 2, 1)
-        self.layer1 = nn.Sequential(BasicBlock(64, 64), BasicBlock(64, 64))
-        self.layer2 = nn.Sequential(BasicBlock(64, 128, 2), BasicBlock(128, 128))
-        self.layer3 = nn.Sequential(BasicBlock(128, 256, 2), BasicBlock(256, 256))
+        self.layer1 = _stage(block, 64, channels[0], blocks[0], 1)
+        self.layer2 = _stage(block, channels[0], channels[1], blocks[1], 2)
+        self.layer3 = _stage(block, channels[1], channels[2], blocks[2], 2)
 
     def forward(self, images: Tensor) -> Taps:
         x = self.layer1(self.maxpool(self.bn1(self.conv1(images)).relu_()))
         stride8 = self.layer2(x)
         return Taps(stride8, self.layer3(stride8))
+
+
+class ResNet18(ResNet):
+    """ResNet-18 to the end of `layer3`."""
+
+    channels8, channels16 = 128, 256
+
+    def __init__(self) -> None:
+        super().__init__(BasicBlock, (64, 128, 256), (2, 2, 2))
+
+
+class ResNet50(ResNet):
+    """ResNet-50 to the end of `layer3`."""
+
+    channels8, channels16 = 512, 1024
+
+    def __init__(self) -> None:
+        super().__init__(Bottleneck, (256, 512, 1024), (3, 4, 6))
 
 
 def _conv_bn_relu6(channels_in: int, channels: int, kernel: int, stride: int, groups: int = 1) -> nn.Sequential:
@@ -115,4 +166,8 @@ class MobileNetV2(nn.Module):
         return Taps(stride8, self.features[7:](stride8))
 
 
-TRUNKS: dict[TrunkName, type[ResNet18] | type[MobileNetV2]] = {"resnet18": ResNet18, "mobilenet_v2": MobileNetV2}
+TRUNKS: dict[TrunkName, type[ResNet18] | type[ResNet50] | type[MobileNetV2]] = {
+    "resnet18": ResNet18,
+    "resnet50": ResNet50,
+    "mobilenet_v2": MobileNetV2,
+}

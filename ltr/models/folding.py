@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import copy
+import hashlib
+import math
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
+from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
 from ltr.images import MEAN, STD
-from ltr.models.classifier.features import instance_l2_norm
+from ltr.models.backbone import Taps
+from ltr.models.box.closed_form import ClosedFormHead
 from ltr.models.tracker_net import NetworkConfig, TrackerNet
 
 
@@ -19,6 +22,7 @@ class InferenceNet:
     Its methods are the one thing that another inference engine would have to offer."""
 
     def __init__(self, net: TrackerNet, device: torch.device) -> None:
+        self.fingerprint = _fingerprint(net)
         net = copy.deepcopy(net).eval().requires_grad_(False)
         _fold_batch_norms(net)
         if device.type == "cpu" and ConvolutionReLU6.available():
@@ -30,27 +34,23 @@ class InferenceNet:
         self.config: NetworkConfig = net.config
         self.device = device
         self._mean = torch.tensor(MEAN, device=device).view(3, 1, 1) * 255
-        self._trunk = net.feature_extractor
-        self._classifier = net.classifier.feature_extractor
+        self._net = net
+        self.initial_filter = net.classifier.filter_initializer
         self.learn_filter = net.classifier.filter_optimizer
-        self.initial_filter = net.initial_filter
+        self.sample_maps = net.classifier.filter_optimizer.sample_maps
+        self.extra_logit: float = getattr(net.classifier.filter_optimizer, "extra_logit", -math.inf)
+        self.box_head = None if net.bb_regressor is None else ClosedFormHead(net.bb_regressor)
 
     @torch.inference_mode()
-    def classifier_features(self, crops: Tensor) -> Tensor:
-        """Crops (R, 3, n, n), RGB 0..255 -> (R, n/16, n/16, C), instance L2 normalised."""
-        return self.classify(self.trunk(crops))
-
-    @torch.inference_mode()
-    def trunk(self, crops: Tensor) -> Tensor:
-        """Crops (R, 3, n, n), RGB 0..255 -> trunk features of stride 16, (R, C16, n/16, n/16)."""
+    def trunk(self, crops: Tensor) -> Taps:
+        """Crops (R, 3, n, n), RGB 0..255 -> the trunk's features."""
         images = (crops - self._mean).contiguous(memory_format=torch.channels_last)
-        return self._trunk(images).stride16
+        return self._net.feature_extractor(images)
 
     @torch.inference_mode()
-    def classify(self, trunk_features: Tensor) -> Tensor:
-        """Trunk features of stride 16 -> classifier features (R, n/16, n/16, C)."""
-        features = self._classifier(trunk_features).permute(0, 2, 3, 1)
-        return instance_l2_norm(features, self.config.filter_size)
+    def classify(self, stride16: Tensor) -> Tensor:
+        """Trunk features of stride 16 -> classifier features (R, n/16, n/16, C), instance L2 normalised."""
+        return self._net.classifier_features(stride16)
 
 
 def fold(net: TrackerNet, device: torch.device | str = "cpu") -> InferenceNet:
@@ -89,12 +89,22 @@ def _fuse_activations(module: nn.Module) -> None:
 
 
 def _fold_batch_norms(module: nn.Module) -> None:
-    """Fold every batch norm into the convolution registered right before it."""
+    """Fold every batch norm into the convolution or linear layer registered right before it."""
     previous: tuple[str, nn.Module] | None = None
     for name, child in list(module.named_children()):
-        if isinstance(child, nn.BatchNorm2d) and previous and isinstance(previous[1], nn.Conv2d):
-            setattr(module, previous[0], fuse_conv_bn_eval(previous[1], child))
+        if isinstance(child, (nn.BatchNorm2d, nn.BatchNorm1d)) and previous:
+            fuse = fuse_conv_bn_eval if isinstance(previous[1], nn.Conv2d) else fuse_linear_bn_eval
+            setattr(module, previous[0], fuse(previous[1], child))  # type: ignore[type-var]
             setattr(module, name, nn.Identity())
         else:
             _fold_batch_norms(child)
         previous = name, child
+
+
+def _fingerprint(net: TrackerNet) -> str:
+    """A digest of configuration and weights: two networks with the same one behave alike."""
+    digest = hashlib.sha256(repr(net.config).encode())
+    for key, tensor in net.state_dict().items():
+        if not key.endswith("num_batches_tracked"):
+            digest.update(tensor.cpu().contiguous().numpy())
+    return digest.hexdigest()

@@ -1,19 +1,26 @@
-"""TrackerNet: trunk and classifier, one forward per role. It knows crops and features, nothing about frames."""
+"""TrackerNet: trunk, classifier, box head, one forward per role. It knows crops and features, nothing about frames."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Literal
 
-import torch
 from torch import Tensor, nn
 
 from ltr.models.backbone import TRUNKS, TrunkName
+from ltr.models.box.energy import EnergyHead
 from ltr.models.classifier.features import ClassifierFeatures, instance_l2_norm
-from ltr.models.classifier.steepest_descent import HingeSteepestDescent
+from ltr.models.classifier.initializer import PooledInitializer, ZeroInitializer
+from ltr.models.classifier.newton_kl import DivergenceConfig, NewtonDescent
+from ltr.models.classifier.steepest_descent import (
+    HingeConfig,
+    HingeSteepestDescent,
+    LearnedConfig,
+    LearnedSteepestDescent,
+)
 from ltr.settings import setting
 
-STRIDE = 16
-"""Crop pixels per feature cell."""
+FilterOptimizer = HingeSteepestDescent | LearnedSteepestDescent | NewtonDescent
 
 
 @dataclass(frozen=True)
@@ -25,14 +32,24 @@ class NetworkConfig:
     feature_kernel: int = setting(1, "cells", "kernel of the classifier's last convolution", (1, 7))
     channels: int = setting(256, "1", "classifier feature channels", (1, 4096))
     filter_size: int = setting(4, "cells", "side of the target model's filter", (1, 16))
+    initializer: Literal["none", "pooled", "pooled_zero"] = setting(
+        "none", "1", "the first filter: zero, or pooled from the first frame; pooled_zero begins training at zero"
+    )
+    filter_optimizer: HingeConfig | LearnedConfig | DivergenceConfig = field(default_factory=HingeConfig)
+    box_head: Literal["none", "energy"] = setting("none", "1", "what says how well a box fits the target")
 
 
 class Classifier(nn.Module):
-    """Feature block and the optimizer that learns the filter online."""
+    """Feature block, initializer and the optimizer that learns the filter online."""
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
-        self.filter_optimizer = HingeSteepestDescent(filter_reg=0.01)
+        self.filter_initializer = (
+            ZeroInitializer(config.filter_size)
+            if config.initializer == "none"
+            else PooledInitializer(config.channels, config.filter_size, config.initializer == "pooled_zero")
+        )
+        self.filter_optimizer = _optimizer(config.filter_optimizer)
         self.feature_extractor = ClassifierFeatures(
             TRUNKS[config.trunk].channels16, config.channels, config.feature_blocks, config.feature_kernel
         )
@@ -44,15 +61,18 @@ class TrackerNet(nn.Module):
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
         self.config = config
-        self.feature_extractor = TRUNKS[config.trunk]()
+        trunk = TRUNKS[config.trunk]
+        self.feature_extractor = trunk()
         self.classifier = Classifier(config)
+        self.bb_regressor = None if config.box_head == "none" else EnergyHead(trunk.channels8, trunk.channels16)
 
-    def classifier_features(self, images: Tensor) -> Tensor:
-        """Normalised images (B, 3, H, W) -> features (B, H/16, W/16, C), instance L2 normalised."""
-        features = self.classifier.feature_extractor(self.feature_extractor(images).stride16)
+    def classifier_features(self, stride16: Tensor) -> Tensor:
+        """Trunk features (B, C16, H, W) -> classifier features (B, H, W, C), instance L2 normalised."""
+        features = self.classifier.feature_extractor(stride16)
         return instance_l2_norm(features.permute(0, 2, 3, 1), self.config.filter_size)
 
-    def initial_filter(self, samples: Tensor) -> Tensor:
-        """The filter that the descent starts from, (B, C, K, K): zero, for networks without a filter initializer."""
-        size = self.config.filter_size
-        return torch.zeros(len(samples), samples.shape[-1], size, size, device=samples.device)
+
+def _optimizer(config: HingeConfig | LearnedConfig | DivergenceConfig) -> FilterOptimizer:
+    if isinstance(config, LearnedConfig):
+        return LearnedSteepestDescent(config)
+    return HingeSteepestDescent(config) if isinstance(config, HingeConfig) else NewtonDescent(config)

@@ -21,6 +21,14 @@ class Draws:
         """(count, 2) numbers from [0, 1), as (y, x): random shifts of the first frame's samples."""
         return self._uniform((count, 2), "shifts", 1)
 
+    def dropout(self, count: int, channels: int, share: float) -> Tensor:
+        """(count, channels) ones, and zeros in a `share` of the places: which channels a copy of a sample keeps."""
+        return (self._uniform((count, channels), "dropout", 1) >= share).float()
+
+    def boxes(self, frame: int, count: int) -> Tensor:
+        """(count, 4) numbers from [0, 1): place and size of the boxes that refinement also starts from."""
+        return self._uniform((count, 4), "boxes", frame)
+
     def _uniform(self, shape: tuple[int, ...], purpose: str, frame: int) -> Tensor:
         key = f"{self.seed}/{frame}/{purpose}/{self.name}".encode()
         # 63 bits of a cryptographic hash: neighbouring seeds give unrelated draws

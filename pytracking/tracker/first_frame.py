@@ -11,8 +11,20 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ltr.transfer import upload
 from pytracking.tracker.draws import Draws
-from pytracking.tracker.presets import FirstFrame
+from pytracking.tracker.presets import FirstFrame, Search
+
+
+class FirstView(NamedTuple):
+    """What the first frame's samples are taken to show, whatever pixels their window is rounded to."""
+
+    centre_yx: Tensor
+    """(1, 2) frame pixels."""
+    scale: Tensor
+    """(1,) frame pixels per crop pixel."""
+    shift_yx: tuple[float, float]
+    """Crop pixels by which every sample is moved, down and right, to lie within the frame."""
 
 
 class FirstSamples(NamedTuple):
@@ -24,25 +36,51 @@ class FirstSamples(NamedTuple):
     """(N, 2) crop pixels, down and right."""
 
 
+def first_view(centre_yx: Tensor, scale: Tensor, frame_hw: tuple[int, int], search: Search) -> FirstView:
+    """The view of a target at `centre_yx` (1, 2) and `scale` (1,).
+
+    The published trackers round the centre, and move the view into the frame for the border `inside` alone."""
+    if search.crop_window == "exact":
+        return FirstView(centre_yx, scale, (0.0, 0.0))
+    if search.border != "inside":
+        return FirstView(centre_yx.round(), scale, (0.0, 0.0))
+    side, frame = scale * search.crop_side, torch.tensor(frame_hw)
+    side = side / (side / frame).amax().clamp(1, search.max_scale_change)
+    scale = side / search.crop_side
+    above, below = -(centre_yx - (side - 1) / 2), centre_yx + side / 2 + 1 - frame
+    down, right = ((below.clamp(min=0) - above.clamp(min=0)) / scale)[0].tolist()
+    return FirstView(centre_yx.round(), scale, (down, right))
+
+
 def patch_side(side: int, expansion: float) -> int:
     """Side of the large patch for crops of `side`; the difference is even, so that the centre stays a centre."""
     expanded = math.trunc(side * expansion)
     return expanded + (expanded - side) % 2
 
 
-def first_samples(patch: Tensor, side: int, setting: FirstFrame, draws: Draws) -> FirstSamples:
-    """All samples cut from `patch` (3, E, E): identity, shifts, flip, blurs, rotations, in this order."""
+def first_samples(
+    patch: Tensor, side: int, setting: FirstFrame, draws: Draws, moved_yx: tuple[float, float] = (0.0, 0.0)
+) -> FirstSamples:
+    """All samples cut from `patch` (3, E, E): identity, shifts, flip, blurs, rotations, in this order; `moved_yx` is
+    added to every shift."""
     transforms: list[Callable[[Tensor], Tensor]] = [
         *([flip] if setting.flip else []),
         *(lambda p, sigma=sigma: blur(p, sigma) for sigma in setting.blurs),
         *(lambda p, angle=angle: rotate(p, angle) for angle in setting.rotations),
     ]
-    fixed = torch.tensor([(0.0, 0.0), *setting.shifts])
-    drawn = (draws.shifts(len(transforms)) - 0.5) * side * setting.random_shift
-    shifts = torch.cat([fixed, drawn]).trunc()
+    moved = torch.tensor(moved_yx)
+    fixed = (torch.tensor([(0.0, 0.0), *setting.shifts], dtype=torch.float64) * side / 2).trunc() + moved.trunc()
+    drawn = (draws.shifts(len(transforms)) - 0.5) * side * setting.random_shift + moved
+    shifts = torch.cat([fixed, drawn.trunc() * (setting.random_shift > 0)]).float()
     patches = [patch] * len(fixed) + [transform(patch) for transform in transforms]
     crops = [cut(p, side, (int(dy), int(dx))) for p, (dy, dx) in zip(patches, shifts.tolist(), strict=True)]
     return FirstSamples(torch.stack(crops), shifts.to(patch.device))
+
+
+def dropped_out(sample: Tensor, setting: FirstFrame, draws: Draws) -> Tensor:
+    """Copies of a sample's features (H, W, C) with channels left out and the others scaled up: (N, H, W, C)."""
+    kept = draws.dropout(setting.dropout_copies, sample.shape[-1], setting.dropout) / (1 - setting.dropout)
+    return sample * upload(kept, sample.device)[:, None, None]
 
 
 def cut(patch: Tensor, side: int, shift_yx: tuple[int, int]) -> Tensor:

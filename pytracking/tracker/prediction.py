@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 Status = Literal["found", "uncertain", "hard_negative", "not_found"]
+STATUSES: tuple[Status, ...] = get_args(Status)
+"""found: nothing else looks like it. uncertain: a low score, or a rival that cannot be told from it. hard_negative: a
+rival that can be told by its place, from which the filter learns at once. not_found: not moved."""
 Box = tuple[float, float, float, float]
 
 

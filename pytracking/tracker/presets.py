@@ -4,11 +4,11 @@ Defaults are those of the bundled networks (no training, no box head); a preset 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from ltr.errors import ConfigError, suggestion
-from ltr.models.tracker_net import STRIDE
+from ltr.models.backbone import STRIDE
 from ltr.settings import setting
 
 Pairs = tuple[tuple[float, float], ...]
@@ -27,6 +27,12 @@ class Search:
     crop_window: Literal["exact", "integer", "float"] = setting(
         "exact", "1", "exact: no rounding; integer or float: the rounding of the published trackers"
     )
+    border: Literal["replicate", "inside", "inside_major"] = setting(
+        "replicate",
+        "1",
+        "beyond the frame: replicate repeats its border; inside and inside_major move and shrink the square into it",
+    )
+    max_scale_change: float = setting(1.5, "1", "by how much `border` may shrink the searched square", (1, 100))
 
 
 @dataclass(frozen=True)
@@ -47,10 +53,10 @@ class FirstFrame:
     """The samples that the first filter is learned from, and how long."""
 
     shifts: Pairs = setting(
-        ((86, 0), (-86, 0), (0, 86), (0, -86), (43, 43), (-43, -43)),
-        "px of the crop",
+        ((0.6, 0), (-0.6, 0), (0, 0.6), (0, -0.6), (0.3, 0.3), (-0.3, -0.3)),
+        "half crop sides",
         "shifted samples, as (down, right)",
-        (-1000, 1000),
+        (-4, 4),
     )
     flip: bool = setting(True, "1", "a mirrored sample; off if a mirrored twin must be told apart")
     blurs: Pairs = setting(
@@ -61,6 +67,8 @@ class FirstFrame:
         0.0, "crop sides", "range of a random shift of flipped, blurred and rotated samples", (0, 1)
     )
     expansion: float = setting(2.0, "crop sides", "side of the patch that the samples are cut from", (1, 4))
+    dropout_copies: int = setting(0, "samples", "copies of the first sample with channels left out", (0, 100))
+    dropout: float = setting(0.2, "1", "share of the channels that such a copy lacks", (0, 0.9))
     iterations: int = setting(
         15, "1", "descent steps for the first filter; more fits the first frame more tightly", (0, 1000)
     )
@@ -68,7 +76,7 @@ class FirstFrame:
     @property
     def count(self) -> int:
         """How many samples the first frame gives."""
-        return 1 + len(self.shifts) + self.flip + len(self.blurs) + len(self.rotations)
+        return 1 + len(self.shifts) + self.flip + len(self.blurs) + len(self.rotations) + self.dropout_copies
 
 
 @dataclass(frozen=True)
@@ -76,15 +84,69 @@ class Classifier:
     """What the filter learns to answer."""
 
     label_sigma: float = setting(
-        0.9, "cells of 16 px", "width of the wanted peak; narrower is sharper and more easily lost", (0.1, 10)
+        0.9,
+        "cells of 16 px",
+        "width of the wanted peak; narrower is sharper, more easily lost; networks with learned labels have their own",
+        (0.1, 10),
     )
 
 
 @dataclass(frozen=True)
 class Localization:
-    """When a peak counts as the target."""
+    """What a score map says of the target: where it is, and whether that can be trusted."""
 
-    not_found_threshold: float = setting(0.2, "score", "below this peak the target is not moved: not_found", (-10, 10))
+    scores: Literal["raw", "softmax"] = setting("raw", "1", "softmax makes the scores probabilities over the cells")
+    subcell: bool = setting(True, "1", "whether a peak is placed between cells, by a parabola")
+    window: bool = setting(False, "1", "whether scores far from the last place count less (Hann window)")
+    window_area: float = setting(0.0, "target sizes", "side of that window; 0: the searched square", (0, 20))
+    not_found_threshold: float = setting(
+        0.2, "score", "below this peak the target is not moved: not_found", (-1e9, 1e9)
+    )
+    uncertain_threshold: float = setting(
+        0.3, "score", "below this peak the frame is not learned from: uncertain", (-1e9, 1e9)
+    )
+    hard_sample_threshold: float = setting(
+        -1e9, "score", "below this peak the filter learns at once: hard_negative", (-1e9, 1e9)
+    )
+    distractor_threshold: float = setting(
+        1e6, "of the peak", "a second peak above this share is a rival: the nearer one is chosen", (0, 1e9)
+    )
+    hard_negative_threshold: float = setting(
+        1e6, "of the peak", "after a second peak above this share the filter learns at once", (0, 1e9)
+    )
+    neighbourhood: float = setting(
+        2.2, "target sizes", "side of the area in which no second peak is looked for", (0, 20)
+    )
+    displacement: float = setting(
+        0.8, "half sides of the map", "a peak farther from the last place counts as far away", (0, 10)
+    )
+    inside: float = setting(0.2, "target sizes", "how much of the target stays within the frame", (-10, 0.5))
+
+
+@dataclass(frozen=True)
+class Refinement:
+    """How the box is fitted to the target, by ascent on the network's energy of boxes."""
+
+    space: Literal["none", "default", "relative"] = setting(
+        "none", "1", "none: the size search alone; default: steps in pixels; relative: in sizes and their logarithms"
+    )
+    iterations: int = setting(5, "1", "ascent steps; more fits better and costs more", (1, 1000))
+    step: tuple[float, float] = setting((1.0, 1.0), "1", "step lengths of (position, size)", (0, 1000))
+    step_decay: float = setting(1.0, "1", "factor on the step length after each step", (0, 1))
+    random_boxes: int = setting(9, "boxes", "further boxes to start from; more is steadier and slower", (0, 1000))
+    jitter_position: float = setting(0.1, "target sizes", "range of their places", (0, 10))
+    jitter_size: float = setting(0.5, "target sizes", "range of their sizes", (0, 10))
+    average: int = setting(3, "boxes", "how many of the best are averaged", (1, 1000))
+    max_aspect: float = setting(6.0, "1", "boxes longer than this many widths, or wider, are rejected", (1, 1000))
+    size_when_uncertain: bool = setting(True, "1", "whether an uncertain frame may change the searched size")
+    learn_refined: bool = setting(True, "1", "whether samples are stored at the refined place")
+    augmented: bool = setting(False, "1", "whether the target's modulation is averaged over the first frame's samples")
+    half_pixel_shift: bool = setting(
+        False, "1", "move the box by half a crop pixel down and right, as the published trackers do in every frame"
+    )
+    stale_place: bool = setting(
+        False, "1", "return to the last refined place if all boxes are rejected, as the published trackers do"
+    )
 
 
 @dataclass(frozen=True)
@@ -93,12 +155,13 @@ class Memory:
 
     size: int = setting(50, "samples", "how many are kept; more remembers longer, updates are slower", (20, 10000))
     learning_rate: float = setting(
-        0.012, "1", "weight of a new sample; higher adapts faster and forgets sooner", (0.0001, 0.5)
+        0.012, "1", "weight of a new sample; higher adapts faster and forgets sooner", (0.0001, 1)
     )
+    hard_negative_rate: float = setting(0.012, "1", "the same in a hard_negative frame", (0.0001, 1))
     first_samples_weight: float = setting(
         0.25, "1", "share of the weight that the first frame never falls below", (0, 0.99)
     )
-    store_threshold: float = setting(0.3, "score", "a frame enters the memory above this peak", (-10, 10))
+    interval: int = setting(1, "frames", "store every n-th frame, and every hard_negative one", (1, 10**6))
 
 
 @dataclass(frozen=True)
@@ -107,6 +170,21 @@ class Update:
 
     interval: int = setting(5, "frames", "descend on every n-th frame; fewer adapts faster and costs more", (1, 10**6))
     iterations: int = setting(2, "1", "descent steps each time", (0, 100))
+    hard_negative_iterations: int = setting(1, "1", "descent steps after a hard_negative frame", (0, 100))
+    low_score_threshold: float = setting(
+        -1e9, "score", "below this score a stored frame is learned from at once", (-1e9, 1e9)
+    )
+    low_score_iterations: int = setting(1, "1", "descent steps after such a frame", (0, 100))
+    only_trusted: bool = setting(
+        False, "1", "skip an update that falls on an uncertain or not_found frame, as the published trackers do"
+    )
+
+
+@dataclass(frozen=True)
+class Output:
+    """What is reported."""
+
+    not_found_box: bool = setting(False, "1", "report -1,-1,-1,-1 for a target that is not found, not its last box")
 
 
 @dataclass(frozen=True)
@@ -118,8 +196,10 @@ class TrackerPreset:
     first_frame: FirstFrame = field(default_factory=FirstFrame)
     classifier: Classifier = field(default_factory=Classifier)
     localization: Localization = field(default_factory=Localization)
+    refinement: Refinement = field(default_factory=Refinement)
     memory: Memory = field(default_factory=Memory)
     update: Update = field(default_factory=Update)
+    output: Output = field(default_factory=Output)
 
     def __post_init__(self) -> None:
         if self.search.crop_side % STRIDE:
@@ -131,8 +211,98 @@ class TrackerPreset:
             )
 
 
-PRESETS: dict[str, TrackerPreset] = {"imagenet18": TrackerPreset(), "imagenet_mobile": TrackerPreset()}
-"""By name; each bundled network has the preset of its own name."""
+_FOUR_CORNERS: Pairs = ((0.6, 0.6), (-0.6, 0.6), (0.6, -0.6), (-0.6, -0.6))
+_DIMP = TrackerPreset(
+    search=Search(crop_window="integer"),
+    size=SizeSearch(ratios=()),
+    first_frame=FirstFrame(
+        shifts=_FOUR_CORNERS,
+        blurs=((3, 1), (1, 3), (2, 2)),
+        rotations=(10, -10, 45, -45),
+        random_shift=1 / 3,
+        dropout_copies=2,
+        iterations=10,
+    ),
+    localization=Localization(
+        subcell=False,
+        not_found_threshold=0.25,
+        uncertain_threshold=-1e9,
+        distractor_threshold=0.8,
+        hard_negative_threshold=0.5,
+    ),
+    refinement=Refinement("default", 5, (1, 1), half_pixel_shift=True, stale_place=True),
+    memory=Memory(learning_rate=0.01, hard_negative_rate=0.02),
+    update=Update(interval=20, iterations=2, hard_negative_iterations=1, only_trusted=True),
+)
+_RELATIVE = replace(_DIMP.refinement, space="relative", iterations=10, step=(2.5e-3, 2.5e-3))
+_PRDIMP = replace(
+    _DIMP,
+    localization=replace(_DIMP.localization, scores="softmax", not_found_threshold=0.04),
+    refinement=_RELATIVE,
+)
+_WIDE = replace(_DIMP.search, area=6, crop_side=352, border="inside_major", max_scale_change=1.5)
+_SUPER = replace(_DIMP, search=_WIDE, refinement=_RELATIVE, classifier=Classifier(label_sigma=22 * 0.25 / 6))
+_VOT18 = replace(
+    _DIMP,
+    search=replace(_DIMP.search, area=4, crop_side=224),
+    first_frame=replace(
+        _DIMP.first_frame,
+        blurs=((2, 0.2), (0.2, 2), (3, 1), (1, 3), (2, 2)),
+        rotations=(5, -5, 10, -10, 20, -20, 30, -30, 45, -45, -60, 60),
+        dropout_copies=7,
+        iterations=25,
+    ),
+    localization=replace(
+        _DIMP.localization,
+        window=True,
+        not_found_threshold=0,
+        distractor_threshold=100,
+        hard_negative_threshold=0.45,
+        displacement=0.7,
+    ),
+    memory=Memory(size=250, learning_rate=0.0075, hard_negative_rate=0.02, first_samples_weight=0),
+    update=replace(_DIMP.update, interval=10, iterations=3, hard_negative_iterations=3),
+)
+_VOT19 = replace(
+    _VOT18,
+    search=replace(_DIMP.search, area=4.5, crop_side=256),
+    first_frame=replace(
+        _VOT18.first_frame,
+        shifts=((0.6, 0.6), (-0.6, -0.6)),
+        blurs=((2, 0.2), (1, 3)),
+        rotations=(-5, 10, -30, 60),
+        expansion=1.4,
+        dropout_copies=3,
+        iterations=15,
+    ),
+    refinement=replace(_DIMP.refinement, iterations=3),
+    memory=replace(_VOT18.memory, size=100),
+    update=replace(_VOT18.update, iterations=2, hard_negative_iterations=2),
+)
+_PRDIMP_VOT18 = replace(
+    _VOT18,
+    localization=replace(_VOT18.localization, distractor_threshold=99999, hard_negative_threshold=999999),
+    refinement=_RELATIVE,
+    memory=replace(_VOT18.memory, learning_rate=0.01),
+    update=replace(_VOT18.update, interval=1, iterations=1, hard_negative_iterations=1),
+)
+
+PRESETS: dict[str, TrackerPreset] = {
+    "imagenet18": TrackerPreset(),
+    "imagenet_mobile": TrackerPreset(),
+    "dimp18": _DIMP,
+    "dimp50": _DIMP,
+    "prdimp18": _PRDIMP,
+    "prdimp50": replace(_PRDIMP, search=_WIDE),
+    "super_dimp": _SUPER,
+    "super_dimp_simple": _SUPER,
+    "dimp18_vot18": _VOT18,
+    "dimp50_vot18": _VOT18,
+    "dimp50_vot19": _VOT19,
+    "prdimp50_vot18": _PRDIMP_VOT18,
+}
+"""By name. Each bundled network has the preset of its own name; the others are those of the published trackers, their
+quirks included."""
 
 
 def preset_named(name: str) -> TrackerPreset:

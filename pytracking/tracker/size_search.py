@@ -10,6 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from ltr.transfer import upload
 from pytracking.tracker.presets import SizeSearch
 
 
@@ -44,7 +45,7 @@ def _rows(searches: tuple[bool, ...], search: SizeSearch, device: torch.device) 
             targets.append(b)
             ratios.append(ratio)
     penalties = [1.0 if r < len(searches) else search.penalty for r in range(len(targets))]
-    tensors = (torch.tensor(v, device=device) for v in (targets, ratios, penalties, rows_of))
+    tensors = (upload(torch.tensor(v), device) for v in (targets, ratios, penalties, rows_of))
     return Rows(tuple(targets), *tensors)
 
 

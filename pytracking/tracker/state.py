@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ltr.transfer import constant
 from pytracking.tracker.memory import SampleMemory
 
 
@@ -31,6 +32,10 @@ class TrackerState:
     """(B, 2) the least and the greatest scale."""
     filters: Tensor
     """(B, C, K, K)."""
+    modulation: Tensor
+    """(B, M) the target as the box head sees it; M is 0 for networks without one."""
+    refined_yx: Tensor
+    """(B, 2) the last refined place, frame pixels; nan before the first one."""
     memory: SampleMemory
 
     def copy(self) -> TrackerState:
@@ -40,7 +45,7 @@ class TrackerState:
 
 def select(state: TrackerState, rows: Sequence[int]) -> TrackerState:
     """A copy of the given rows."""
-    index = torch.tensor(list(rows), device=state.scale.device)
+    index = constant(tuple(rows), state.scale.device, torch.long)
     return _map(lambda parts: parts[0].index_select(0, index), [state], tuple(rows))
 
 

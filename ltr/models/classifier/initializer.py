@@ -1,0 +1,43 @@
+"""Where the descent that learns a filter starts from."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from ltr.models.backbone import STRIDE
+from ltr.models.box.pooling import pool
+
+
+class PooledInitializer(nn.Module):
+    """One convolution, then the mean over each of K x K bins of the target's box, and over the samples (DiMP, section
+    3.1, "model initializer")."""
+
+    def __init__(self, channels: int, filter_size: int, zero: bool) -> None:
+        super().__init__()
+        self.filter_size = filter_size
+        self.filter_conv = nn.Conv2d(channels, channels, 3, padding=1)
+        nn.init.normal_(self.filter_conv.weight, 0, 0.0 if zero else math.sqrt(2 / (9 * channels)))
+        nn.init.zeros_(self.filter_conv.bias)  # type: ignore[arg-type]
+
+    def forward(self, samples: Tensor, boxes_xywh: Tensor) -> Tensor:
+        """samples (B, S, H, W, C) and boxes (B, S, 4) in pool format -> filters (B, C, K, K)."""
+        features = self.filter_conv(samples.flatten(0, 1).permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+        k = self.filter_size
+        pooled = pool(features, boxes_xywh.flatten(0, 1)[:, None], STRIDE, (k, k))  # (B S, 1, K, K, C)
+        return pooled.view(*samples.shape[:2], k, k, -1).mean(dim=1).permute(0, 3, 1, 2).contiguous()
+
+
+class ZeroInitializer(nn.Module):
+    """A filter of zeros, for networks without training."""
+
+    def __init__(self, filter_size: int) -> None:
+        super().__init__()
+        self.filter_size = filter_size
+
+    def forward(self, samples: Tensor, boxes_xywh: Tensor) -> Tensor:
+        """samples (B, S, H, W, C) -> filters (B, C, K, K)."""
+        size = self.filter_size
+        return torch.zeros(len(samples), samples.shape[-1], size, size, device=samples.device)
