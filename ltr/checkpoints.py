@@ -6,9 +6,11 @@ nothing and refuses what does not fit exactly: other keys, shapes or types, and 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
+import shlex
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,7 +31,7 @@ _METADATA = {"format", "config", "card"}
 
 @dataclass(frozen=True)
 class NetworkFile:
-    """A network that was found: its name, its file, and what the registry beside it says."""
+    """A network that was found: its name, its file, and what the registry beside it says, or else its own card."""
 
     name: str
     path: Path
@@ -56,13 +58,14 @@ def search_folders() -> list[Path]:
     folders = [
         *([Path(named)] if named else []),
         *([installed / "checkpoints"] if (installed / "pyproject.toml").is_file() else []),
-        _user_folder(),
+        user_folder(),
         installed / "pytracking" / "checkpoints",
     ]
     return [f for f in folders if f.is_dir()]
 
 
-def _user_folder() -> Path:
+def user_folder() -> Path:
+    """The user's data folder for networks, which may not be there yet."""
     data_home = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
     return data_home / "pytracking" / "checkpoints"
 
@@ -73,8 +76,25 @@ def known_networks() -> dict[str, NetworkFile]:
     for folder in search_folders():
         entries = _registry(folder)
         for path in sorted(folder.glob("*.safetensors")):
-            found.setdefault(path.stem, NetworkFile(path.stem, path, **entries.get(path.stem, {})))
+            if path.stem not in found and path.is_file():
+                found[path.stem] = _described(path, entries.get(path.stem, {}))
     return found
+
+
+def _described(path: Path, entry: Mapping[str, str]) -> NetworkFile:
+    """A file with what its registry's `entry` says of it, and its own card where that is silent."""
+    try:
+        card = read_header(path).card
+    except CheckpointError:  # who loads it is told; the others of its folder are sound
+        card, entry = {}, {**entry, "summary": f"cannot be used: ltr inspect {shlex.quote(str(path))} says why"}
+    texts = {key: card[key] for key in ("summary", "preset", "licence") if isinstance(card.get(key), str)}
+    said = {key: text for key, text in texts.items() if text.isprintable()}
+    return NetworkFile(path.stem, path, **{**said, **{key: text for key, text in entry.items() if text}})
+
+
+def convert_command(published_file: str, name: str) -> str:
+    """The command that makes the network `name` of the file that its authors publish."""
+    return f"ltr convert {shlex.quote(published_file)} {shlex.quote(f'{user_folder() / name}.safetensors')}"
 
 
 def find_network(name_or_path: str | os.PathLike[str], published: Mapping[str, str] | None = None) -> NetworkFile:
@@ -86,12 +106,12 @@ def find_network(name_or_path: str | os.PathLike[str], published: Mapping[str, s
         path = Path(text)
         if not path.is_file():
             raise CheckpointError(f"network file {path} does not exist")
-        return NetworkFile(path.stem, path, **_registry(path.parent).get(path.stem, {}))
+        return _described(path, _registry(path.parent).get(path.stem, {}))
     known = known_networks()
     if text not in known and published and text in published:
         raise ConfigError(
             f"network {text!r} is not here: download {published[text]} from its authors (pytracking's model zoo), "
-            f"then: ltr convert {published[text]} {_user_folder() / text}.safetensors"
+            f"then: {convert_command(published[text], text)}"
         )
     if text not in known:
         raise ConfigError(f"unknown network {text!r}: {suggestion(text, known)}")
@@ -163,7 +183,7 @@ def write_network(
     path: Path, state: Mapping[str, Tensor], config: Mapping[str, Any], card: Mapping[str, Any], half: bool = True
 ) -> None:
     """Write a network file: convolutions in half precision (if `half`), vectors (batch norm tables) in single. Written
-    to a temporary name and renamed. Raises CheckpointError."""
+    to a temporary name and renamed; nothing is left of a file that could not be. Raises CheckpointError."""
     from safetensors.torch import save
 
     def stored(tensor: Tensor) -> Tensor:
@@ -171,12 +191,15 @@ def write_network(
 
     tensors = {key: stored(tensor) for key, tensor in state.items()}
     metadata = {"format": FORMAT, "config": json.dumps(dict(config)), "card": json.dumps(dict(card))}
-    partial = path.with_suffix(".partial")
+    partial = path.with_name(f"{path.name}.partial")
     try:
         partial.write_bytes(save(tensors, metadata=metadata))
         partial.replace(path)
     except OSError as error:
         raise CheckpointError(f"cannot write network file {path}: {error.strerror or error}") from None
+    finally:
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
 
 
 def sha256_of(path: Path) -> str:

@@ -178,7 +178,7 @@ def _suggested(name: str, names: list[str]) -> str:
 
 def _check_limits(settings: Any, field: str, value: Any, name: str, where: str) -> None:
     limits = settings.__dataclass_fields__[field].metadata["limits"]
-    if limits is None:
+    if limits is None or value is None:
         return
     if isinstance(value, tuple):
         for part in value:

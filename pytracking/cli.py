@@ -57,7 +57,8 @@ examples:
   pytracking evaluate data/val Girl Deer --net imagenet18
 """
 NETWORKS = """\
-Lists the networks that are found, or shows one in detail.
+Lists the networks that are found, and the published ones that are not here with the command that converts each; or
+shows one in detail.
 
 examples:
   pytracking networks

@@ -111,3 +111,12 @@ def test_preset_checks_what_no_single_field_can() -> None:
         with_assignments(TrackerPreset(), ["search.crop_side=300"])
     with pytest.raises(ConfigError, match="the first frame alone gives 25 samples"):
         with_assignments(TrackerPreset(), ["memory.size=20", f"first_frame.rotations={list(range(14))}"])
+
+
+def test_a_setting_that_may_be_none_has_its_limits_for_numbers_alone() -> None:
+    from ltr.models.classifier.newton_kl import DivergenceConfig
+
+    config = DivergenceConfig()
+    assert from_dict(DivergenceConfig, as_dict(config), "").extra_logit is None
+    with pytest.raises(ConfigError, match="takes -1000 to 1000"):
+        replace(config, "extra_logit", 2000.0)

@@ -1,23 +1,31 @@
-"""Networks by name or path: build, check, load."""
+"""Networks by name or path: build, check, load, convert."""
 
 from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from torch import Tensor
 
-from ltr.checkpoints import NetworkFile, find_network, read_header, read_state
+from ltr.checkpoints import (
+    NetworkFile,
+    find_network,
+    read_header,
+    read_state,
+    sha256_of,
+    user_folder,
+    write_network,
+)
 from ltr.errors import CheckpointError, ConfigError, suggestion
 from ltr.models.classifier.newton_kl import DivergenceConfig
 from ltr.models.classifier.steepest_descent import HingeConfig, LearnedConfig
 from ltr.models.tracker_net import NetworkConfig, TrackerNet
-from ltr.published import Constructor, PublishedFile, is_published_name, read_published
-from ltr.settings import from_dict
+from ltr.published import Constructor, is_published_name, read_published
+from ltr.settings import as_dict, from_dict
 
 SUPER_SIGMA = 22 * 0.25 / 6
 _SMALL = NetworkConfig("resnet18", 1, 3, 256, 4, "pooled", LearnedConfig(), "energy")
@@ -69,6 +77,8 @@ def open_network(name_or_path: str | os.PathLike[str], architecture: str | None 
     """The network of a name, of a file of ours (.safetensors), or of a published one (.pth, .pth.tar), which is read
     without executing what it holds. `architecture`, a key of NETWORKS, says what a published file without a record of
     its construction holds. Raises CheckpointError, or ConfigError for an unknown name."""
+    if architecture is not None and architecture not in NETWORKS:
+        raise ConfigError(f"unknown architecture {architecture!r}: {suggestion(architecture, NETWORKS)}")
     if is_published_name(name_or_path):
         return _from_published(Path(name_or_path), architecture)
     if architecture is not None:
@@ -77,85 +87,131 @@ def open_network(name_or_path: str | os.PathLike[str], architecture: str | None 
     header = read_header(file.path)
     net = _built(file, {**_LATER_FIELDS, **header.config})
     net.load_state_dict(read_state(file, stored_tensors(net)), strict=False)
-    return LoadedNetwork(net.eval(), file.preset or str(header.card.get("preset", "")), ())
+    return LoadedNetwork(net.eval(), file.preset, ())
+
+
+def convert(old: Path, new: Path, architecture: str | None = None) -> LoadedNetwork:
+    """Write the published file `old` as `new`, a file of ours (.safetensors) with the same numbers, and its preset and
+    origin in its card. Returns what was written. `architecture` as in `open_network`.
+
+    The user's data folder is made where it is missing, no other. Raises CheckpointError or ConfigError, and then
+    nothing was written; what is there is never replaced."""
+    if not is_published_name(old):
+        raise ConfigError(f"{old} is not named as published networks are: give a .pth, .pth.tar, .pt or .tar file")
+    if new.suffix != ".safetensors":
+        raise ConfigError(f"{new} cannot be the converted file: give it a name that ends in .safetensors")
+    if os.path.lexists(new):
+        raise ConfigError(f"{new} is there already: give another name, or remove it first")
+    if not os.path.isdir(new.parent) and new.parent.absolute() != user_folder().absolute():
+        raise ConfigError(f"folder {new.parent} does not exist: make it first, or give another place for {new.name}")
+    loaded = open_network(old, architecture)
+    card = {
+        "summary": f"converted from {old.name}",
+        "preset": loaded.preset,
+        "source": old.name,
+        "source_sha256": sha256_of(old),
+        "licence": "its authors'",
+        **({"notes": "; ".join(loaded.notes)} if loaded.notes else {}),
+    }
+    try:
+        new.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CheckpointError(f"cannot make folder {new.parent}: {error.strerror or error}") from None
+    write_network(new, stored_tensors(loaded.net), as_dict(loaded.net.config), card, half=False)
+    return loaded
 
 
 _LATER_FIELDS = {"initializer": "none", "filter_optimizer": vars(HingeConfig()), "box_head": "none"}
 """What files mean that were written before these fields existed."""
 
 
+_CANNOT_BE_BUILT = (ConfigError, ValueError, RuntimeError, ArithmeticError)
+"""What a configuration may raise, with text nested without end and numbers beyond all floats among its values."""
+
+
 def _built(file: NetworkFile, config: Mapping[str, Any]) -> TrackerNet:
     try:
         return TrackerNet(from_dict(NetworkConfig, config, f" in network file {file.path}"))
-    except (ConfigError, ValueError, RuntimeError) as error:
+    except _CANNOT_BE_BUILT as error:
         raise CheckpointError(f"network file {file.path} has a configuration that cannot be built: {error}") from None
 
 
 def _from_published(path: Path, architecture: str | None) -> LoadedNetwork:
     file = read_published(path)
     name = architecture or _architecture(file.constructor, path)
-    if name not in NETWORKS:
-        raise ConfigError(f"unknown architecture {name!r}: {suggestion(name, NETWORKS)}")
-    config, notes = _published_config(NETWORKS[name], file.constructor)
+    config, notes = _published_config(NETWORKS[name], file.constructor, path)
     try:
         net = TrackerNet(config)
-    except (ValueError, RuntimeError) as error:
+    except _CANNOT_BE_BUILT as error:
         raise CheckpointError(f"network file {path} has a configuration that cannot be built: {error}") from None
-    dropped = _load_strictly(net, file, path)
+    dropped = _load_strictly(net, file.state, path)
     if dropped:
         notes.insert(0, f"dropped the {dropped} tensors of layer4 and fc, which no tracker of this family uses")
     if file.unknown:
-        notes.append(f"left unread what it holds of the classes {', '.join(file.unknown)}")
+        notes.append(f"left unread what it holds of the classes {_listed(file.unknown)}")
     return LoadedNetwork(net.eval(), name, tuple(notes))
 
 
-def _load_strictly(net: TrackerNet, file: PublishedFile, path: Path) -> int:
+def _listed(names: Sequence[str]) -> str:
+    """Names that a file gave, shortened: they stand in one line of a message."""
+    shown = [repr(name[:60]) for name in names[:5]]
+    return ", ".join(shown) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+
+
+def _load_strictly(net: TrackerNet, state: Mapping[str, Tensor], path: Path) -> int:
     """Load the state, which must fit exactly; returns how many unused tensors were dropped."""
-    unused = ("feature_extractor.layer4.", "feature_extractor.fc.")
-    state = {key: tensor for key, tensor in _without_counters(file.state.items()) if not key.startswith(unused)}
-    expected = stored_tensors(net)
+    used = {key: tensor for key, tensor in state.items() if not key.startswith(_UNUSED)}
+    expected, counters_too = stored_tensors(net), net.state_dict()
     for problem, keys in (
-        ("lacks", [key for key in expected if key not in state]),
-        ("has the unknown", [key for key in state if key not in expected]),
+        ("lacks", [key for key in expected if key not in used]),
+        ("has the unknown", [key for key in used if key not in counters_too]),
     ):
         if keys:
             more = f" and {len(keys) - 1} more" if len(keys) > 1 else ""
-            raise CheckpointError(f"network file {path} {problem} tensor {keys[0]!r}{more}: it is of another network")
-    for key, tensor in expected.items():
-        if state[key].shape != tensor.shape:
             raise CheckpointError(
-                f"network file {path}: tensor {key!r} has shape {list(state[key].shape)}, not {list(tensor.shape)}"
+                f"network file {path} {problem} tensor {keys[0][:80]!r}{more}: it is of another network"
             )
-        if not state[key].isfinite().all():
+    numbers = {key: used[key].float() for key in expected}
+    for key, tensor in expected.items():
+        if numbers[key].shape != tensor.shape:
+            raise CheckpointError(
+                f"network file {path}: tensor {key!r} has shape {list(numbers[key].shape)}, not {list(tensor.shape)}"
+            )
+        if not numbers[key].isfinite().all():
             raise CheckpointError(f"network file {path} is damaged: tensor {key!r} holds numbers that are not finite")
-    net.load_state_dict({key: tensor.float() for key, tensor in state.items()}, strict=False)
-    return sum(key.startswith(unused) for key, _ in _without_counters(file.state.items()))
+    net.load_state_dict(numbers, strict=False)
+    return sum(key.startswith(_UNUSED) for key, _ in _without_counters(state.items()))
+
+
+_UNUSED = ("feature_extractor.layer4.", "feature_extractor.fc.")
+"""Parts of the trunk that the published files hold, and no forward pass reaches."""
+_FUNCTIONS = {
+    "dimpnet18": "dimp18",
+    "dimpnet50": "dimp50",
+    "klcedimpnet18": "prdimp18",
+    "klcedimpnet50": "prdimp50",
+    "dimpnet50_simple": "super_dimp_simple",
+}
 
 
 def _architecture(constructor: Constructor | None, path: Path) -> str:
     """The name in NETWORKS of what a constructor builds."""
     if constructor is None:
         raise CheckpointError(
-            f"network file {path} does not say how it was built: name it, for example --as dimp50 "
-            f"(known: {', '.join(NETWORKS)})"
+            f"network file {path} does not say how it was built: give its architecture, as in "
+            f"`ltr convert OLD NEW --as dimp50` (known: {', '.join(NETWORKS)})"
         )
-    names = {
-        "dimpnet18": "dimp18",
-        "dimpnet50": "dimp50",
-        "klcedimpnet18": "prdimp18",
-        "klcedimpnet50": "prdimp50",
-        "dimpnet50_simple": "super_dimp_simple",
-    }
-    if constructor.function not in names:
+    if constructor.function not in _FUNCTIONS:
         raise CheckpointError(
-            f"network file {path} was built by {constructor.function!r}, which is not among the known: "
-            f"{', '.join(names)}"
+            f"network file {path} was built by {constructor.function[:80]!r}, which is not among the known: "
+            f"{', '.join(_FUNCTIONS)}"
         )
-    wider = abs(constructor.keywords.get("init_gauss_sigma", 0.9) - SUPER_SIGMA) < 1e-3
+    sigma = constructor.keywords.get("init_gauss_sigma")
+    wider = isinstance(sigma, float) and abs(sigma - SUPER_SIGMA) < 1e-3
     # SuperDiMP has the constructor of DiMP-50; its labels were wider, and part of its trunk was frozen
     if constructor.function == "dimpnet50" and (wider or constructor.keywords.get("frozen_backbone_layers")):
         return "super_dimp"
-    return names[constructor.function]
+    return _FUNCTIONS[constructor.function]
 
 
 _NETWORK_KEYWORDS = {"filter_size": "filter_size", "clf_feat_blocks": "feature_blocks", "out_feature_dim": "channels"}
@@ -189,16 +245,24 @@ _ONLY_VALUE = {
 }
 """Keywords that no published network has otherwise, and no other value is built here."""
 _TRAINING_ONLY = {"backbone_pretrained", "optim_iter", "frozen_backbone_layers", "init_initializer", "act_param"}
+_NOT_IN_WEIGHTS = {
+    "learned": ("filter_size", "bin_displacement"),
+    "kl": ("filter_size", "gauss_sigma", "alpha_eps", "optim_min_reg", "normalize_label"),
+    "hinge": ("filter_size", "hinge_threshold", "activation_leak"),
+}
+"""Keywords, by the kind of the optimizer, without which the published settings are a guess that no shape checks."""
 
 
-def _published_config(config: NetworkConfig, constructor: Constructor | None) -> tuple[NetworkConfig, list[str]]:
+def _published_config(
+    config: NetworkConfig, constructor: Constructor | None, path: Path
+) -> tuple[NetworkConfig, list[str]]:
     """`config` with what the file says of its construction, and what had to be assumed."""
     if constructor is None:
         return config, ["took the published settings of its name, for it does not say how it was built"]
     network: dict[str, Any] = {}
     optimizer: dict[str, Any] = {}
     known = vars(config.filter_optimizer)
-    notes = []
+    unknown = [f"argument {number}" for number in range(1, len(constructor.arguments) + 1)]
     for keyword, value in constructor.keywords.items():
         if keyword in _NETWORK_KEYWORDS:
             network[_NETWORK_KEYWORDS[keyword]] = value
@@ -206,14 +270,25 @@ def _published_config(config: NetworkConfig, constructor: Constructor | None) ->
             optimizer[_OPTIMIZER_KEYWORDS[keyword]] = value
         elif keyword in _ONLY_VALUE:
             if (list(value) if isinstance(value, (list, tuple)) else value) != _ONLY_VALUE[keyword]:
-                raise CheckpointError(f"a network with {keyword} = {value!r} is not built here, and none is published")
+                raise CheckpointError(
+                    f"network file {path} was built with {keyword} = {repr(value)[:80]}: only "
+                    f"{_ONLY_VALUE[keyword]!r} can be built here, which all published networks have"
+                )
         elif keyword not in _TRAINING_ONLY:
-            notes.append(f"took the published settings for the unknown keyword {keyword!r}")
+            unknown.append(keyword)
+    absent = [keyword for keyword in _NOT_IN_WEIGHTS[known["kind"]] if keyword not in constructor.keywords]
+    notes = []
+    if unknown:
+        notes.append(f"took the published settings, for the record of its construction has unknown {_listed(unknown)}")
+    if absent:
+        notes.append(f"took the published settings, for the record of its construction lacks {_listed(absent)}")
     try:
         settings = from_dict(type(config.filter_optimizer), {**known, **optimizer}, "")
         return from_dict(NetworkConfig, {**vars(config), **network, "filter_optimizer": vars(settings)}, ""), notes
-    except ConfigError as error:
-        raise CheckpointError(f"the record of the network's construction is damaged: {error}") from None
+    except _CANNOT_BE_BUILT as error:
+        raise CheckpointError(
+            f"network file {path} has a record of its construction that cannot be: {str(error)[:200]}"
+        ) from None
 
 
 def stored_tensors(net: TrackerNet) -> dict[str, Tensor]:

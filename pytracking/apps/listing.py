@@ -2,24 +2,43 @@
 
 from __future__ import annotations
 
-from ltr.checkpoints import find_network, known_networks, read_header, search_folders
+from ltr.checkpoints import convert_command, find_network, known_networks, read_header, search_folders
+from ltr.errors import ConfigError
+from ltr.models.zoo import PUBLISHED_FILES
+from ltr.published import is_published_name
 from ltr.settings import describe, to_toml
 from pytracking.tracker.presets import PRESETS, preset_named
 
 
 def run_networks(name: str | None) -> int:
-    """All networks that are found, or one in detail."""
+    """All networks, those that are found and those that are published, or one in detail."""
     if name is None:
-        for file in known_networks().values():
-            size = file.path.stat().st_size / 1e6
-            print(f"{file.name:<18} {size:5.1f} MB  preset {file.preset or '-':<18} {file.summary}")
-        print("\nsearched, in this order: " + ", ".join(str(folder) for folder in search_folders()))
+        _print_networks()
         return 0
-    file, header = find_network(name), read_header(find_network(name).path)
-    print(f"{file.name}\n  file      {file.path}\n  preset    {file.preset or '-'}")
-    for key, value in {**header.config, **header.card}.items():
-        print(f"  {key:<16}{value}")
+    if is_published_name(name):
+        raise ConfigError(f"{name} is a file as its authors publish it: `ltr inspect {name}` says what it holds")
+    file = find_network(name, PUBLISHED_FILES)
+    header = read_header(file.path)
+    print(f"{file.name}\n  {'file':<16} {file.path}\n  {'preset':<16} {file.preset or '-'}")
+    for key, value in [*header.config.items(), *header.card.items()]:
+        if isinstance(value, dict):
+            value = ", ".join(f"{name} {part}" for name, part in value.items())
+        if key != "preset":
+            print(f"  {key:<16} {value}")
     return 0
+
+
+def _print_networks() -> None:
+    known = known_networks()
+    for file in known.values():
+        size = file.path.stat().st_size / 1e6
+        print(f"{file.name:<18} {size:5.1f} MB  preset {file.preset or '-':<18} {file.summary}".rstrip())
+    print("\nsearched, in this order: " + ", ".join(str(folder) for folder in search_folders()))
+    absent = {name: file for name, file in PUBLISHED_FILES.items() if name not in known}
+    if absent:
+        print("\nnot here: download the file from its authors (pytracking's model zoo), then convert it")
+    for name, published in absent.items():
+        print(f"{name:<18} {published:<26} {convert_command(published, name)}")
 
 
 def run_presets(name: str | None, toml: bool) -> int:
