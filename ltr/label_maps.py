@@ -40,6 +40,28 @@ def label_density(
     return (1 - shrink) * ((1 - uniform) * density + uniform / (size_hw[0] * size_hw[1]))
 
 
+def training_density(
+    centre_yx: Tensor,
+    sigma: float,
+    size_hw: tuple[int, int],
+    normalise: bool = True,
+    threshold: float = 0.0,
+    shrink: float = 0.0,
+    uniform: float = 0.0,
+) -> Tensor:
+    """The density that training holds score maps against. It differs from `label_density`, which the filter is learned
+    from, in two points: it is mixed with `uniform` of the uniform distribution before what is below `threshold` becomes
+    zero, and `normalise` makes it the uniform distribution where its sum is at most 0.01, the target being outside of
+    the map. centre_yx (..., 2) -> (..., H, W). (facts: DiMP, section 2.4.)"""
+    cells = size_hw[0] * size_hw[1]
+    density = (1 - uniform) * gaussian(centre_yx, sigma, size_hw) / (2 * math.pi * sigma**2) + uniform / cells
+    density = torch.where(density < threshold, 0.0, density)
+    if normalise:
+        total = density.sum(dim=(-2, -1), keepdim=True)
+        density = torch.where(total > 0.01, density / total.clamp(min=0.01), 1 / cells)
+    return (1 - shrink) * density
+
+
 def distance_map(centre_yx: Tensor, bins: int, displacement: float, size_hw: tuple[int, int]) -> Tensor:
     """How near each cell's distance from the centre is to k * displacement: hat functions of k, the last one open.
 
