@@ -87,6 +87,14 @@ def checked_box(box: Sequence[float], frame_hw: tuple[int, int] | None = None) -
     return x, y, w, h
 
 
+def parse_named_box(text: str) -> tuple[str | None, tuple[float, float, float, float]]:
+    """A box from the command line that may be named, "[name=]x,y,w,h"."""
+    name, equals, box = text.rpartition("=")
+    if equals and not name.strip():
+        raise BoxError(f"box {text!r} has an empty name: write name=x,y,w,h, or x,y,w,h alone")
+    return name.strip() or None, parse_box(box)
+
+
 def parse_box(text: str) -> tuple[float, float, float, float]:
     """A box from the command line, "x,y,w,h"."""
     parts = text.replace(" ", "").split(",")

@@ -1,8 +1,9 @@
-"""What goes from the host to a device, without making the host wait."""
+"""What goes from the host to a device, without making the host wait, and how much has room there."""
 
 from __future__ import annotations
 
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -22,3 +23,21 @@ def constant(values: Any, device: torch.device, dtype: torch.dtype) -> Tensor:
 
     The type has to be said: (1,) and (True,) are one key."""
     return upload(torch.tensor(values, dtype=dtype), device)
+
+
+def free_bytes(device: torch.device) -> int | None:
+    """Memory that is free on `device`; None where the system does not say."""
+    if device.type == "cuda":
+        cached = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return torch.cuda.mem_get_info(device)[0] + cached
+    try:
+        table = dict(line.split(":", 1) for line in Path("/proc/meminfo").read_text().splitlines())
+        free = int(table["MemAvailable"].split()[0]) * 1024
+    except (OSError, KeyError, ValueError):
+        return None
+    group = Path("/sys/fs/cgroup")  # a container may have less than its machine
+    try:
+        limit = int((group / "memory.max").read_text()) - int((group / "memory.current").read_text())
+    except (OSError, ValueError):
+        return free
+    return min(free, limit)

@@ -5,6 +5,8 @@ from pytracking import Tracker
 tracker = Tracker.load("imagenet_mobile")
 tracker.initialize(frame, (x, y, w, h))
 prediction = tracker.track(next_frame)
+
+MultiTracker tracks several named targets in one pass a frame.
 """
 
 from __future__ import annotations
@@ -15,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 from ltr import __version__
 
 if TYPE_CHECKING:
-    from pytracking.api import Prediction, Tracker
+    from pytracking.api import MultiTracker, Prediction, Tracker
 
-__all__ = ["DEFAULT_NETWORK", "Prediction", "Tracker", "__version__"]
+__all__ = ["DEFAULT_NETWORK", "MultiTracker", "Prediction", "Tracker", "__version__"]
 
 # Idle threads that spin take the cores from whatever else runs. Read by OpenMP when torch is imported first.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -28,7 +30,7 @@ DEFAULT_NETWORK = "imagenet_mobile"
 
 def __getattr__(name: str) -> Any:
     # torch is imported with the first use, so that the command line answers at once
-    if name in ("Prediction", "Tracker"):
+    if name in ("MultiTracker", "Prediction", "Tracker"):
         from pytracking import api
 
         return getattr(api, name)

@@ -1,27 +1,30 @@
-"""What a user imports: Tracker and Prediction."""
+"""What a user imports: Tracker, MultiTracker and Prediction."""
 
 from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
 
-from ltr.errors import ConfigError, TrackingError
+from ltr.errors import BoxError, ConfigError, FrameError, TrackingError
 from ltr.geometry import checked_box
-from ltr.images import Color, as_frame
+from ltr.images import Color, Frame, as_frame
 from ltr.models.folding import fold
 from ltr.models.zoo import open_network
+from ltr.transfer import free_bytes
 from pytracking import DEFAULT_NETWORK
+from pytracking.state_files import read_snapshot, write_snapshot
 from pytracking.tracker.engine import TrackerEngine
 from pytracking.tracker.observer import Observer
 from pytracking.tracker.prediction import Box, Prediction, Status
 from pytracking.tracker.presets import TrackerPreset, preset_named
-from pytracking.tracker.state import TrackerState
+from pytracking.tracker.snapshot import Snapshot, bytes_per_target, take_snapshot
+from pytracking.tracker.state import TrackerState, concatenate, select
 
-__all__ = ["Box", "Prediction", "Status", "Tracker"]
+__all__ = ["Box", "MultiTracker", "Prediction", "Snapshot", "Status", "Tracker"]
 
 
 class Tracker:
@@ -55,9 +58,7 @@ class Tracker:
         preset: a name or a value, by default the network's own. device: "auto" is CUDA where there is one, else the
         CPU. seed and name fix all random draws. color: the order of the frames' channels, "bgr" for OpenCV's.
         Raises ConfigError or CheckpointError."""
-        if color not in ("rgb", "bgr"):
-            raise ConfigError(f"color is {color!r}: give 'rgb' or 'bgr'")
-        return cls(load_engine(name_or_path, preset, device, seed), color, name)
+        return cls(load_engine(name_or_path, preset, device, seed), _checked_color(color), name)
 
     def initialize(self, frame: Any, box: Sequence[float]) -> None:
         """Begin with the target in `box` (x, y, w, h) of `frame`: uint8 or uint16, (H, W) or (H, W, 1, 3 or 4), any
@@ -67,11 +68,136 @@ class Tracker:
 
     def track(self, frame: Any) -> Prediction:
         """Find the target in the next frame. Raises FrameError, and then may be called again with a good frame."""
-        if self._state is None:
-            raise TrackingError("track was called before initialize: give the first frame and the target's box")
+        state = self._started("track")
         image = as_frame(frame, self.color)
-        self._state, (prediction,) = self.engine.step(self._state, [image], observer=self.observer)
+        self._state, (prediction,) = self.engine.step(state, [image], observer=self.observer)
         return prediction
+
+    def snapshot(self) -> Snapshot:
+        """All that is known of the target now; `resume` goes back to it, as often as you like."""
+        return take_snapshot(self._started("snapshot"), self.engine)
+
+    def resume(self, snapshot: Snapshot | str | os.PathLike[str]) -> None:
+        """Go on from a snapshot, or from a file that `save` wrote, as if nothing had happened in between. Raises
+        TrackingError where that is damaged, ConfigError where it is of another network, preset or seed."""
+        state = _opened(snapshot, self.engine).state_for(self.engine)
+        if len(state.names) != 1:
+            raise ConfigError(f"the state holds {len(state.names)} targets: resume it with a MultiTracker")
+        self._state, self.name = state, state.names[0]
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write `snapshot()` to a file. Raises ResultError."""
+        write_snapshot(path, self.snapshot())
+
+    def _started(self, call: str) -> TrackerState:
+        if self._state is None:
+            raise TrackingError(f"{call} was called before initialize: give the first frame and the target's box")
+        return self._state
+
+
+class MultiTracker:
+    """Tracks any number of named targets in one pass a frame; they come and go at any time.
+
+    tracker = MultiTracker.load()
+    tracker.add(frame, (x, y, w, h), "left")
+    tracker.add(frame, (x, y, w, h), "right")
+    for frame in frames:
+        predictions = tracker.track(frame)     # {"left": Prediction, "right": Prediction}
+    """
+
+    def __init__(self, engine: TrackerEngine, color: Color = "rgb") -> None:
+        self.engine = engine
+        self.color = color
+        self.observer: Observer | None = None
+        self._state: TrackerState | None = None
+
+    @classmethod
+    def load(
+        cls,
+        name_or_path: str | os.PathLike[str] = DEFAULT_NETWORK,
+        preset: str | TrackerPreset | None = None,
+        device: str = "auto",
+        seed: int = 0,
+        color: Color = "rgb",
+    ) -> MultiTracker:
+        """A tracker without targets; arguments as for `Tracker.load`."""
+        return cls(load_engine(name_or_path, preset, device, seed), _checked_color(color))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The targets, in the order in which they were added."""
+        return self._state.names if self._state else ()
+
+    def add(self, frame: Any, box: Sequence[float], name: str) -> None:
+        """Begin to track what lies in `box` (x, y, w, h) of `frame`; a name and a seed fix its random draws. Others are
+        not touched. Raises FrameError, BoxError for a box or a name that cannot be, ConfigError where memory is short.
+        """
+        if name in self.names:
+            raise BoxError(f"a target {name!r} is tracked already: give another name, or remove it first")
+        image = as_frame(frame, self.color)
+        checked = checked_box(box, image.shape[:2])
+        self._check_room(len(self.names) + 1)
+        self._join(self.engine.start(image, checked, name))
+
+    def remove(self, name: str) -> None:
+        """Forget a target. Others are not touched."""
+        if self._state is None or name not in self.names:
+            raise BoxError(f"no target {name!r} is tracked: there are {', '.join(self.names) or 'none'}")
+        kept = [row for row, known in enumerate(self.names) if known != name]
+        self._state = select(self._state, kept) if kept else None
+
+    def track(self, frame: Any) -> dict[str, Prediction]:
+        """Find all targets in the next frame, or each in its own: {name: frame}. Raises FrameError, and then may be
+        called again with good frames."""
+        if self._state is None:
+            return {}
+        frames, frame_of = self._frames(frame)
+        self._state, predictions = self.engine.step(self._state, frames, frame_of, self.observer)
+        return dict(zip(self.names, predictions, strict=True))
+
+    def snapshot(self) -> Snapshot:
+        """All that is known of the targets now; `resume` goes back to it."""
+        if self._state is None:
+            raise TrackingError("there is no target to take a snapshot of: add one first")
+        return take_snapshot(self._state, self.engine)
+
+    def resume(self, snapshot: Snapshot | str | os.PathLike[str]) -> None:
+        """Add the targets of a snapshot or of a file, each as it was. Raises as `Tracker.resume`, and BoxError for a
+        name that is tracked already."""
+        state = _opened(snapshot, self.engine).state_for(self.engine)
+        twice = set(state.names) & set(self.names)
+        if twice:
+            raise BoxError(f"a target {min(twice)!r} is tracked already: remove it first")
+        self._join(state)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write `snapshot()` to a file. Raises ResultError."""
+        write_snapshot(path, self.snapshot())
+
+    def _join(self, state: TrackerState) -> None:
+        self._state = concatenate([self._state, state]) if self._state else state
+
+    def _frames(self, frame: Any) -> tuple[list[Frame], list[int]]:
+        """The different frames, and which one each target sees."""
+        if not isinstance(frame, Mapping):
+            return [as_frame(frame, self.color)], [0] * len(self.names)
+        for name in self.names:
+            if name not in frame:
+                raise FrameError(f"there is no frame for target {name!r}: give one frame for all, or one for each")
+        different = {id(frame[name]): frame[name] for name in self.names}
+        order = list(different)
+        images = [as_frame(image, self.color) for image in different.values()]
+        return images, [order.index(id(frame[name])) for name in self.names]
+
+    def _check_room(self, count: int) -> None:
+        each, free = bytes_per_target(self.engine), free_bytes(self.engine.net.device)
+        needed = count * each * (2 if count == 1 else 1)  # rows are copied when one is added
+        if free is not None and needed > free:
+            raise ConfigError(
+                f"{count} targets do not fit into the memory of {self.engine.net.device}: {count} x "
+                f"{each / 1e6:.1f} MB = {count * each / 1e6:.0f} MB, and {free / 1e6:.0f} MB are free; "
+                "track fewer, or lower memory.size"
+            )
 
 
 def load_engine(
@@ -79,8 +205,9 @@ def load_engine(
     preset: str | TrackerPreset | None = None,
     device: str = "auto",
     seed: int = 0,
+    change: Callable[[TrackerPreset], TrackerPreset] = lambda preset: preset,
 ) -> TrackerEngine:
-    """The engine of a network and a preset, as `Tracker.load` makes it."""
+    """The engine of a network and a preset, by default the network's own, changed by `change`."""
     place, loaded = choose_device(device), open_network(name_or_path)
     for note in loaded.notes:
         warnings.warn(f"{os.fspath(name_or_path)}: {note}", stacklevel=3)
@@ -88,7 +215,7 @@ def load_engine(
     if not preset:
         raise ConfigError(f"network {os.fspath(name_or_path)} names no preset: give one, for example preset='dimp18'")
     values = preset_named(preset) if isinstance(preset, str) else preset
-    return TrackerEngine(fold(loaded.net, place), values, seed)
+    return TrackerEngine(fold(loaded.net, place), change(values), seed)
 
 
 def choose_device(device: str) -> torch.device:
@@ -104,3 +231,13 @@ def choose_device(device: str) -> torch.device:
     if chosen.type == "cuda" and (chosen.index or 0) >= torch.cuda.device_count():
         raise ConfigError(f"device {device!r} is not there: no CUDA device was found; give cpu or auto")
     return chosen
+
+
+def _opened(snapshot: Snapshot | str | os.PathLike[str], engine: TrackerEngine) -> Snapshot:
+    return snapshot if isinstance(snapshot, Snapshot) else read_snapshot(snapshot, engine)
+
+
+def _checked_color(color: Color) -> Color:
+    if color not in ("rgb", "bgr"):
+        raise ConfigError(f"color is {color!r}: give 'rgb' or 'bgr'")
+    return color

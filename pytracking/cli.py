@@ -34,13 +34,16 @@ examples:
   pytracking demo --video holiday.mp4 --box 300,120,80,60
 """
 TRACK = """\
-Tracks one target from the first frame to the last and writes boxes, an annotated video, timing and settings.
+Tracks one or several targets from the first frame to the last and writes boxes, an annotated video, timing and
+settings.
 
-The source is a video file or a folder of images. The box is that of the target in the first frame, as
-left,top,width,height in pixels (the top-left pixel is 0,0).
+The source is a video file or a folder of images. A box is that of a target in the first frame, as
+left,top,width,height in pixels (the top-left pixel is 0,0). Give --box once a target, with a name in front where there
+are several; each has a boxes file of its own then, boxes_NAME.txt. --debug-dir shows what the tracker sees.
 
 examples:
   pytracking track video.mp4 --box 300,120,80,60
+  pytracking track video.mp4 --box left=300,120,80,60 --box right=500,110,80,60
   pytracking track frames/ --box 12.5,40,33,61 --net imagenet18 --output results/
   pytracking track video.mp4 --box 300,120,80,60 --set size.interval=1 --set search.area=6
 """
@@ -89,7 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     demo = command("demo", "see a target tracked, from nothing", DEMO, _demo)
     demo.add_argument("--video", type=Path, metavar="FILE", help="your own video instead of the clip")
-    demo.add_argument("--box", metavar="X,Y,W,H", help="the target in the first frame of --video")
+    demo.add_argument("--box", action="append", metavar="[NAME=]X,Y,W,H", help="a target in the first frame of --video")
     _add_tracker(demo)
     demo.add_argument(
         "--output", type=Path, metavar="DIR", help="default: outputs/demo, outputs/track/NAME with --video"
@@ -97,9 +100,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     track = command("track", "track a target in a video or a folder of frames", TRACK, _track)
     track.add_argument("source", type=Path, metavar="SOURCE", help="a video file or a folder of images")
-    track.add_argument("--box", metavar="X,Y,W,H", help="the target in the first frame (needed)")
+    track.add_argument(
+        "--box", action="append", metavar="[NAME=]X,Y,W,H", help="a target in the first frame (needed, may be repeated)"
+    )
+    track.add_argument("--boxes", type=Path, metavar="FILE", help="a file of such boxes, a line each")
     _add_tracker(track)
     track.add_argument("--output", type=Path, metavar="DIR", help="default: outputs/track/NAME")
+    track.add_argument(
+        "--debug-dir",
+        type=Path,
+        metavar="DIR",
+        help="pictures of every tenth frame: search area, scores, boxes, memory",
+    )
 
     evaluate = command("evaluate", "track annotated sequences and score the result", EVALUATE, _evaluate)
     evaluate.add_argument("folder", type=Path, metavar="FOLDER", help="holds the sequences")
@@ -147,17 +159,17 @@ def _demo(arguments: argparse.Namespace) -> int:
         from pytracking.apps.demo import run_demo
 
         return run_demo(_choice(arguments), arguments.output or Path("outputs/demo"))
-    arguments.source = arguments.video
+    arguments.source, arguments.boxes, arguments.debug_dir = arguments.video, None, None
     return _track(arguments)
 
 
 def _track(arguments: argparse.Namespace) -> int:
-    if arguments.box is None:
+    if not arguments.box and arguments.boxes is None:
         raise BoxError("which target? add --box x,y,w,h: left, top, width and height in pixels of the first frame")
-    from ltr.geometry import parse_box
-    from pytracking.apps.track import run_track
+    from pytracking.apps.track import named_boxes, run_track
 
-    return run_track(arguments.source, parse_box(arguments.box), _choice(arguments), arguments.output)
+    targets = named_boxes(arguments.box or [], arguments.boxes)
+    return run_track(arguments.source, targets, _choice(arguments), arguments.output, arguments.debug_dir)
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:

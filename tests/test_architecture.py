@@ -24,8 +24,10 @@ LTR_LAYERS = [
 ]
 PYTRACKING_LAYERS = [
     {"tracker"},
+    {"state_files"},
     {"api"},
-    {"sources", "sinks", "sequences", "debug"},
+    {"sources", "sinks", "sequences"},
+    {"debug"},
     {"evaluation"},
     {"apps"},
     {"cli"},

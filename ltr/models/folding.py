@@ -41,6 +41,11 @@ class InferenceNet:
         self.extra_logit: float = getattr(net.classifier.filter_optimizer, "extra_logit", -math.inf)
         self.box_head = None if net.bb_regressor is None else ClosedFormHead(net.bb_regressor)
 
+    def synchronize(self) -> None:
+        """Wait until the device has done all that it was given."""
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+
     @torch.inference_mode()
     def trunk(self, crops: Tensor) -> Taps:
         """Crops (R, 3, n, n), RGB 0..255 -> the trunk's features."""

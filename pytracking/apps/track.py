@@ -1,26 +1,31 @@
-"""Track one target through a video file or a folder of frames, and write what came of it."""
+"""Track targets through a video file or a folder of frames, and write what came of it."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
 
-from ltr.errors import ResultError
-from ltr.geometry import checked_box
+from ltr.errors import BoxError, ResultError
+from ltr.geometry import checked_box, parse_named_box
 from ltr.settings import as_dict, to_toml, with_assignments, with_toml
-from pytracking.api import Tracker
+from pytracking.api import MultiTracker, Tracker, load_engine
+from pytracking.debug.strips import Strips
 from pytracking.sinks.boxes_file import BoxesFile
-from pytracking.sinks.overlays import draw_box, draw_first_box
+from pytracking.sinks.overlays import draw_boxes, draw_first_boxes
 from pytracking.sinks.progress import with_progress
-from pytracking.sinks.text_file import make_folder, write_text
+from pytracking.sinks.text_file import make_folder, safe_name, write_text
 from pytracking.sinks.video_writer import VideoWriter
 from pytracking.sources.opening import open_source
 from pytracking.sources.source import Source, SourceEndedEarly
+from pytracking.tracker.engine import TrackerEngine
 from pytracking.tracker.prediction import Box
+from pytracking.tracker.presets import TrackerPreset
 
 FILES = {
     "boxes.txt": "a line a frame: x,y,w,h,score,status",
@@ -41,91 +46,172 @@ class TrackerChoice:
     device: str
     seed: int
 
+    def engine(self) -> TrackerEngine:
+        """Raises ConfigError or CheckpointError."""
+        return load_engine(self.network, self.preset, self.device, self.seed, self._changed)
+
     def load(self, name: str = "target") -> Tracker:
-        """The tracker. Raises ConfigError or CheckpointError."""
-        tracker = Tracker.load(self.network, self.preset, self.device, self.seed, name=name)
-        preset = tracker.engine.preset
+        """A tracker of one target. Raises ConfigError or CheckpointError."""
+        return Tracker(self.engine(), name=name)
+
+    def _changed(self, preset: TrackerPreset) -> TrackerPreset:
         if self.settings is not None:
             preset = with_toml(preset, self.settings)
-        tracker.engine.preset = with_assignments(preset, self.assignments)
-        return tracker
+        return with_assignments(preset, self.assignments)
 
 
-def run_track(source_path: Path, box: Box, choice: TrackerChoice, output: Path | None) -> int:
-    """Track `box` of the first frame to the last one; FILES go into `output`. Returns the exit status: 1 where the
-    source ended early, 130 after Ctrl-C; what was tracked until then is kept, and said."""
+@dataclass
+class Course:
+    """How far a run came: it grows frame by frame, so that it can be told whatever ends it."""
+
+    seconds: list[float] = field(default_factory=list)
+    """Of each frame, the first one included."""
+    missing: list[int] = field(default_factory=list)
+    """Frame numbers, from 1, at which a target was not found, one entry a target."""
+
+
+def named_boxes(boxes: Sequence[str], file: Path | None) -> dict[str, Box]:
+    """Targets from the command line, each "[NAME=]x,y,w,h", and from a file with such a line a target. A single one
+    without a name is `target`, others are numbered. Raises BoxError."""
+    lines = [(text, "") for text in boxes]
+    if file is not None:
+        try:
+            text = file.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise BoxError(f"cannot read boxes {file}: {getattr(error, 'strerror', None) or error}") from None
+        rows = enumerate(text.splitlines(), 1)
+        lines += [(row.strip(), f" ({file}, line {number})") for number, row in rows if row.strip()]
+    if not lines:
+        raise BoxError(f"boxes {file} holds no box: write a line [name=]x,y,w,h for each target")
+    targets: dict[str, Box] = {}
+    for number, (text, where) in enumerate(lines, 1):
+        try:
+            given, box = parse_named_box(text)
+        except BoxError as error:
+            raise BoxError(f"{error}{where}") from None
+        name = given or ("target" if len(lines) == 1 else f"target{number}")
+        if name in targets:
+            raise BoxError(f"two targets are named {name!r}{where}: give each its own name")
+        targets[name] = box
+    return targets
+
+
+def run_track(
+    source_path: Path, targets: Mapping[str, Box], choice: TrackerChoice, output: Path | None, debug: Path | None = None
+) -> int:
+    """Track the boxes of the first frame to the last one; FILES go into `output`, pictures of the algorithm into
+    `debug`. Returns the exit status: 1 where the source ended early, 130 after Ctrl-C; what was tracked until then is
+    kept, and said."""
     source = open_source(source_path)
-    tracker = choice.load()
+    tracker = MultiTracker(choice.engine())
     folder = output or Path("outputs") / "track" / source.name
-    if any((folder / name).resolve() == source_path.resolve() for name in FILES):
+    files = files_of(targets)
+    if any((folder / name).resolve() == source_path.resolve() for name in files):
         raise ResultError(f"results in {folder} would overwrite the video {source_path}: give another --output")
     make_folder(folder)
-    seconds: list[float] = []
-    missing: list[int] = []
-    status, why = 0, ""
+    course, status, why = Course(), 0, ""
     try:
-        _track_all(source, box, tracker, folder, seconds, missing)
+        _track_all(source, targets, tracker, folder, debug, course)
     except SourceEndedEarly as error:
         status, why = 1, f"ended early: {error}"
     except KeyboardInterrupt:
-        if not seconds:
+        if not course.seconds:
             raise
         status, why = 130, "interrupted"
-    _write_facts(folder, choice, tracker, seconds)
-    print("\n".join(_report(folder, tracker, seconds, missing)))
+    _write_facts(folder, choice, tracker.engine, targets, course.seconds)
+    print("\n".join(_report(folder, tracker.engine, targets, course)))
+    if debug is not None:
+        print(f"  {debug / 'index.html'}  what the tracker saw, frame by frame")
     if why:
-        print(f"pytracking: {why}; kept the {len(seconds)} frames that were tracked in {folder}", file=sys.stderr)
+        kept = f"kept the {len(course.seconds)} frames that were tracked in {folder}"
+        print(f"pytracking: {why}; {kept}", file=sys.stderr)
     return status
 
 
+def files_of(targets: Mapping[str, Box]) -> dict[str, str]:
+    """FILES, with a boxes file for each of several targets."""
+    if len(targets) == 1:
+        return FILES
+    own = {boxes_name(name, targets): f"{name}: {FILES['boxes.txt']}" for name in targets}
+    if len(own) < len(targets):
+        raise BoxError(f"two of the names {', '.join(targets)} are one as file names: give others")
+    return {**own, **{name: what for name, what in FILES.items() if name != "boxes.txt"}}
+
+
+def boxes_name(name: str, targets: Mapping[str, Box]) -> str:
+    """The boxes file of a target."""
+    return "boxes.txt" if len(targets) == 1 else f"boxes_{safe_name(name)}.txt"
+
+
 def _track_all(
-    source: Source, box: Box, tracker: Tracker, folder: Path, seconds: list[float], missing: list[int]
+    source: Source,
+    targets: Mapping[str, Box],
+    tracker: MultiTracker,
+    folder: Path,
+    debug: Path | None,
+    course: Course,
 ) -> None:
-    """`seconds` grows by one entry a frame that was tracked, `missing` by the number of each without the target, so
-    that the caller knows how far it came, whatever ends it."""
-    with BoxesFile(folder / "boxes.txt") as boxes, VideoWriter(folder / "video.mp4", source.frame_rate) as video:
+    with ExitStack() as stack:
+        files = {n: stack.enter_context(BoxesFile(folder / boxes_name(n, targets))) for n in targets}
+        video = stack.enter_context(VideoWriter(folder / "video.mp4", source.frame_rate))
+        strips = stack.enter_context(Strips(debug) if debug is not None else contextlib.nullcontext())
         for frame in with_progress(source, source.length, f"tracking {source.name}"):
             begin = perf_counter()
-            if not seconds:
-                tracker.initialize(frame, box)
+            if not course.seconds:
+                for name, box in targets.items():
+                    tracker.add(frame, box, name)
+                tracker.engine.net.synchronize()
                 took = perf_counter() - begin
-                boxes.write_first(checked_box(box))
-                seconds.append(took)
-                video.write(draw_first_box(frame, box))
+                for name, box in targets.items():
+                    files[name].write_first(checked_box(box))
+                course.seconds.append(took)
+                video.write(draw_first_boxes(frame, targets))
                 continue
-            prediction = tracker.track(frame)
+            number = len(course.seconds) + 1
+            tracker.observer = strips.observer(number) if strips else None
+            predictions = tracker.track(frame)
             took = perf_counter() - begin
-            boxes.write(prediction)
-            seconds.append(took)
-            if prediction.status == "not_found":
-                missing.append(len(seconds))
-            video.write(draw_box(frame, prediction))
+            for name, prediction in predictions.items():
+                files[name].write(prediction)
+            course.seconds.append(took)
+            course.missing += [number for p in predictions.values() if p.status == "not_found"]
+            video.write(draw_boxes(frame, predictions))
+            if strips:
+                strips.write(number, frame, list(predictions), list(predictions.values()))
 
 
-def _write_facts(folder: Path, choice: TrackerChoice, tracker: Tracker, seconds: list[float]) -> None:
-    settings = f"# network {choice.network}, seed {choice.seed}\n" + to_toml(tracker.engine.preset)
+def _write_facts(
+    folder: Path, choice: TrackerChoice, engine: TrackerEngine, targets: Mapping[str, Box], seconds: list[float]
+) -> None:
+    settings = f"# network {choice.network}, seed {choice.seed}\n" + to_toml(engine.preset)
     write_text(folder / "settings.toml", settings)
     timing = {
         "network": choice.network,
-        "device": str(tracker.engine.net.device),
+        "device": str(engine.net.device),
         "seed": choice.seed,
-        "settings": as_dict(tracker.engine.preset),
+        "targets": list(targets),
+        "settings": as_dict(engine.preset),
         "first_frame_seconds": seconds[:1],
         "frame_seconds": seconds[1:],
     }
     write_text(folder / "timing.json", json.dumps(timing, indent=1))
 
 
-def _report(folder: Path, tracker: Tracker, seconds: list[float], missing: list[int]) -> list[str]:
-    later = sorted(seconds[1:])
-    lines = [f"first frame  {seconds[0] * 1e3:.0f} ms to learn the target"]
+def _report(folder: Path, engine: TrackerEngine, targets: Mapping[str, Box], course: Course) -> list[str]:
+    later = sorted(course.seconds[1:])
+    what = "the target" if len(targets) == 1 else f"{len(targets)} targets"
+    lines = [f"first frame  {course.seconds[0] * 1e3:.0f} ms to learn {what}"]
     if later:
         mean, worst = sum(later) / len(later), later[-1]
-        rate = f"{1 / mean:.1f} frames per second on {tracker.engine.net.device}"
-        times = f"mean {mean * 1e3:.0f} ms, slowest {worst * 1e3:.0f} ms"
-        lines.append(f"then         {len(later)} frames, {times}: {rate}")
+        rate = f"{1 / mean:.1f} frames per second on {engine.net.device}"
         lines.append(
-            f"not found    on {len(missing)} of them" + (f", the first is frame {missing[0]}" if missing else "")
+            f"then         {len(later)} frames, mean {mean * 1e3:.0f} ms, slowest {worst * 1e3:.0f} ms: {rate}"
         )
-    width = max(len(str(folder / name)) for name in FILES)
-    return [*lines, "files", *(f"  {folder / name!s:<{width}}  {what}" for name, what in FILES.items())]
+        missing = course.missing
+        of_them = "of them" if len(targets) == 1 else "of them, targets counted one by one"
+        lines.append(
+            f"not found    on {len(missing)} {of_them}" + (f", the first is frame {missing[0]}" if missing else "")
+        )
+    files = files_of(targets)
+    width = max(len(str(folder / name)) for name in files)
+    return [*lines, "files", *(f"  {folder / name!s:<{width}}  {text}" for name, text in files.items())]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from ltr.images import Frame
@@ -40,6 +42,25 @@ def draw_box(frame: Frame, prediction: Prediction, true_box: Box | None = None) 
 def draw_first_box(frame: Frame, box: Box, label: str = "init") -> Frame:
     """A new frame with the box that was given on the first one."""
     return labelled(frame.copy(), box, "init", label)
+
+
+def draw_boxes(frame: Frame, predictions: Mapping[str, Prediction]) -> Frame:
+    """`draw_box` of a single target; of several the boxes alone, with name, status and score beside each."""
+    if len(predictions) == 1:
+        return draw_box(frame, next(iter(predictions.values())))
+    image = frame.copy()
+    for name, prediction in predictions.items():
+        label = f"{name}  {prediction.status.replace('_', ' ')}  {short(prediction.score)}"
+        labelled(image, prediction.box, prediction.status, label)
+    return image
+
+
+def draw_first_boxes(frame: Frame, boxes: Mapping[str, Box]) -> Frame:
+    """A new frame with the boxes that were given on the first one."""
+    image = frame.copy()
+    for name, box in boxes.items():
+        labelled(image, box, "init", "init" if len(boxes) == 1 else name)
+    return image
 
 
 def labelled(image: Frame, box: Box, status: str, label: str) -> Frame:

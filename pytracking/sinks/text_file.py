@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from ltr.errors import ResultError
+
+
+def safe_name(name: str) -> str:
+    """`name` as a part of a file name: letters, digits, `-`, `_` and `.` alone, not hidden, not endless."""
+    return re.sub(r"[^\w.-]+", "_", name)[:100].lstrip(".") or "_"
 
 
 def make_folder(folder: Path) -> None:

@@ -54,6 +54,11 @@ def concatenate(states: Sequence[TrackerState]) -> TrackerState:
     return _map(torch.cat, list(states), None)
 
 
+def moved(state: TrackerState, device: torch.device) -> TrackerState:
+    """A copy on `device`."""
+    return _map(lambda parts: parts[0].to(device, copy=True), [state], None)
+
+
 def _map(combine, values, rows):  # type: ignore[no-untyped-def]
     """Combine the fields of several states (or memories): tensors by `combine`, tuples by joining and selecting
     `rows`."""

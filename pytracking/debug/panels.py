@@ -1,0 +1,328 @@
+"""One strip of pictures: what was seen of one target in one frame, drawn with OpenCV alone.
+
+Left to right: the frame; the search area with the candidate boxes, then closer; the scores, and the same times the
+window where that differs; the energies of the boxes over the refinement steps; the weights of the samples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ltr.images import Frame
+from pytracking.sinks.overlays import (
+    COLOURS,
+    OUTLINE_STRENGTH,
+    SEARCH_AREA,
+    SEARCH_AREA_STRENGTH,
+    SUBPIXEL,
+    Colour,
+    outline,
+    short,
+)
+from pytracking.tracker.prediction import Prediction
+
+Array = NDArray[np.float32]
+
+WIDTH, SIDE = 1600, 232
+"""Pixels: a strip's width, and the height of its pictures. Strips grow wider where everything was observed."""
+MARGIN, GAP, HEADER, TITLE = 14, 12, 32, 22
+HEIGHT = HEADER + TITLE + SIDE + MARGIN
+FRAME_WIDTH = (120, 413)
+PLOT_LEAST = 185
+BACKGROUND: Colour = (22, 27, 34)
+PLOT: Colour = (32, 39, 48)
+INK: Colour = (226, 232, 240)
+FAINT: Colour = (148, 158, 170)
+BAR: Colour = (96, 165, 230)
+TEXT, SMALL, LARGE = 0.42, 0.38, 0.48
+"""Sizes of text, of OpenCV's."""
+CLOSER = 0.6
+"""The boxes are shown closer where they take less than this share of the search area."""
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A picture of SIDE lines and what stands above it."""
+
+    title: str
+    picture: Frame
+
+
+@dataclass(frozen=True)
+class Boxes:
+    """The candidate boxes over T refinement steps, those that are not finite left out."""
+
+    xywh: Array
+    """(T, N, 4) pool format, pixels of the search crop."""
+    energies: Array
+    """(T, N)."""
+    colours: NDArray[np.uint8]
+    """(T, N, 3) of the energies."""
+
+
+def strip(heading: str, frame: Frame, prediction: Prediction, seen: Mapping[str, Array]) -> Frame:
+    """The picture (HEIGHT, WIDTH or more, 3) of one target, RGB.
+
+    heading: frame and target. seen: by the names of `Observer`, one target's values without the batch axis, those of
+    the refinement steps stacked; a panel whose values are not there is left out."""
+    pictures, plots = _pictures(frame, prediction, seen), _plots(seen)
+    used = 2 * MARGIN + sum(panel.picture.shape[1] + GAP for panel in pictures) - GAP
+    room = (WIDTH - used) // max(1, len(plots)) - GAP
+    panels = pictures + [Panel(title, draw(max(PLOT_LEAST, room))) for title, draw in plots]
+    width = 2 * MARGIN + sum(panel.picture.shape[1] + GAP for panel in panels) - GAP
+    image = np.full((HEIGHT, max(WIDTH, width), 3), BACKGROUND, np.uint8)
+    _header(image, heading, prediction, seen.get("filter_change"))
+    left = MARGIN
+    for panel in panels:
+        length = panel.picture.shape[1]
+        put(image, panel.title, left, HEADER + TITLE - 7, FAINT, TEXT, room=length)
+        image[HEADER + TITLE : HEADER + TITLE + SIDE, left : left + length] = panel.picture
+        left += length + GAP
+    return image
+
+
+def _header(image: Frame, heading: str, prediction: Prediction, filter_change: Array | None) -> None:
+    x, y, w, h = prediction.box
+    words = [
+        (heading, INK),
+        (prediction.status.replace("_", " "), COLOURS[prediction.status]),
+        (f"score {short(prediction.score)}", INK),
+        (f"box {x:.1f}, {y:.1f}, {w:.1f}, {h:.1f}", FAINT),
+    ]
+    if filter_change is not None:
+        share = 100 * float(filter_change)
+        words.append((f"filter changed by {share:.2g} %" if share else "filter unchanged", FAINT))
+    left = MARGIN
+    for text, colour in words:
+        left = put(image, text, left, HEADER - 9, colour, LARGE, room=image.shape[1] // 3) + 28
+
+
+def _pictures(frame: Frame, prediction: Prediction, seen: Mapping[str, Array]) -> list[Panel]:
+    panels = [Panel("frame", frame_picture(frame, prediction))]
+    boxes = _boxes(seen)
+    if "search_crop" in seen:
+        crop = np.ascontiguousarray(np.nan_to_num(seen["search_crop"]).transpose(1, 2, 0))
+        crop = np.rint(crop).clip(0, 255).astype(np.uint8)
+        panels.append(Panel("search area" + (", candidate boxes" if boxes else ""), boxes_picture(crop, boxes)))
+        if boxes and (area := area_around(boxes.xywh[[0, -1]], min(crop.shape[:2]))):
+            left, top, side = area
+            moved = Boxes(boxes.xywh - np.array([left, top, 0, 0], np.float32), boxes.energies, boxes.colours)
+            close = boxes_picture(crop[top : top + side, left : left + side], moved)
+            panels.append(Panel("closer: first thin, last bold", close))
+    scores, weighed = seen.get("score_map"), seen.get("weighed_score_map")
+    if scores is not None:
+        peak = _range(scores)[1]
+        panels.append(Panel(f"scores, peak {short(float(scores.max()))}", map_picture(scores, peak)))
+        if weighed is not None and not np.array_equal(scores, weighed, equal_nan=True):
+            title = f"times window, peak {short(float(weighed.max()))}"
+            panels.append(Panel(title, map_picture(weighed, peak)))
+    return panels
+
+
+def _plots(seen: Mapping[str, Array]) -> list[tuple[str, Callable[[int], Frame]]]:
+    """Titles, and functions of the width."""
+    plots: list[tuple[str, Callable[[int], Frame]]] = []
+    if boxes := _boxes(seen):
+        plots.append(("energies of the boxes", lambda width: energies_plot(boxes, width)))
+    if "sample_weights" in seen:
+        weights = np.nan_to_num(seen["sample_weights"])
+        title = f"sample weights, {np.count_nonzero(weights)}/{len(weights)}"
+        plots.append((title, lambda width: weights_plot(weights, width)))
+    return plots
+
+
+def _boxes(seen: Mapping[str, Array]) -> Boxes | None:
+    if "candidate_boxes" not in seen or "candidate_energies" not in seen:
+        return None
+    xywh, energies = seen["candidate_boxes"], seen["candidate_energies"]
+    finite = np.isfinite(xywh).all(axis=(0, 2)) & np.isfinite(energies).all(axis=0)
+    if not finite.any():
+        return None
+    xywh, energies = xywh[:, finite], energies[:, finite]
+    return Boxes(xywh, energies, coloured(energies, *_range(energies), "COLORMAP_VIRIDIS"))
+
+
+# --- pictures
+
+
+def frame_picture(frame: Frame, prediction: Prediction) -> Frame:
+    """The frame with box and search area, SIDE lines high. Drawn after scaling, so that lines stay sharp; status and
+    score stand in the strip's header."""
+    least, most = FRAME_WIDTH
+    scale = min(SIDE / frame.shape[0], most / frame.shape[1])
+    width, height = (max(1, round(side * scale)) for side in (frame.shape[1], frame.shape[0]))
+    small = _resized(frame, width, height)
+    by_width, by_height = width / frame.shape[1], height / frame.shape[0]
+    for box, colour, thick, strength in (
+        (prediction.search_area, SEARCH_AREA, 1, SEARCH_AREA_STRENGTH),
+        (prediction.box, (0, 0, 0), 4, OUTLINE_STRENGTH),
+        (prediction.box, COLOURS[prediction.status], 2, 1.0),
+    ):
+        x, y, w, h = box
+        if np.isfinite(box).all() and min(w, h) > 0:  # -1,-1,-1,-1 may stand for a target that is not found
+            scaled = (x * by_width, y * by_height, w * by_width, h * by_height)
+            outline(small, scaled, colour, thick, strength)
+    picture = np.full((SIDE, max(least, width), 3), PLOT, np.uint8)
+    top, left = (SIDE - height) // 2, (picture.shape[1] - width) // 2
+    picture[top : top + height, left : left + width] = small
+    return picture
+
+
+def boxes_picture(crop: Frame, boxes: Boxes | None) -> Frame:
+    """A square crop enlarged, with the first boxes thin, the last ones bold, and the way of each centre."""
+    import cv2
+
+    picture = _resized(crop, SIDE, SIDE)
+    if boxes is None:
+        return picture
+    scale = SIDE / crop.shape[1]
+    worst_first = boxes.energies[-1].argsort()
+    for step, width in ((0, 1), (-1, 2)):
+        for k in worst_first:
+            x, y, w, h = (boxes.xywh[step, k] * scale).tolist()
+            outline(picture, (x, y, w, h), _colour(boxes.colours[step, k]), width, 1.0)
+    far = 8 * SIDE  # OpenCV's coordinates are short of bits
+    ways = ((boxes.xywh[..., :2] + boxes.xywh[..., 2:] / 2) * scale - 0.5).clip(-far, far)
+    points = np.rint(ways * 2**SUBPIXEL).astype(np.int32)
+    for k in worst_first:
+        colour = _colour(boxes.colours[-1, k])
+        cv2.polylines(picture, [points[:, k]], False, (0, 0, 0), 2, cv2.LINE_AA, SUBPIXEL)
+        cv2.polylines(picture, [points[:, k]], False, colour, 1, cv2.LINE_AA, SUBPIXEL)
+        cv2.circle(picture, points[-1, k].tolist(), 2 * 2**SUBPIXEL, colour, -1, cv2.LINE_AA, SUBPIXEL)
+    return picture
+
+
+def area_around(boxes_xywh: Array, side: int) -> tuple[int, int, int] | None:
+    """Left, top and side of the square in a crop of `side` that shows boxes (..., 4) with a margin; None where that is
+    most of the crop."""
+    corners = boxes_xywh.reshape(-1, 4).copy()
+    corners[:, 2:] += corners[:, :2]
+    low, high = corners[:, :2].min(axis=0), corners[:, 2:].max(axis=0)
+    needed = max(1.2 * float((high - low).max()), side / 8)
+    if not needed < CLOSER * side:
+        return None
+    length = round(needed)
+    left, top = (round(v) for v in ((low + high) / 2 - length / 2).clip(0, side - length).tolist())
+    return left, top, length
+
+
+def map_picture(scores: Array, peak: float) -> Frame:
+    """Scores (H, W), black at 0 (at the least, where none is above 0), white at `peak`, with their own peak ringed."""
+    import cv2
+
+    low = 0.0 if peak > 0 else _range(scores)[0]
+    picture = _resized(coloured(scores, low, peak, "COLORMAP_MAGMA"), SIDE, SIDE, sharp=True)
+    known = np.where(np.isnan(scores), -np.inf, scores)
+    row, column = np.unravel_index(int(known.argmax()), scores.shape)
+    centre = [(column + 0.5) * SIDE / scores.shape[1] - 0.5, (row + 0.5) * SIDE / scores.shape[0] - 0.5]
+    at = np.rint(np.array(centre) * 2**SUBPIXEL).astype(int).tolist()
+    for colour, width in (((0, 0, 0), 3), ((255, 255, 255), 1)):
+        cv2.circle(picture, at, 11 * 2**SUBPIXEL, colour, width, cv2.LINE_AA, SUBPIXEL)
+    return picture
+
+
+# --- plots
+
+
+def energies_plot(boxes: Boxes, width: int) -> Frame:
+    """A line a box over the refinement steps."""
+    import cv2
+
+    low, high = _range(boxes.energies)
+    steps = len(boxes.energies)
+    picture, (left, top, right, bottom) = _axes(width, low, high, ("step 1", str(steps) if steps > 1 else ""))
+    across = np.linspace(left + 4, right - 4, steps) if steps > 1 else np.array([(left + right) / 2])
+    up = bottom - (boxes.energies - low) / max(high - low, 1e-12) * (bottom - top)
+    for k in boxes.energies[-1].argsort():
+        points = np.stack([across, up[:, k]], axis=-1)
+        points = np.rint(points * 2**SUBPIXEL).astype(np.int32)
+        colour = _colour(boxes.colours[-1, k])
+        cv2.polylines(picture, [points], False, colour, 2, cv2.LINE_AA, SUBPIXEL)
+        cv2.circle(picture, points[-1].tolist(), 3 * 2**SUBPIXEL, colour, -1, cv2.LINE_AA, SUBPIXEL)
+    return picture
+
+
+def weights_plot(weights: Array, width: int) -> Frame:
+    """A bar a sample, or a group of samples where there are more than pixels."""
+    high = max(float(weights.max(initial=0)), 1e-12)
+    picture, (left, top, right, bottom) = _axes(width, 0.0, high, ("first frame's", str(len(weights))))
+    count = max(1, min(len(weights), right - left))
+    starts = np.arange(count) * len(weights) // count
+    bars = np.maximum.reduceat(weights, starts) if len(weights) else np.zeros(1)
+    edges = np.rint(np.linspace(left, right, count + 1)).astype(int)
+    space = 1 if (right - left) / count >= 3 else 0
+    for bar, begin, end in zip(bars, edges, edges[1:], strict=False):
+        height = round(float(bar) / high * (bottom - top))
+        picture[bottom - height : bottom, begin : end - space] = BAR
+    return picture
+
+
+def _axes(width: int, low: float, high: float, ends: tuple[str, str]) -> tuple[Frame, tuple[int, int, int, int]]:
+    """An empty plot, and the left, top, right and bottom of what can be drawn in; `ends` are written below it."""
+    picture = np.full((SIDE, width, 3), PLOT, np.uint8)
+    labels = [f"{high:.3g}", f"{low:.3g}"]
+    left = 10 + max(measured(label, SMALL)[0] for label in labels)
+    top, right, bottom = 14, width - 8, SIDE - 26
+    for label, line in zip(labels, (top, bottom), strict=True):
+        length, height = measured(label, SMALL)
+        put(picture, label, left - 5 - length, line + height // 2, FAINT, SMALL)
+        picture[line, left:right] = (70, 80, 92)
+    put(picture, ends[0], left, SIDE - 8, FAINT, SMALL)
+    put(picture, ends[1], right - measured(ends[1], SMALL)[0], SIDE - 8, FAINT, SMALL)
+    return picture, (left, top, right, bottom)
+
+
+# --- colour and text
+
+
+def coloured(values: Array, low: float, high: float, colours: str) -> NDArray[np.uint8]:
+    """Values of any shape (...) as RGB (..., 3), by one of OpenCV's colour maps; NaN as `low`."""
+    import cv2
+
+    share = (np.nan_to_num(values, nan=low) - low) / max(high - low, 1e-12)
+    levels = np.rint(share.clip(0, 1) * 255).astype(np.uint8)
+    mapped = cv2.applyColorMap(levels.reshape(-1, 1), getattr(cv2, colours))
+    return np.ascontiguousarray(mapped[..., ::-1]).reshape(*values.shape, 3)
+
+
+def put(image: Frame, words: str, left: int, line: int, colour: Colour, size: float, room: int = 10**6) -> int:
+    """Write `words` from `left` on the base `line`, shortened to `room` pixels; returns where they end."""
+    import cv2
+
+    plain = "".join(c if c.isprintable() else "?" for c in words[:200]).encode("ascii", "replace").decode()
+    text = plain
+    while measured(text, size)[0] > room and plain:
+        plain = plain[:-1]
+        text = plain + ".."
+    cv2.putText(image, text, (left, line), cv2.FONT_HERSHEY_SIMPLEX, size, colour, 1, cv2.LINE_AA)
+    return left + measured(text, size)[0]
+
+
+def measured(words: str, size: float) -> tuple[int, int]:
+    """Width and height of words in pixels."""
+    import cv2
+
+    (width, height), _ = cv2.getTextSize(words, cv2.FONT_HERSHEY_SIMPLEX, size, 1)
+    return width, height
+
+
+def _resized(image: Frame, width: int, height: int, sharp: bool = False) -> Frame:
+    import cv2
+
+    kind = cv2.INTER_AREA if height < image.shape[0] else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_NEAREST if sharp else kind), np.uint8)
+
+
+def _range(values: Array) -> tuple[float, float]:
+    """The least and the greatest finite value."""
+    finite = values[np.isfinite(values)]
+    return (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
+
+
+def _colour(rgb: NDArray[np.uint8]) -> Colour:
+    red, green, blue = rgb.tolist()
+    return red, green, blue

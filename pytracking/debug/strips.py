@@ -1,0 +1,224 @@
+"""A strip of pictures a frame: what the tracker saw, searched and learned, and a page that shows them in order."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from html import escape
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ltr.errors import ConfigError, ResultError
+from ltr.images import Frame
+from pytracking.debug.panels import Array, strip
+from pytracking.sinks.overlays import COLOURS, short
+from pytracking.sinks.text_file import make_folder, write_text
+from pytracking.tracker.observer import Observer
+from pytracking.tracker.prediction import Prediction, Status
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+STEPS = ("candidate_boxes", "candidate_energies")
+"""What is observed once a refinement step."""
+KNOWN = (*STEPS, "search_crop", "score_map", "weighed_score_map", "sample_weights", "filter_change")
+INDEX = "index.html"
+INDEX_EVERY = 20
+"""Strips after which the index is written anew."""
+
+
+@dataclass
+class Seen:
+    """An observer that keeps copies of one step's values, for all B targets."""
+
+    values: dict[str, list[Array]] = field(default_factory=dict)
+
+    def observe(self, name: str, value: Tensor) -> None:
+        if name in KNOWN:  # the engine writes some of its tensors in place later
+            self.values.setdefault(name, []).append(np.array(value.float().cpu().numpy()))
+
+    def of(self, row: int) -> dict[str, Array]:
+        """The values of one target, those of the refinement steps stacked."""
+        return {
+            name: np.stack([value[row] for value in values]) if name in STEPS else values[-1][row]
+            for name, values in self.values.items()
+        }
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A strip of the index."""
+
+    number: int
+    name: str
+    file: str
+    size: tuple[int, int]
+    """Width and height in pixels."""
+    prediction: Prediction
+
+
+class Strips:
+    """Writes a strip of pictures a frame and target, as PNG, and index.html, which shows them in order.
+
+        with Strips(folder) as strips:
+            observer = strips.observer(number)  # the first frame is 1
+            state, predictions = engine.step(state, [frame], observer=observer)
+            strips.write(number, frame, names, predictions)
+
+    A strip is written of the first tracked frame (2), of every `every`-th one (11, 21, 31 with 10: the engine learns on
+    multiples of its interval, counted in the same way), and of the frame after one that was left out and in which a
+    status changed, once in `every` frames at the most. `write` is called for all frames: it notes the statuses.
+
+    Files are written to a temporary name and renamed. The index is written at the beginning, after the first strip,
+    after every 20 further ones and at the end of the block, whatever ends it; it lists this run's strips alone. Raises
+    ResultError, or ConfigError for an `every` below 1."""
+
+    def __init__(self, folder: str | os.PathLike[str], every: int = 10) -> None:
+        if every < 1:
+            raise ConfigError(f"a strip every {every} frames cannot be written: give 1 or more")
+        self.folder = Path(folder)
+        self.every = every
+        self.entries: list[Entry] = []
+        self._number = 0
+        self._seen: Seen | None = None
+        self._files: dict[tuple[str, int], str] = {}
+        self._statuses: dict[tuple[str, int], Status] = {}
+        self._changed = False
+        self._next_extra = 0
+        self._next_index = 1
+
+    def __enter__(self) -> Strips:
+        make_folder(self.folder)
+        self._write_index()  # a folder that cannot be written is told before anything is tracked
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self._write_index()
+        except ResultError:
+            if error is None:  # else the first error is the one to be told of
+                raise
+
+    def observer(self, number: int) -> Observer | None:
+        """The observer of frame `number`, or None where the frame is left out, so that nothing is computed for it."""
+        regular = number == 2 or (number - 1) % self.every == 0
+        extra = self._changed and number >= self._next_extra
+        self._number = number
+        self._seen = Seen() if number > 1 and (regular or extra) else None
+        if self._seen is not None and not regular:
+            self._next_extra = number + self.every
+        return self._seen
+
+    def write(self, number: int, frame: Frame, names: Sequence[str], predictions: Sequence[Prediction]) -> None:
+        """After the step: write a strip a target of what was observed in it; none where the frame was left out.
+
+        names, predictions: of the B targets, in the order of the engine's rows. Raises ResultError."""
+        keys = [(name, names[:k].count(name)) for k, name in enumerate(names)]
+        statuses = {key: prediction.status for key, prediction in zip(keys, predictions, strict=True)}
+        self._changed |= any(self._statuses.get(key, status) != status for key, status in statuses.items())
+        self._statuses = statuses
+        seen, self._seen = self._seen, None
+        if seen is None or number != self._number or not seen.values:
+            return
+        self._changed = False
+        for row, (key, prediction) in enumerate(zip(keys, predictions, strict=True)):
+            picture = strip(f"frame {number}   {key[0]}", frame, prediction, seen.of(row))
+            file = f"{number:06d}_{self._file_name(key)}.png"
+            write_picture(self.folder / file, picture)
+            self.entries.append(Entry(number, key[0], file, (picture.shape[1], picture.shape[0]), prediction))
+        if len(self.entries) >= self._next_index:
+            self._write_index()
+
+    def _file_name(self, key: tuple[str, int]) -> str:
+        """What stands for a target in the names of its files, the same in all frames and no other target's, not even
+        where capitals do not count."""
+        if key not in self._files:
+            plain = re.sub(r"[^A-Za-z0-9._-]+", "_", key[0])[:60] or "target"
+            taken = {name.lower() for name in self._files.values()}
+            choices = (plain, *(f"{plain}-{k}" for k in range(2, len(taken) + 2)))
+            self._files[key] = next(name for name in choices if name.lower() not in taken)
+        return self._files[key]
+
+    def _write_index(self) -> None:
+        self._next_index = len(self.entries) + INDEX_EVERY if self.entries else 1
+        write_text(self.folder / INDEX, page(self.entries))
+
+
+def write_picture(path: Path, picture: Frame) -> None:
+    """Write RGB as PNG under a temporary name, then rename it. Raises ResultError."""
+    import cv2
+
+    _, coded = cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+    partial = path.with_name(path.name + ".partial")
+    try:
+        partial.write_bytes(coded.tobytes())
+        partial.replace(path)
+    except OSError as error:
+        raise ResultError(f"cannot write picture {path}: {error.strerror or error}") from None
+
+
+# --- the index
+
+
+STYLE = """
+:root { color-scheme: light dark; --ink: #1f2933; --faint: #5c6773; --ground: #f6f7f9; --card: #fff; --line: #d9dee4; }
+@media (prefers-color-scheme: dark) {
+  :root { --ink: #e2e8f0; --faint: #9aa5b1; --ground: #11151a; --card: #1b2129; --line: #303a45; }
+}
+body { margin: 0 auto; padding: 1.5rem; max-width: 1700px; font: 15px/1.5 system-ui, sans-serif;
+  color: var(--ink); background: var(--ground); }
+h1 { font-size: 1.4rem; margin: 0 0 .3rem; }
+p { color: var(--faint); max-width: 60rem; margin: 0 0 1.2rem; }
+figure { margin: 0 0 1.2rem; padding: .7rem; background: var(--card); border: 1px solid var(--line);
+  border-radius: 8px; }
+figcaption { display: flex; flex-wrap: wrap; gap: .2rem 1.4rem; align-items: baseline; margin-bottom: .5rem;
+  font-variant-numeric: tabular-nums; }
+figcaption a { color: inherit; font-weight: 600; text-decoration: none; }
+figcaption b { overflow-wrap: anywhere; }
+figcaption span { color: var(--faint); }
+.status::before { content: ""; display: inline-block; width: .7em; height: .7em; margin-right: .45em;
+  border-radius: 50%; background: var(--mark); }
+img { display: block; max-width: 100%; height: auto; border-radius: 4px; }
+"""
+LEGEND = (
+    "Left to right: the frame with box and search area; the search area, with the candidate boxes of networks that "
+    "refine them: the first ones thin, the last ones bold, brighter with energy, and the way of each centre; the "
+    "scores, and the same times the window where there is one, black at 0, the peak ringed; the energy of each box "
+    "over the refinement steps; what each sample in memory counts, the first frame's on the left."
+)
+
+
+def page(entries: Sequence[Entry]) -> str:
+    """The index as HTML that needs nothing but the strips beside it."""
+    frames = len({entry.number for entry in entries})
+    count = f"{len(entries)} strips of {frames} frames" if entries else "No strip was written yet"
+    marks = "".join(f".{s} {{ --mark: rgb{c}; }}\n" for s, c in COLOURS.items())
+    return (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>Tracking, frame by frame</title>\n<style>{STYLE}{marks}</style>\n</head>\n<body>\n"
+        f"<h1>Tracking, frame by frame</h1>\n<p>{count}. {LEGEND}</p>\n"
+        + "".join(_figure(entry) for entry in entries)
+        + "</body>\n</html>\n"
+    )
+
+
+def _figure(entry: Entry) -> str:
+    x, y, w, h = entry.prediction.box
+    status, anchor = entry.prediction.status, entry.file.removesuffix(".png")
+    name = escape(entry.name.encode("utf-8", "replace").decode())
+    width, height = entry.size
+    return (
+        f'<figure id="{anchor}">\n<figcaption><a href="#{anchor}">frame {entry.number}</a><b>{name}</b>'
+        f'<span class="status {status}">{status.replace("_", " ")}</span>'
+        f"<span>score {short(entry.prediction.score)}</span><span>box {x:.1f}, {y:.1f}, {w:.1f}, {h:.1f}</span>"
+        f'</figcaption>\n<img loading="lazy" src="{entry.file}" width="{width}" height="{height}" '
+        f'alt="frame {entry.number}, {name}">\n</figure>\n'
+    )
