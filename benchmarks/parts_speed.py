@@ -19,7 +19,7 @@ from torch import Tensor
 from ltr.crops import _gather_pixels, _gather_rows, _taps, exact_window
 from ltr.images import MEAN, STD
 from ltr.models.classifier.linear_filter import apply_filter, filter_adjoint
-from ltr.models.folding import ConvolutionReLU6, fold
+from ltr.models.folding import FusedConvolution, fold
 from ltr.models.zoo import load_network
 
 SIDE = 288
@@ -65,11 +65,11 @@ def filters(channels: int, rounds: int) -> tuple[str, str]:
 
 def networks(name: str, rounds: int) -> tuple[str, str]:
     net = load_network(name)
-    available = ConvolutionReLU6.available
+    available = FusedConvolution.available
     chosen = fold(net)
-    ConvolutionReLU6.available = staticmethod(lambda: False)  # type: ignore[method-assign]
+    FusedConvolution.available = staticmethod(lambda: False)  # type: ignore[method-assign]
     unfused = fold(net)
-    ConvolutionReLU6.available = available  # type: ignore[method-assign]
+    FusedConvolution.available = available  # type: ignore[method-assign]
     crop = torch.rand(1, 3, SIDE, SIDE) * 255
     image = (crop / 255 - torch.tensor(MEAN).view(3, 1, 1)) / torch.tensor(STD).view(3, 1, 1)
     plain = net.feature_extractor

@@ -1,11 +1,16 @@
-"""Time of a tracked frame over R, by steps, for each bundled network on the CPU.
+"""Time of a tracked frame over R, by steps, for the bundled networks and the published ones.
 
-    python benchmarks/track_speed.py [--shared ../shared] [--frames 120] [--net NAME ...]
+    python benchmarks/track_speed.py [--net NAME ...] [--targets 1 4 16] [--frames 120] [--device cpu]
 
-R is a plain ResNet-18 body up to layer3 on the same crop: float32, contiguous NCHW, eager, inference mode, batch norm
-as layers. Both are timed alternately in one process: one thread, process time, one forward of the body after every
-frame, sums over all frames, the memory filled beforehand. Frames with and without the size search alternate, and the
-filter is learned on every n-th frame, as the preset says; the slowest frame stands beside the mean.
+R is a plain ResNet body up to layer3 (ResNet-50 for networks on it, else ResNet-18) on the crop of one target: float32,
+contiguous NCHW, eager, inference mode, batch norm as layers. Both are timed alternately in one process, one forward of
+the body after every frame, sums over all frames, the memory filled beforehand: on the CPU with one thread and process
+time, on CUDA by the wall clock with a synchronisation around each.
+
+Bundled networks track the longest validation sequence. Published ones track the reference's synthetic clip forwards and
+backwards, with its deterministic weights and the not-found threshold lowered, so that every frame is refined, and the
+published update schedule; `hard` makes every frame a hard negative one, after which the filter learns at once. With
+several targets, all see the same frames, and the time is per target.
 """
 
 from __future__ import annotations
@@ -15,102 +20,179 @@ import os
 import platform
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from published_weights import fill_state
 
 import pytracking.tracker.engine as engine_module
-from ltr.crops import crop, exact_window
 from ltr.images import MEAN, STD, Frame, read_image
-from ltr.models.backbone import ResNet18
+from ltr.models.backbone import TRUNKS
 from ltr.models.folding import fold
-from ltr.models.zoo import load_network
+from ltr.models.tracker_net import TrackerNet
+from ltr.models.zoo import NETWORKS, load_network
 from pytracking.evaluation.protocols import first_box
 from pytracking.sequences.sequence import read_boxes
 from pytracking.tracker.engine import TrackerEngine
-from pytracking.tracker.presets import preset_named
-from pytracking.tracker.state import TrackerState
+from pytracking.tracker.prediction import Box
+from pytracking.tracker.presets import TrackerPreset, preset_named
+from pytracking.tracker.state import concatenate
 
 SEQUENCE = "Girl"
 """The longest of the validation sequences."""
-STEPS = ("crop", "trunk", "classification", "update", "rest")
+STEPS = ("crop", "trunk", "classification", "refinement", "update", "rest")
+NEVER = -1e9
 
 
 @dataclass(frozen=True)
 class Timing:
-    """Sums over all frames, in seconds of process time."""
+    """Sums over all frames, in seconds."""
 
     network: str
+    targets: int
     frames: int
     body: float
-    """The plain body, once a frame."""
+    """The plain body on one crop, once a frame."""
     frame: float
     slowest: float
-    """The slowest single frame over the mean body."""
+    """The slowest single frame over the mean body, per target."""
     steps: dict[str, float]
 
     @property
     def ratio(self) -> float:
-        """Frame time over R."""
-        return self.frame / self.body
+        """Frame time per target over R."""
+        return self.frame / self.targets / self.body
 
 
-def measure(network: str, shared: Path, frames: int) -> Timing:
-    """Track `frames` frames of one sequence after the memory is full."""
-    torch.set_num_threads(1)
-    folder = shared / "data" / "val" / SEQUENCE
-    truth = read_boxes(folder / "groundtruth.txt")
-    engine = TrackerEngine(fold(load_network(network)), preset_named(network))
-    full = engine.preset.memory.size - engine.preset.first_frame.count
-    images = [read_image(path) for path in sorted((folder / "img").glob("*.jpg"))[: full + frames + 1]]
-    body = ResNet18().eval()
+def network_named(name: str, shared: Path) -> TrackerNet:
+    """A bundled network, or a published one with the reference's deterministic weights."""
+    if name not in NETWORKS:
+        return load_network(name)
+    net = TrackerNet(NETWORKS[name])
+    unused = ("feature_extractor.layer4.", "feature_extractor.fc.")
+    state = {k: t for k, t in fill_state(name, shared / "reference").items() if not k.startswith(unused)}
+    net.load_state_dict(state)
+    return net.eval()
 
-    state = engine.start(images[0], first_box(truth))
-    at = 1
-    while int(state.memory.count) < engine.preset.memory.size and at < len(images):
+
+def preset_for(name: str, hard: bool) -> TrackerPreset:
+    """The preset of the network; of published ones every frame is refined, and each a hard negative one if `hard`."""
+    preset = preset_named(name)
+    if name not in NETWORKS:
+        return preset
+    always = replace(preset.localization, not_found_threshold=NEVER)
+    if hard:
+        always = replace(always, hard_sample_threshold=1e9)
+    return replace(preset, localization=always)
+
+
+def clip_for(name: str, shared: Path) -> tuple[list[Frame], Box]:
+    """The frames that are tracked, and the first box."""
+    if name not in NETWORKS:
+        folder = shared / "data" / "val" / SEQUENCE
+        truth = read_boxes(folder / "groundtruth.txt")
+        return [read_image(path) for path in sorted((folder / "img").glob("*.jpg"))], first_box(truth)
+    import cv2
+
+    video = np.load(shared / "reference" / "video_synth.npz")
+    stream, offsets = video["png_bytes"], video["png_offsets"]
+    images = [cv2.imdecode(stream[a:b], cv2.IMREAD_COLOR)[..., ::-1].copy() for a, b in pairwise(offsets)]
+    return images, tuple(video["boxes"][0].tolist())
+
+
+def tracked_order(name: str, length: int) -> Iterator[int]:
+    """Frame numbers after the first: once for real videos, forwards and backwards without end for the clip."""
+    if name not in NETWORKS:
+        yield from range(1, length)
+        return
+    while True:
+        yield from range(1, length)
+        yield from range(length - 2, -1, -1)
+
+
+def measure(network: str, targets: int, shared: Path, frames: int, device: torch.device, hard: bool = False) -> Timing:
+    """Track `frames` frames after the memory is full."""
+    engine = TrackerEngine(fold(network_named(network, shared), device), preset_for(network, hard))
+    images, box = clip_for(network, shared)
+    body = TRUNKS["resnet50" if engine.net.config.trunk == "resnet50" else "resnet18"]().eval().to(device)
+    state = concatenate([engine.start(images[0], box, f"target {k}") for k in range(targets)])
+    order = tracked_order(network, len(images))
+    slots = engine.preset.memory.size
+    while int(state.memory.count.min()) < slots:
+        at = next(order, None)
+        if at is None:
+            break
         state, _ = engine.step(state, [images[at]])
-        at += 1
-    images = images[at : at + frames]
-    if len(images) < 100:
-        raise SystemExit(f"only {len(images)} frames are left after the memory is full: too few to be measured")
+
+    seen = Crops()
     steps: dict[str, float] = defaultdict(float)
-    body_seconds, frame_seconds = 0.0, []
-    with torch.inference_mode(), timed_steps(engine, steps):
-        for image in images:
-            same = searched(engine, state, image)
-            begin = time.process_time()
-            state, _ = engine.step(state, [image])
-            between = time.process_time()
-            body(same)
+    now = clock(device)
+    frame_seconds, body_seconds, count = [], 0.0, 0
+    with torch.inference_mode(), timed_steps(engine, steps, now, seen):
+        for at in order:
+            begin = now()
+            state, _ = engine.step(state, [images[at]])
+            between = now()
+            crop = seen.normalised()
+            before = now()
+            body(crop)
+            body_seconds += now() - before
             frame_seconds.append(between - begin)
-            body_seconds += time.process_time() - between
+            count += 1
+            if count == frames:
+                break
+    if count < 100:
+        raise SystemExit(f"only {count} frames were left after the memory was full: too few to be measured")
     steps["rest"] = sum(frame_seconds) - sum(steps.values())
-    slowest = max(frame_seconds) / (body_seconds / len(images))
-    return Timing(network, len(images), body_seconds, sum(frame_seconds), slowest, dict(steps))
+    name = f"{network} hard" if hard else network
+    slowest = max(frame_seconds) / targets / (body_seconds / count)
+    return Timing(name, targets, count, body_seconds, sum(frame_seconds), slowest, dict(steps))
 
 
-def searched(engine: TrackerEngine, state: TrackerState, image: Frame) -> torch.Tensor:
-    """The normalised crop that the step will search, contiguous, as the plain body takes it."""
-    side = engine.preset.search.crop_side
-    size = (state.scale * side)[:, None].expand(-1, 2)
-    pixels = crop([torch.from_numpy(image)], exact_window(state.centre_yx, size, (side, side)))
-    mean, std = (torch.tensor(values).view(3, 1, 1) for values in (MEAN, STD))
-    return ((pixels / 255 - mean) / std).contiguous()
+def clock(device: torch.device) -> Callable[[], float]:
+    """Process time on the CPU; the wall clock after all work is done on CUDA."""
+    if device.type == "cpu":
+        return time.process_time
+
+    def now() -> float:
+        torch.cuda.synchronize(device)
+        return time.perf_counter()
+
+    return now
+
+
+class Crops:
+    """Keeps the crop that a step searched first, for the body."""
+
+    def __init__(self) -> None:
+        self.last: torch.Tensor | None = None
+
+    def normalised(self) -> torch.Tensor:
+        """Contiguous, as the plain body takes it."""
+        assert self.last is not None
+        mean, std = (torch.tensor(values, device=self.last.device).view(3, 1, 1) for values in (MEAN, STD))
+        return ((self.last[:1] / 255 - mean) / std).contiguous()
 
 
 @contextmanager
-def timed_steps(engine: TrackerEngine, steps: dict[str, float]) -> Iterator[None]:
+def timed_steps(
+    engine: TrackerEngine, steps: dict[str, float], now: Callable[[], float], seen: Crops
+) -> Iterator[None]:
     """Let the parts of a step add their time to `steps` while the block runs."""
 
     def timed(name: str, part: Callable[..., Any]) -> Callable[..., Any]:
         def run(*arguments: Any, **options: Any) -> Any:
-            begin = time.process_time()
+            begin = now()
             result = part(*arguments, **options)
-            steps[name] += time.process_time() - begin
+            steps[name] += now() - begin
+            if name == "crop":
+                seen.last = result
             return result
 
         return run
@@ -121,6 +203,7 @@ def timed_steps(engine: TrackerEngine, steps: dict[str, float]) -> Iterator[None
         (net, "trunk", "trunk"),
         (net, "classify", "classification"),
         (engine_module, "apply_filter", "classification"),
+        (engine_module, "ascend", "refinement"),
         (net, "learn_filter", "update"),
         (engine_module, "store", "update"),
     ]
@@ -134,25 +217,32 @@ def timed_steps(engine: TrackerEngine, steps: dict[str, float]) -> Iterator[None
             setattr(owner, attribute, part)
 
 
-def table(timings: list[Timing]) -> str:
-    """The measured table, as Markdown."""
-    lines = ["| network | frame / R | " + " | ".join(STEPS) + " | slowest frame / R | ms a frame | ms of R |"]
-    lines.append("|---" * (len(STEPS) + 5) + "|")
-    for t in timings:
-        shares = " | ".join(f"{t.steps.get(step, 0) / t.body:.2f}" for step in STEPS)
-        milliseconds = f"{t.frame / t.frames * 1e3:.1f} | {t.body / t.frames * 1e3:.1f}"
-        lines.append(f"| {t.network} | **{t.ratio:.2f}** | {shares} | {t.slowest:.2f} | {milliseconds} |")
-    return "\n".join(lines)
+def row(t: Timing) -> str:
+    """One row of the table."""
+    shares = " | ".join(f"{t.steps.get(step, 0) / t.targets / t.body:.2f}" for step in STEPS)
+    milliseconds = f"{t.frame / t.frames / t.targets * 1e3:.1f} | {t.body / t.frames * 1e3:.1f}"
+    return f"| {t.network} | {t.targets} | **{t.ratio:.2f}** | {shares} | {t.slowest:.2f} | {milliseconds} |"
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shared", type=Path, default=Path(os.environ.get("TRACKING_SHARED", "../shared")))
     parser.add_argument("--frames", type=int, default=120)
-    parser.add_argument("--net", nargs="+", default=["imagenet18", "imagenet_mobile"])
-    arguments = parser.parse_args()
-    print(f"{platform.machine()}, torch {torch.__version__}, one thread, process time; {SEQUENCE}, memory full")
-    print(table([measure(name, arguments.shared, arguments.frames) for name in arguments.net]))
+    parser.add_argument("--net", nargs="+", default=["imagenet18", "imagenet_mobile", "dimp18", "dimp50"])
+    parser.add_argument("--targets", nargs="+", type=int, default=[1, 4, 16])
+    parser.add_argument("--device", default="cpu")
+    chosen = parser.parse_args(arguments)
+    device = torch.device(chosen.device)
+    torch.set_num_threads(1)
+    where = platform.machine() + ", one thread, process time" if device.type == "cpu" else torch.cuda.get_device_name()
+    print(f"{where}, torch {torch.__version__}, memory full; times per target")
+    print("| network | targets | frame / R | " + " | ".join(STEPS) + " | slowest frame / R | ms | ms of R |")
+    print("|---" * (len(STEPS) + 6) + "|")
+    for name in chosen.net:
+        for targets in chosen.targets if name in NETWORKS else [1]:
+            print(row(measure(name, targets, chosen.shared, chosen.frames, device)), flush=True)
+        if name in NETWORKS:
+            print(row(measure(name, 1, chosen.shared, chosen.frames, device, hard=True)), flush=True)
 
 
 if __name__ == "__main__":

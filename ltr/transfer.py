@@ -22,7 +22,8 @@ def constant(values: Any, device: torch.device, dtype: torch.dtype) -> Tensor:
     """A tensor of (nested tuples of) numbers; kept, so that the same small table is sent only once.
 
     The type has to be said: (1,) and (True,) are one key."""
-    return upload(torch.tensor(values, dtype=dtype), device)
+    with torch.inference_mode(False):  # a tensor made in inference mode could not be used in training later
+        return upload(torch.tensor(values, dtype=dtype), device)
 
 
 def free_bytes(device: torch.device) -> int | None:
@@ -37,7 +38,9 @@ def free_bytes(device: torch.device) -> int | None:
         return None
     group = Path("/sys/fs/cgroup")  # a container may have less than its machine
     try:
-        limit = int((group / "memory.max").read_text()) - int((group / "memory.current").read_text())
-    except (OSError, ValueError):
+        limit, used = (int((group / name).read_text()) for name in ("memory.max", "memory.current"))
+        counts = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
+        limit += int(counts["inactive_file"])  # used by files that were read: given back when it is needed
+    except (OSError, KeyError, ValueError):
         return free
-    return min(free, limit)
+    return max(0, min(free, limit - used))

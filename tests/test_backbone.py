@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ltr.images import MEAN, STD
 from ltr.models.backbone import TRUNKS
-from ltr.models.folding import ConvolutionReLU6, fold
+from ltr.models.folding import FusedConvolution, fold
 from ltr.models.tracker_net import NetworkConfig, TrackerNet
 from ltr.models.zoo import load_network
 
@@ -89,7 +89,7 @@ def test_both_forms_of_the_resnet_weights_are_one_function(shared: Path) -> None
 @pytest.mark.parametrize("name", BUNDLED)
 def test_folded_network_is_the_same_function(name: str, fused: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     if not fused:  # a build of torch without the operator
-        monkeypatch.setattr(ConvolutionReLU6, "available", lambda: False)
+        monkeypatch.setattr(FusedConvolution, "available", lambda: False)
     net = load_network(BUNDLED[name])
     crops = torch.rand(2, 3, 96, 128, generator=torch.Generator().manual_seed(0)) * 255
     normalised = (crops / 255 - torch.tensor(MEAN).view(3, 1, 1)) / torch.tensor(STD).view(3, 1, 1)

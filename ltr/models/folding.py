@@ -13,6 +13,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 from ltr.images import MEAN, STD
 from ltr.models.backbone import Taps
 from ltr.models.box.closed_form import ClosedFormHead
+from ltr.models.fused_convolution import RELU6, FusedConvolution
 from ltr.models.tracker_net import NetworkConfig, TrackerNet
 
 
@@ -25,12 +26,13 @@ class InferenceNet:
         self.fingerprint = _fingerprint(net)
         net = copy.deepcopy(net).eval().requires_grad_(False)
         _fold_batch_norms(net)
-        if device.type == "cpu" and ConvolutionReLU6.available():
-            _fuse_activations(net)
         # the division by the standard deviation goes into the first convolution, which is linear
         first = next(net.feature_extractor.parameters())
         first.div_(torch.tensor(STD).view(1, 3, 1, 1) * 255)
         net.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if device.type == "cpu" and FusedConvolution.available():
+            _fuse(net.feature_extractor)
+            _fuse(net.classifier.feature_extractor)
         self.config: NetworkConfig = net.config
         self.device = device
         self._mean = torch.tensor(MEAN, device=device).view(3, 1, 1) * 255
@@ -63,34 +65,16 @@ def fold(net: TrackerNet, device: torch.device | str = "cpu") -> InferenceNet:
     return InferenceNet(net, torch.device(device))
 
 
-class ConvolutionReLU6(nn.Module):
-    """A convolution whose ReLU6 is applied while its output is still in the cache: an eighth less time for MobileNetV2.
-
-    The operator is the one that torch's own compiler emits for the CPU."""
-
-    def __init__(self, convolution: nn.Conv2d) -> None:
-        super().__init__()
-        self.weight, self.bias = convolution.weight, convolution.bias
-        self.geometry = (convolution.padding, convolution.stride, convolution.dilation, convolution.groups)
-
-    @staticmethod
-    def available() -> bool:
-        """Whether this build of torch has the operator."""
-        return torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_convolution_pointwise")
-
-    def forward(self, x: Tensor) -> Tensor:
-        operator = torch.ops.mkldnn._convolution_pointwise
-        return operator(x, self.weight, self.bias, *self.geometry, "hardtanh", [0.0, 6.0], "")
-
-
-def _fuse_activations(module: nn.Module) -> None:
-    """Replace every folded [convolution, batch norm, ReLU6] by one operator."""
+def _fuse(module: nn.Module) -> None:
+    """Replace every folded convolution, with the ReLU6 that may follow it, by one operator."""
     for name, child in list(module.named_children()):
         parts = list(child) if isinstance(child, nn.Sequential) else []
         if [type(part) for part in parts[1:]] == [nn.Identity, nn.ReLU6] and isinstance(parts[0], nn.Conv2d):
-            setattr(module, name, ConvolutionReLU6(parts[0]))
+            setattr(module, name, FusedConvolution(parts[0], RELU6))
+        elif isinstance(child, nn.Conv2d):
+            setattr(module, name, FusedConvolution(child))
         else:
-            _fuse_activations(child)
+            _fuse(child)
 
 
 def _fold_batch_norms(module: nn.Module) -> None:

@@ -11,6 +11,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ltr.transfer import constant
+
 
 def hat_integral(u: Tensor) -> Tensor:
     """The integral of hat(t) = max(0, 1 - |t|) from -inf to u: 0 up to -1, 1 from 1 on."""
@@ -25,7 +27,7 @@ def hat(u: Tensor) -> Tensor:
 
 def bin_edges(low: Tensor, size: Tensor, bins: int) -> Tensor:
     """Edges of `bins` equal bins, (...) and (...) -> (..., bins + 1); a negative size counts as zero."""
-    fraction = torch.arange(bins + 1, dtype=low.dtype, device=low.device) / bins
+    fraction = constant(tuple(k / bins for k in range(bins + 1)), low.device, low.dtype)
     return low[..., None] + size.clamp(min=0)[..., None] * fraction
 
 

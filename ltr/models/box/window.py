@@ -6,87 +6,94 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 MARGIN = 1
 """Cells on each side of the first boxes, for their way."""
 
-Convolutions = tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]
-
-
-class Cells(NamedTuple):
-    """The first and the last cell (y, x) that the boxes of each target touch, clipped to the map; (B, 2) each."""
-
-    first: Tensor
-    last: Tensor
-
-    def within(self, low: list[list[int]], side: int) -> bool:
-        """Whether windows of `side` cells from `low` hold them."""
-        corner = torch.tensor(low)
-        return bool(((self.first >= corner) & (self.last < corner + side)).all())
+Convolutions = tuple[nn.Module, nn.Module]
+"""Two 3 x 3 convolutions: without padding on the CPU, where windows are cut, else with it."""
+Cell = tuple[int, int]
+"""(y, x)."""
 
 
 class Window(NamedTuple):
-    """Square windows of a map, one a target, all of one size."""
+    """Windows of a map, one a target, all of one size."""
 
-    low: list[list[int]]
-    """First cell (y, x); it may lie outside of the map."""
-    side: int
-
-
-def touched(boxes_xywh: Tensor, stride: int, size_hw: tuple[int, ...]) -> Cells:
-    """The cells whose hats boxes (B, N, 4) reach on a map of size_hw; for boxes outside the nearest ones."""
-    corner = boxes_xywh[..., :2] / stride
-    end = (boxes_xywh[..., :2] + boxes_xywh[..., 2:]) / stride
-    last = torch.tensor(size_hw) - 1
-    first_cell = torch.minimum(corner, end).floor().amin(1).flip(-1)
-    last_cell = torch.maximum(corner, end).ceil().amax(1).flip(-1)
-    return Cells(*(torch.minimum(cell.clamp(min=0), last).long() for cell in (first_cell, last_cell)))
+    low: tuple[Cell, ...]
+    """The first cell of each; with its size it may reach beyond the map."""
+    size: Cell
 
 
-def window_of(boxes_xywh: Tensor, stride: int, size_hw: tuple[int, ...]) -> Window:
-    """The windows that boxes (B, N, 4) touch, with the margin, no larger than the map."""
-    first, last = touched(boxes_xywh, stride, size_hw)
-    side = min(int((last - first).max()) + 1 + 2 * MARGIN, max(size_hw))
-    low = torch.minimum((first - MARGIN).clamp(min=0), (torch.tensor(size_hw) - side).clamp(min=0))
-    return Window(low.tolist(), side)
+def whole_map(size_hw: torch.Size, targets: int) -> Window:
+    """The window that is the map."""
+    return Window(((0, 0),) * targets, (size_hw[0], size_hw[1]))
 
 
-def features_in(tap: Tensor, convolutions: Convolutions, low: list[list[int]], side: int) -> Tensor:
-    """Two convolutions with ReLU of a map (B, C, H, W), on windows of `side` cells from `low`: (B, C', side, side),
-    zero where a window reaches beyond the map."""
-    size_hw = tap.shape[-2:]
-    if all(corner == [0, 0] for corner in low) and size_hw == (side, side):
-        x = tap
-        for weight, bias in convolutions:
-            x = F.conv2d(x, weight, bias, padding=1).relu_()
-        return x
-    x = _cut(tap, low, side + 4, 2)
-    for border, (weight, bias) in zip((1, 0), convolutions, strict=True):
-        x = F.conv2d(x, weight, bias).relu_()
-        for row, (top, left) in enumerate(low):
-            _clear_outside(x[row], top - border, left - border, size_hw)
+def window_around(boxes_xywh: Tensor, stride: int, size_hw: torch.Size) -> Window:
+    """The windows of cells whose hats boxes (B, N, 4) reach, with the margin, no larger than the map.
+
+    Reads the boxes back: for the CPU."""
+    corner, end = boxes_xywh[..., :2] / stride, (boxes_xywh[..., :2] + boxes_xywh[..., 2:]) / stride
+    reached = torch.cat([corner.amin(1).floor() - MARGIN, end.amax(1).ceil() + MARGIN], dim=1).tolist()
+    low, sizes = [], []
+    for left, top, right, bottom in reached:
+        y0, y1 = _clipped(top, bottom, size_hw[0])
+        x0, x1 = _clipped(left, right, size_hw[1])
+        low.append((y0, x0))
+        sizes.append((y1 + 1 - y0, x1 + 1 - x0))
+    return Window(tuple(low), (max(h for h, _ in sizes), max(w for _, w in sizes)))
+
+
+def limits_xy(window: Window, stride: int, size_hw: torch.Size) -> tuple[Tensor, Tensor]:
+    """How far boxes may reach, in pixels: (B, 1, 2) least corners and greatest ends as (x, y); no limit at a border."""
+    height, width = window.size
+    least = [[-torch.inf if at == 0 else at * stride for at in (x, y)] for y, x in window.low]
+    most = [
+        [
+            torch.inf if at >= size else (at - 1) * stride
+            for at, size in ((x + width, size_hw[1]), (y + height, size_hw[0]))
+        ]
+        for y, x in window.low
+    ]
+    return torch.tensor(least)[:, None], torch.tensor(most)[:, None]
+
+
+def features_in(tap: Tensor, convolutions: Convolutions, window: Window) -> Tensor:
+    """Two convolutions with ReLU of a map (B, C, H, W), in a window: (B, C', h, w), zero beyond the map. On other
+    devices than the CPU the window has to be the map."""
+    if tap.device.type != "cpu":
+        return convolutions[1](convolutions[0](tap).relu_()).relu_()
+    x = _cut(tap, window, 2)
+    for border, convolution in zip((1, 0), convolutions, strict=True):
+        x = convolution(x).relu_()
+        for row, (top, left) in enumerate(window.low):
+            _clear_outside(x[row], (top - border, left - border), tap.shape[-2:])
     return x
 
 
-def _cut(tap: Tensor, low: list[list[int]], side: int, border: int) -> Tensor:
-    """(B, C, side, side) of a map that is zero beyond its borders, from `border` cells before `low`."""
-    height, width = tap.shape[-2:]
-    out = torch.zeros(len(tap), tap.shape[1], side, side, dtype=tap.dtype, device=tap.device)
+def _clipped(first: float, last: float, size: int) -> tuple[int, int]:
+    return min(max(int(first), 0), size - 1), min(max(int(last), 0), size - 1)
+
+
+def _cut(tap: Tensor, window: Window, border: int) -> Tensor:
+    """(B, C, h + 2 border, w + 2 border) of a map that is zero beyond its borders."""
+    (height, width), (rows, columns) = tap.shape[-2:], (side + 2 * border for side in window.size)
+    out = torch.zeros(len(tap), tap.shape[1], rows, columns, dtype=tap.dtype, device=tap.device)
     out = out.contiguous(memory_format=torch.channels_last)
-    for row, (top, left) in enumerate(low):
+    for row, (top, left) in enumerate(window.low):
         y, x = top - border, left - border
-        y0, y1, x0, x1 = max(y, 0), min(y + side, height), max(x, 0), min(x + side, width)
-        if y0 < y1 and x0 < x1:
-            out[row, :, y0 - y : y1 - y, x0 - x : x1 - x] = tap[row, :, y0:y1, x0:x1]
+        y0, y1, x0, x1 = max(y, 0), min(y + rows, height), max(x, 0), min(x + columns, width)
+        out[row, :, y0 - y : y1 - y, x0 - x : x1 - x] = tap[row, :, y0:y1, x0:x1]
     return out
 
 
-def _clear_outside(image: Tensor, top: int, left: int, size_hw: torch.Size) -> None:
-    """Zero the cells of a window (C, a, a), whose first cell is (top, left), that lie outside of the map."""
-    for axis, first, size in ((1, top, size_hw[0]), (2, left, size_hw[1])):
+def _clear_outside(image: Tensor, first: Cell, size_hw: torch.Size) -> None:
+    """Zero the cells of a window (C, h, w), whose first cell is `first`, that lie outside of the map."""
+    for axis, (low, size) in enumerate(zip(first, size_hw, strict=True), 1):
         side = image.shape[axis]
-        inside_first, inside_last = min(max(-first, 0), side), min(max(size - first, 0), side)
-        image.narrow(axis, 0, inside_first).zero_()
-        image.narrow(axis, inside_last, side - inside_last).zero_()
+        begin, end = min(max(-low, 0), side), min(max(size - low, 0), side)
+        if begin > 0:
+            image.narrow(axis, 0, begin).zero_()
+        if end < side:
+            image.narrow(axis, end, side - end).zero_()
