@@ -1,7 +1,8 @@
-"""Every code block of the documents runs as a user would run it."""
+"""Every code block of the documents runs as a user would run it; one without a language is only shown."""
 
 from __future__ import annotations
 
+import itertools
 import re
 import shlex
 from pathlib import Path
@@ -10,10 +11,19 @@ import cv2
 import numpy as np
 import pytest
 
+from ltr.models.zoo import NETWORKS, PUBLISHED_FILES
+from ltr.settings import with_toml
+from pytracking import DEFAULT_NETWORK
 from pytracking.sources.demo_clip import DemoClip
+from pytracking.tracker.presets import PRESETS, preset_named
 
 ROOT = Path(__file__).resolve().parents[1]
-DOCUMENTS = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md")
+DOCUMENTS = (
+    "README.md",
+    "ARCHITECTURE.md",
+    "CONTRIBUTING.md",
+    *sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").glob("*.md")),
+)
 BLOCKS = [
     (name, language, text)
     for name in DOCUMENTS
@@ -21,6 +31,7 @@ BLOCKS = [
 ]
 ELSEWHERE = ("bash setup.sh ", "source .venv/bin/activate")
 """Run by the project's own checks: they make the environment that this test runs in."""
+SETTINGS = preset_named(DEFAULT_NETWORK)
 
 
 @pytest.fixture
@@ -40,6 +51,13 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.parametrize(("document", "language", "text"), BLOCKS)
 def test_block(document: str, language: str, text: str, workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    # settings files of the document, each named by the comment that it begins with
+    files = {t.split()[1]: t for name, kind, t in BLOCKS if (name, kind) == (document, "toml")}
+    for name, settings in files.items():
+        Path(name).write_text(settings, encoding="utf-8")
+    if language == "toml":
+        assert with_toml(SETTINGS, Path(text.split()[1])) != SETTINGS
+        return
     if language == "python":
         exec(compile(text, document, "exec"), {"__name__": "__main__"})
         assert capsys.readouterr().out
@@ -61,8 +79,13 @@ def test_block(document: str, language: str, text: str, workplace: Path, capsys:
 
 
 def test_blocks_are_found() -> None:
-    assert {language for _, language, _ in BLOCKS} == {"python", "bash"}
-    assert len(BLOCKS) >= 5
+    assert {language for _, language, _ in BLOCKS} == {"python", "bash", "toml"}
+    assert {name for name, _, _ in BLOCKS} >= {
+        "README.md",
+        "docs/published_networks.md",
+        "docs/write_your_own_variant.md",
+    }
+    assert len(BLOCKS) >= 9
 
 
 def test_files_that_are_named_exist() -> None:
@@ -71,3 +94,42 @@ def test_files_that_are_named_exist() -> None:
             r"`((?:ltr|pytracking|benchmarks|tests|checkpoints)/[\w./]+)`", (ROOT / document).read_text()
         ):
             assert (ROOT / name).exists(), f"{document} names {name}"
+
+
+def rows(document: str, first: str) -> list[list[str]]:
+    """The cells of that table of a document whose first column is called `first`."""
+    lines = (ROOT / document).read_text(encoding="utf-8").splitlines()
+    begin = next(k for k, line in enumerate(lines) if line.startswith(f"| {first} |"))
+    body = itertools.takewhile(lambda line: line.startswith("|"), lines[begin + 2 :])
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in body]
+
+
+def test_published_networks_are_those_of_the_code() -> None:
+    table = rows("docs/published_networks.md", "name")
+    assert {name.strip("`"): file.strip("`") for name, file, *_ in table} == PUBLISHED_FILES
+    for name, _, trunk, presets in table:
+        known = name.strip("`")
+        assert trunk.lower().replace("-", "") == NETWORKS[known].trunk
+        assert re.findall(r"\w+", presets) == [preset for preset in PRESETS if preset.startswith(f"{known}_vot")]
+
+
+def test_published_presets_hold_what_is_said() -> None:
+    published = [preset for name, preset in PRESETS.items() if name.startswith(("dimp", "prdimp", "super_dimp"))]
+    assert len(published) == 10
+    for setting, value, _ in rows("docs/published_networks.md", "setting"):
+        if setting:  # a row without one goes on with the row above
+            group, field = setting.strip("`").split(".")
+            found = {getattr(getattr(preset, group), field) for preset in published}
+            assert found == {True if value == "on" else value.strip("`")}, setting
+
+
+def test_settings_and_functions_that_are_named_exist() -> None:
+    for what, values, functions in rows("docs/write_your_own_variant.md", "what"):
+        group = ""
+        for before, field in re.findall(r"`(\w*)\.([a-z_]+|\*)`", values):
+            group = before or group  # `.size` after `memory.interval` is one of the memory
+            assert field == "*" or hasattr(getattr(SETTINGS, group), field), f"{what}: {group}.{field}"
+        names, _, file = functions.rpartition(" in ")
+        for name in re.findall(r"`(\w+)`", names):
+            source = (ROOT / file.strip("`")).read_text(encoding="utf-8")
+            assert re.search(rf"^(def|class) {name}\b", source, re.MULTILINE), f"{what}: {name} in {file}"

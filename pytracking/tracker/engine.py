@@ -24,7 +24,7 @@ from ltr.models.classifier.newton_kl import softmax_cells
 from ltr.models.folding import InferenceNet
 from ltr.transfer import constant, upload
 from pytracking.tracker.draws import Draws
-from pytracking.tracker.filter_update import iterations_due, update_filters
+from pytracking.tracker.filter_update import UpdatePolicy, iterations_due, update_filters
 from pytracking.tracker.first_frame import dropped_out, first_samples, first_view, patch_side
 from pytracking.tracker.localization import FOUND, HARD_NEGATIVE, NOT_FOUND, UNCERTAIN, hann_window, localize
 from pytracking.tracker.memory import first_memory, store
@@ -59,9 +59,17 @@ class View(NamedTuple):
 
 
 class TrackerEngine:
-    """One network, one preset, one crop size; any number of targets, whose state it is handed and returns."""
+    """One network, one preset, one crop size; any number of targets, whose state it is handed and returns.
 
-    def __init__(self, net: InferenceNet, preset: TrackerPreset, seed: int = 0) -> None:
+    update_policy: decides after each frame by how many descent steps each filter is learned."""
+
+    def __init__(
+        self,
+        net: InferenceNet,
+        preset: TrackerPreset,
+        seed: int = 0,
+        update_policy: UpdatePolicy = iterations_due,
+    ) -> None:
         if preset.refinement.space != "none" and net.box_head is None:
             raise ConfigError(
                 f"the preset refines boxes in the {preset.refinement.space!r} space, but the network has no box head: "
@@ -70,6 +78,7 @@ class TrackerEngine:
         self.net = net
         self.preset = preset
         self.seed = seed
+        self.update_policy = update_policy
         self.draws = partial(Draws, seed)
 
     @torch.inference_mode()
@@ -154,7 +163,7 @@ class TrackerEngine:
 
         predictions = self._read_back(state, view, place.status)
         previous = state.filters
-        state = update_filters(self.net, state, iterations_due(state.frame, predictions, preset.update))
+        state = update_filters(self.net, state, self.update_policy(state.frame, predictions, preset.update))
         if observer is not None:
             observer.observe("search_crop", view.crops)
             observer.observe("score_map", view.scores)

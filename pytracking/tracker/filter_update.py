@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import torch
 
+from ltr.errors import ConfigError
 from ltr.models.folding import InferenceNet
 from ltr.transfer import constant
 from pytracking.tracker.prediction import Prediction
 from pytracking.tracker.presets import Update
 from pytracking.tracker.state import TrackerState, select
+
+UpdatePolicy = Callable[[Sequence[int], Sequence[Prediction], Update], list[int]]
+"""Frame numbers, predictions and the preset's settings -> descent steps of each target; pure."""
 
 
 def iterations_due(frame: Sequence[int], predictions: Sequence[Prediction], update: Update) -> list[int]:
@@ -32,6 +36,8 @@ def iterations_due(frame: Sequence[int], predictions: Sequence[Prediction], upda
 
 def update_filters(net: InferenceNet, state: TrackerState, iterations: Sequence[int]) -> TrackerState:
     """Learn each target's filter by its number of steps from its own memory; targets with one number together."""
+    if len(iterations) != len(state.names):
+        raise ConfigError(f"the update policy gave {len(iterations)} numbers for {len(state.names)} targets")
     filters = state.filters
     for count in sorted(set(iterations) - {0}):
         rows = tuple(b for b, own in enumerate(iterations) if own == count)
