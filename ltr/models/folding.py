@@ -16,6 +16,9 @@ from ltr.models.box.closed_form import ClosedFormHead
 from ltr.models.fused_convolution import RELU6, FusedConvolution
 from ltr.models.tracker_net import NetworkConfig, TrackerNet
 
+CPU_BATCH = 4
+"""Crops that go through the trunk at once on a CPU: the features of more do not stay in its cache."""
+
 
 class InferenceNet:
     """A network with batch norms folded, channels last and read-only weights, on one device.
@@ -52,7 +55,10 @@ class InferenceNet:
     def trunk(self, crops: Tensor) -> Taps:
         """Crops (R, 3, n, n), RGB 0..255 -> the trunk's features."""
         images = (crops - self._mean).contiguous(memory_format=torch.channels_last)
-        return self._net.feature_extractor(images)
+        if self.device.type != "cpu" or len(images) <= CPU_BATCH:
+            return self._net.feature_extractor(images)
+        parts = [self._net.feature_extractor(part) for part in images.split(CPU_BATCH)]
+        return Taps(*(torch.cat(tap) for tap in zip(*parts, strict=True)))
 
     @torch.inference_mode()
     def classify(self, stride16: Tensor) -> Tensor:

@@ -6,13 +6,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import torch
+from torch import Tensor
 
 from ltr.errors import ConfigError
 from ltr.models.folding import InferenceNet
 from ltr.transfer import constant
 from pytracking.tracker.prediction import Prediction
 from pytracking.tracker.presets import Update
-from pytracking.tracker.state import TrackerState, select
+from pytracking.tracker.state import TrackerState
 
 UpdatePolicy = Callable[[Sequence[int], Sequence[Prediction], Update], list[int]]
 """Frame numbers, predictions and the preset's settings -> descent steps of each target; pure."""
@@ -35,17 +36,28 @@ def iterations_due(frame: Sequence[int], predictions: Sequence[Prediction], upda
 
 
 def update_filters(net: InferenceNet, state: TrackerState, iterations: Sequence[int]) -> TrackerState:
-    """Learn each target's filter by its number of steps from its own memory; targets with one number together."""
+    """Learn each target's filter by its number of steps from its own memory: on the CPU one after another, for a view
+    of one memory is read in order and nothing is copied; elsewhere all with one number of steps together."""
     if len(iterations) != len(state.names):
         raise ConfigError(f"the update policy gave {len(iterations)} numbers for {len(state.names)} targets")
-    filters = state.filters
-    for count in sorted(set(iterations) - {0}):
-        rows = tuple(b for b, own in enumerate(iterations) if own == count)
-        part = state if len(rows) == len(iterations) else select(state, rows)
-        memory = part.memory
-        learned = net.learn_filter(part.filters, memory.samples, memory.maps, memory.weights, count)
-        if part is state:
-            filters = learned
-        else:
-            filters = filters.index_copy(0, constant(rows, filters.device, torch.long), learned)
+    if not any(iterations):
+        return state
+    filters, memory = state.filters.clone(), state.memory
+    for count, rows in _groups(iterations, together=filters.device.type != "cpu"):
+        index: slice | Tensor = slice(rows[0], rows[-1] + 1)
+        if len(rows) not in (1, len(iterations)):
+            index = constant(rows, filters.device, torch.long)
+        filters[index] = net.learn_filter(
+            filters[index], memory.samples[index], memory.maps[index], memory.weights[index], count
+        )
     return replace(state, filters=filters)
+
+
+def _groups(iterations: Sequence[int], together: bool) -> list[tuple[int, tuple[int, ...]]]:
+    """(steps, rows) of all rows that have any: each row by itself, or those with one number `together`."""
+    if not together:
+        return [(count, (row,)) for row, count in enumerate(iterations) if count]
+    return [
+        (count, tuple(row for row, own in enumerate(iterations) if own == count))
+        for count in sorted(set(iterations) - {0})
+    ]
