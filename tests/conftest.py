@@ -20,6 +20,7 @@ SHARED = Path(os.environ.get("TRACKING_SHARED", ROOT.parent / "shared")).resolve
 hypothesis.settings.register_profile("shared_machine", deadline=None)
 hypothesis.settings.load_profile("shared_machine")
 torch.set_num_threads(min(2, torch.get_num_threads()))
+torch.backends.cudnn.allow_tf32 = False
 
 
 @pytest.fixture(scope="session")

@@ -4,19 +4,21 @@ back unseen. What is sent to the device is not seen here."""
 from __future__ import annotations
 
 import dataclasses
+import warnings
 
 import numpy as np
 import pytest
 import torch
 
 from ltr.models.folding import fold
-from ltr.models.zoo import load_network
+from ltr.models.tracker_net import TrackerNet
+from ltr.models.zoo import NETWORKS, load_network
 from pytracking.tracker.engine import TrackerEngine
 from pytracking.tracker.presets import preset_named
 from pytracking.tracker.state import concatenate
 
 
-@pytest.mark.parametrize("name", ["imagenet18", "imagenet_mobile"])
+@pytest.mark.parametrize("name", ["imagenet18", "imagenet_mobile", "dimp18", "prdimp18", "dimp18_vot18"])
 def test_a_step_stays_on_the_device_and_reads_back_once(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     read_back: list[tuple[int, ...]] = []
     to_list = torch.Tensor.tolist
@@ -28,7 +30,9 @@ def test_a_step_stays_on_the_device_and_reads_back_once(name: str, monkeypatch: 
         return np.zeros(tuple(tensor.shape)).tolist()
 
     monkeypatch.setattr(torch.Tensor, "tolist", zeros)
-    engine = TrackerEngine(fold(load_network(name), "meta"), preset_named(name))
+    published = name.partition("_vot")[0]
+    net = TrackerNet(NETWORKS[published]) if published in NETWORKS else load_network(name)
+    engine = TrackerEngine(fold(net, "meta"), preset_named(name))
     frames = [np.zeros((200, 300, 3), np.uint8), np.zeros((100, 300, 3), np.uint8)]
     states = [engine.start(frame, (50.0, 60.0, 40.0, 30.0), f"target {k}") for k, frame in enumerate(frames)]
     states[1], _ = engine.step(states[1], [frames[1]])  # searches sizes, and learns, on other frames than its neighbour
@@ -41,3 +45,28 @@ def test_a_step_stays_on_the_device_and_reads_back_once(name: str, monkeypatch: 
     for value in (state, state.memory):
         tensors = {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
         assert {t.device.type for t in tensors.values() if isinstance(t, torch.Tensor)} == {"meta"}
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("name", ["imagenet_mobile", "dimp18"])
+def test_the_host_waits_as_often_for_many_targets_as_for_one(name: str) -> None:
+    net = TrackerNet(NETWORKS[name]) if name in NETWORKS else load_network(name)
+    engine = TrackerEngine(fold(net, "cuda"), preset_named(name))
+    frame = np.random.default_rng(0).integers(0, 256, (200, 300, 3), np.uint8)
+    counts = []
+    for targets in (1, 4, 16):
+        state = concatenate([engine.start(frame, (50.0, 60.0, 40.0, 30.0), f"target {k}") for k in range(targets)])
+        for _ in range(4):  # fills the caches of small tables
+            state, _ = engine.step(state, [frame])
+        torch.cuda.synchronize()
+        torch.cuda.set_sync_debug_mode("warn")
+        try:
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                engine.step(state, [frame])
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
+        counts.append(sum("synchroniz" in str(warning.message) for warning in caught))
+    assert counts[0] >= 1, "the read-back at the end of a frame is one"
+    assert len(set(counts)) == 1, counts

@@ -5,11 +5,21 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 
+import pytest
 import torch
 from published_weights import fill_state
 
 from ltr.models.tracker_net import TrackerNet
 from ltr.models.zoo import NETWORKS
+
+DEVICES = [
+    "cpu",
+    pytest.param(
+        "cuda",
+        marks=[pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")],
+    ),
+]
+"""For tests that run on CUDA where there is one; `conftest.py` keeps TF32 off."""
 
 
 @lru_cache(maxsize=2)

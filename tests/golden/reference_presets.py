@@ -74,7 +74,7 @@ def preset_of(params: dict[str, Any], network: str, crop_window: Literal["intege
             dropout=share,
             iterations=params["net_opt_iter"],
         ),
-        classifier=Classifier(label_sigma=22 * 0.25 / 6) if network == "super_dimp_simple" else Classifier(),
+        classifier=Classifier(label_sigma=22 * 0.25 / 6) if network.startswith("super") else Classifier(),
         localization=localization_of(params),
         refinement=Refinement(
             space=params.get("box_refinement_space", "default"),
