@@ -10,7 +10,15 @@ from torch import Tensor
 from ltr.label_maps import gaussian
 from ltr.models.classifier.features import instance_l2_norm
 from ltr.models.classifier.linear_filter import apply_filter, filter_adjoint
-from ltr.models.classifier.steepest_descent import HingeConfig, HingeSteepestDescent, ResidualMaps, descend
+from ltr.models.classifier.newton_kl import DivergenceConfig, NewtonDescent
+from ltr.models.classifier.steepest_descent import (
+    HingeConfig,
+    HingeSteepestDescent,
+    LearnedConfig,
+    LearnedSteepestDescent,
+    ResidualMaps,
+    descend,
+)
 from ltr.models.classifier.whitening import whitening_matrix
 
 
@@ -34,11 +42,8 @@ def test_filter_and_adjoint(k: int) -> None:
     torch.testing.assert_close(filter_adjoint(samples, residuals, k), gradient)
 
 
-def appendix() -> tuple[Tensor, Tensor, Tensor]:
-    """Samples (2, 3, 18, 18, 4), filters and labels of the published check values (two targets, three samples)."""
-    i, s, c, y, x = torch.meshgrid(*(torch.arange(n).double() for n in (3, 2, 4, 18, 18)), indexing="ij")
-    features = 0.05 * torch.sin(0.06 * (c + 1) * (y - 9) + 0.17 * (x - 8) * (s + 1) + 0.5 * i + c)
-    filters = 0.02 * torch.cos(torch.arange(128).double()).view(2, 4, 4, 4)
+def appendix_cells() -> Tensor:
+    """Centres (2, 3, 2) of the boxes of the published check values, in cells."""
     boxes = torch.tensor(
         [
             [[120, 110, 50, 64], [100, 130, 40, 72]],
@@ -46,8 +51,15 @@ def appendix() -> tuple[Tensor, Tensor, Tensor]:
             [[111, 121, 48, 66], [108, 122, 39, 75]],
         ]
     ).double()
-    centre = (boxes[..., :2] + boxes[..., 2:] / 2).flip(-1) / 16
-    return features.permute(1, 0, 3, 4, 2).contiguous(), filters, gaussian(centre, 0.9, (19, 19)).transpose(0, 1)
+    return ((boxes[..., :2] + boxes[..., 2:] / 2).flip(-1) / 16).transpose(0, 1)
+
+
+def appendix() -> tuple[Tensor, Tensor, Tensor]:
+    """Samples (2, 3, 18, 18, 4), filters and labels of the published check values (two targets, three samples)."""
+    i, s, c, y, x = torch.meshgrid(*(torch.arange(n).double() for n in (3, 2, 4, 18, 18)), indexing="ij")
+    features = 0.05 * torch.sin(0.06 * (c + 1) * (y - 9) + 0.17 * (x - 8) * (s + 1) + 0.5 * i + c)
+    filters = 0.02 * torch.cos(torch.arange(128).double()).view(2, 4, 4, 4)
+    return features.permute(1, 0, 3, 4, 2).contiguous(), filters, gaussian(appendix_cells(), 0.9, (19, 19))
 
 
 def test_published_check_values() -> None:
@@ -64,6 +76,61 @@ def test_published_check_values() -> None:
     assert result[0, 0, 0, 0].item() == pytest.approx(0.01916338035, rel=1e-5)
     assert result[1, 3, 3, 2].item() == pytest.approx(-0.03460210433, rel=1e-5)
     assert result.square().sum().item() == pytest.approx(0.1056785744, rel=1e-5)
+
+
+def test_published_check_values_of_the_learned_residual_and_its_training_gradients() -> None:
+    samples, first, _ = appendix()
+    optimizer = LearnedSteepestDescent(LearnedConfig()).double()
+    maps = optimizer.sample_maps(appendix_cells(), (19, 19), 0.0)
+    third = torch.full((2, 3), 1 / 3, dtype=torch.float64)
+    weights = torch.tensor([[0.5, 0.3, 0.2], [0.2, 0.3, 0.5]], dtype=torch.float64)
+    result = optimizer(first, samples, maps, third, 3).detach()
+    assert result[0, 0, 0, 0].item() == pytest.approx(0.01876868205, rel=1e-5)
+    assert result[1, 3, 3, 2].item() == pytest.approx(-0.0371017585, rel=1e-5)
+    assert result.square().sum().item() == pytest.approx(0.1089017661, rel=1e-5)
+    weighted = optimizer(first, samples, maps, weights, 3).detach()
+    assert weighted.square().sum().item() == pytest.approx(0.1033499258, rel=1e-5)
+
+    # T = sum over the iterates of sum (f * w_k)^2, differentiated through the whole optimizer
+    start, features = first.clone().requires_grad_(), samples.clone().requires_grad_()
+    maps = optimizer.sample_maps(appendix_cells(), (19, 19), 0.0)
+    iterates = [optimizer(start, features, maps, third, n) for n in range(4)]
+    total = sum(apply_filter(samples, w).square().sum() for w in iterates)
+    assert total.item() == pytest.approx(10.59063349, rel=1e-5)
+    total.backward()
+    assert optimizer.log_step_length.grad.item() == pytest.approx(15.78845309, rel=1e-4)
+    assert optimizer.filter_reg.grad.item() == pytest.approx(-1.482508989, rel=1e-4)
+    assert optimizer.label_map_predictor.weight.grad.abs().sum().item() == pytest.approx(233.9912044, rel=1e-4)
+    assert optimizer.target_mask_predictor[0].weight.grad.abs().sum().item() == pytest.approx(1.269833281, rel=1e-4)
+    assert optimizer.spatial_weight_predictor.weight.grad.abs().sum().item() == pytest.approx(67.3003024, rel=1e-4)
+    assert start.grad.square().sum().item() == pytest.approx(331.0761345, rel=1e-4)
+    assert features.grad.square().sum().item() == pytest.approx(989.5140506, rel=1e-4)
+
+
+def test_published_check_values_of_the_divergence() -> None:
+    samples, first, _ = appendix()
+    optimizer = NewtonDescent(DivergenceConfig()).double().requires_grad_(False)
+    maps = optimizer.sample_maps(appendix_cells(), (19, 19), 0.0)
+    third = torch.full((2, 3), 1 / 3, dtype=torch.float64)
+    result = optimizer(first, samples, maps, third, 3)
+    assert result[0, 0, 0, 0].item() == pytest.approx(0.008617916325, rel=1e-4)
+    assert result[1, 3, 3, 2].item() == pytest.approx(-0.8773687843, rel=1e-5)
+    assert result.square().sum().item() == pytest.approx(60.49750377, rel=1e-5)
+    losses = []
+    for n in range(4):
+        w = optimizer(first, samples, maps, third, n)
+        loss = optimizer.residual(maps, third).loss(apply_filter(samples, w))
+        losses.append((loss + optimizer.regularisation() * w.square().sum((1, 2, 3))).mean().item())
+    assert losses == pytest.approx([5.889546872, 5.525211486, 5.354404348, 5.266335869], rel=1e-6)
+
+
+def test_initial_values_of_the_learned_residual() -> None:
+    optimizer = LearnedSteepestDescent(LearnedConfig())
+    label, mask = (m.weight.flatten() for m in (optimizer.label_map_predictor, optimizer.target_mask_predictor[0]))
+    assert label[[0, 1, 9, 20]].tolist() == pytest.approx([1.0, 0.99384618, 0.60653061, 0.08465797], rel=1e-5)
+    assert mask[[0, 10, 20, 30, 99]].tolist() == pytest.approx(
+        [2.89208269, 2.28478241, 0, -2.28478241, -2.999999], abs=1e-6
+    )
 
 
 def test_descent_is_gauss_newton_steepest_descent_by_autograd() -> None:
