@@ -43,6 +43,8 @@ class View(NamedTuple):
     """(B, 2) frame pixels."""
     scale: Tensor
     """(B,) frame pixels per crop pixel."""
+    ratio: Tensor
+    """(B,) scale over the target's last one."""
     size_hw: Tensor
     """(B, 2) frame pixels."""
     crops: Tensor
@@ -189,9 +191,11 @@ class TrackerEngine:
         raw = apply_filter(features[:, None], state.filters[rows.target_of])[:, 0]
         scores = softmax_cells(raw, self.net.extra_logit) if setting.scores == "softmax" else raw
         weighed = scores * self._hann(scores.shape[-1]) if setting.window else scores
+        rounded = preset.search.crop_window != "exact"
         parts: tuple[Tensor, ...] = (
             window.centre_yx,
             window.scale,
+            window.scale / state.scale[rows.target_of] if rounded else rows.ratio,
             window.size_hw,
             crops,
             *taps,
@@ -207,7 +211,7 @@ class TrackerEngine:
 
     def _follow_size(self, state: TrackerState, view: View, status: Tensor, observer: Observer | None) -> TrackerState:
         """The size that the target was found best in."""
-        scale = state.scale * (view.scale / state.scale) ** self.preset.size.follow
+        scale = state.scale * view.ratio**self.preset.size.follow
         scale = torch.where(status != NOT_FOUND, scale.clamp(*state.scale_limits.unbind(1)), state.scale)
         return replace(state, scale=scale, size_hw=state.base_size_hw * scale[:, None])
 
