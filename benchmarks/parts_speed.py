@@ -1,6 +1,6 @@
 """What the choices of form are worth on the CPU: pairs of forms of one computation, timed alternately.
 
-    python benchmarks/parts_speed.py [--rounds 20]
+    python benchmarks/parts_speed.py [--rounds 20] [--shared ../shared]
 
 One thread, process time; each ratio is the chosen form over the plain one, with their largest difference beside it.
 """
@@ -8,19 +8,27 @@ One thread, process time; each ratio is the chosen form over the plain one, with
 from __future__ import annotations
 
 import argparse
+import os
 import platform
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from track_speed import network_named
 
 from ltr.crops import _gather_pixels, _gather_rows, _taps, exact_window
 from ltr.images import MEAN, STD
+from ltr.models.backbone import Taps
+from ltr.models.box.energy import Modulation
 from ltr.models.classifier.linear_filter import apply_filter, filter_adjoint
-from ltr.models.folding import FusedConvolution, fold
+from ltr.models.folding import fold
+from ltr.models.fused_convolution import FusedConvolution
 from ltr.models.zoo import load_network
+from pytracking.tracker.presets import Refinement
+from pytracking.tracker.refinement import candidates
 
 SIDE = 288
 
@@ -74,15 +82,59 @@ def networks(name: str, rounds: int) -> tuple[str, str]:
     image = (crop / 255 - torch.tensor(MEAN).view(3, 1, 1)) / torch.tensor(STD).view(3, 1, 1)
     plain = net.feature_extractor
     return (
-        ratio(lambda: unfused.trunk(crop), lambda: plain(image).stride16, rounds),
-        ratio(lambda: chosen.trunk(crop), lambda: plain(image).stride16, rounds),
+        ratio(lambda: unfused.trunk(crop).stride16, lambda: plain(image).stride16, rounds),
+        ratio(lambda: chosen.trunk(crop).stride16, lambda: plain(image).stride16, rounds),
     )
+
+
+@torch.no_grad()
+def box_head(shared: Path, rounds: int) -> list[tuple[str, str]]:
+    """Ten boxes of one target, DiMP-18 with the reference's deterministic weights."""
+    net = network_named("dimp18", shared).requires_grad_(False)
+    head, plain = fold(net).box_head, net.bb_regressor
+    assert head is not None
+    assert plain is not None
+    taps = Taps(*(torch.rand(1, c, n, n) for c, n in ((128, 36), (256, 18))))
+    taps = Taps(*(tap.contiguous(memory_format=torch.channels_last) for tap in taps))
+    box = torch.tensor([[115.0, 105.0, 58.0, 58.0]])
+    boxes = candidates(box, torch.rand(1, 9, 4), Refinement("default"))
+    modulation = head.modulation(taps, box)
+    small, whole = head.maps(taps, modulation, boxes), head.whole_maps(taps, modulation)
+
+    def by_autograd() -> Tensor:
+        with torch.enable_grad():
+            moved = boxes.clone().requires_grad_()
+            energies = plain(features, Modulation(*modulation.split(256, dim=1)), moved)
+            return torch.autograd.grad(energies.sum(), moved)[0]
+
+    features = plain.box_features(taps)
+    kept = int((modulation != 0).sum())
+    return [
+        (
+            f"box features: window and {kept} of 512 channels, over the whole map",
+            ratio(
+                lambda: head.energies(head.maps(taps, modulation, boxes), boxes)[0],
+                lambda: head.energies(head.whole_maps(taps, modulation), boxes)[0],
+                rounds,
+            ),
+        ),
+        (
+            "box gradient: closed form over autograd, whole map",
+            ratio(lambda: head.energies(whole, boxes)[1], by_autograd, rounds),
+        ),
+        (
+            "box gradient: closed form in the window over autograd on the whole map",
+            ratio(lambda: head.energies(small, boxes)[1], by_autograd, rounds),
+        ),
+    ]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=20)
-    rounds = parser.parse_args().rounds
+    parser.add_argument("--shared", type=Path, default=Path(os.environ.get("TRACKING_SHARED", "../shared")))
+    arguments = parser.parse_args()
+    rounds = arguments.rounds
     torch.set_num_threads(1)
     print(f"{platform.machine()}, torch {torch.__version__}, one thread, process time")
     print("| chosen form over plain form | time | difference |\n|---|---|---|")
@@ -95,7 +147,9 @@ def main() -> None:
         for name in ("imagenet18", "imagenet_mobile"):
             folded, fused = networks(name, rounds)
             print(f"| trunk of {name}: folded, channels last, over as trained | {folded} |")
-            print(f"| and with fused activations | {fused} |")
+            print(f"| and with fused activations and packed weights | {fused} |")
+    for what, measured in box_head(arguments.shared, rounds):
+        print(f"| {what} | {measured} |")
 
 
 if __name__ == "__main__":

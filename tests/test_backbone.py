@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from ltr.images import MEAN, STD
 from ltr.models.backbone import TRUNKS
-from ltr.models.folding import FusedConvolution, fold
+from ltr.models.folding import fold
+from ltr.models.fused_convolution import FusedConvolution
 from ltr.models.tracker_net import NetworkConfig, TrackerNet
 from ltr.models.zoo import load_network
 
