@@ -159,7 +159,10 @@ def _taps(window: Window, axis: int, frame_size: int) -> _Taps:
     start, step, low, high, offset = (
         t[:, axis, None] for t in (window.start, window.step, window.low, window.high, window.offset)
     )
-    at = start + step * torch.arange(window.out_hw[axis], dtype=torch.float64, device=start.device)
+    pixel = torch.arange(window.out_hw[axis], dtype=torch.float64, device=start.device)
+    # published trackers cut a patch and let torch resize it, which counts from its corner in float32
+    within = (step.float().double() * (pixel + 0.5) - 0.5).float().clamp(min=0).double() + low
+    at = torch.where(low.isfinite(), within, start + step * pixel)
     grid_last = torch.ceil((frame_size - offset) / window.stride) - 1
 
     def index(tap: Tensor) -> Tensor:

@@ -141,6 +141,31 @@ def test_one_target_has_the_channels_that_it_needs(head: EnergyHead) -> None:
     )
 
 
+@pytest.mark.parametrize("off", [slice(0, 256), slice(256, 512), slice(0, 512)])
+def test_a_target_that_switches_whole_branches_off(off: slice, head: EnergyHead) -> None:
+    closed, taps, modulation, boxes = prepared(head)
+    modulation = modulation[:1].clone()
+    modulation[:, off] = 0
+    alone = Taps(*(tap[:1] for tap in taps))
+    own = closed.energies(closed.maps(alone, modulation, boxes[:1]), boxes[:1])
+    for a, b in zip(own, closed.energies(closed.whole_maps(alone, modulation), boxes[:1]), strict=True):
+        torch.testing.assert_close(a, b, atol=1e-12, rtol=1e-10)
+
+
+def test_boxes_that_diverge_spoil_no_others(head: EnergyHead) -> None:
+    closed, taps, modulation, boxes = prepared(head)
+    wild = boxes.clone()
+    wild[0, 1], wild[1, 3] = torch.inf, torch.nan
+    expected, _ = closed.energies(closed.whole_maps(taps, modulation), boxes)
+    energies, _ = closed.energies(closed.reaching(closed.maps(taps, modulation, wild), wild), wild)
+    kept = wild.isfinite().all(-1)
+    torch.testing.assert_close(energies[kept], expected[kept], atol=1e-12, rtol=1e-10)
+    extreme = torch.tensor([[[10, 10, 20, 20], [0, 0, torch.inf, torch.inf], [0, 0, torch.nan, 5]]]).float()
+    fitted = select_boxes(extreme, torch.tensor([[1.0, torch.nan, 2.0]]), Refinement("default"))
+    assert fitted.accepted.all()
+    assert fitted.box_xywh.tolist() == [[10, 10, 20, 20]]
+
+
 def test_boxes_that_leave_their_window_get_another(head: EnergyHead, monkeypatch: pytest.MonkeyPatch) -> None:
     closed, taps, modulation, boxes = prepared(head)
     maps = closed.maps(taps, modulation, boxes)

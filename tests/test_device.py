@@ -10,12 +10,21 @@ import numpy as np
 import pytest
 import torch
 
+from ltr import transfer
 from ltr.models.folding import fold
 from ltr.models.tracker_net import TrackerNet
 from ltr.models.zoo import NETWORKS, load_network
+from pytracking.tracker import engine as engine_module
+from pytracking.tracker import first_frame, size_search
 from pytracking.tracker.engine import TrackerEngine
 from pytracking.tracker.presets import preset_named
 from pytracking.tracker.state import concatenate
+
+
+def from_host(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """`transfer.upload`, which on CUDA takes tensors of the host alone."""
+    assert tensor.device.type == "cpu"
+    return tensor.to(device)
 
 
 @pytest.mark.parametrize("name", ["imagenet18", "imagenet_mobile", "dimp18", "prdimp18", "dimp18_vot18"])
@@ -30,6 +39,8 @@ def test_a_step_stays_on_the_device_and_reads_back_once(name: str, monkeypatch: 
         return np.zeros(tuple(tensor.shape)).tolist()
 
     monkeypatch.setattr(torch.Tensor, "tolist", zeros)
+    for module in (engine_module, first_frame, size_search, transfer):
+        monkeypatch.setattr(module, "upload", from_host)
     published = name.partition("_vot")[0]
     net = TrackerNet(NETWORKS[published]) if published in NETWORKS else load_network(name)
     engine = TrackerEngine(fold(net, "meta"), preset_named(name))

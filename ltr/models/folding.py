@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import hashlib
-import math
 
 import torch
 from torch import Tensor, nn
@@ -43,7 +42,7 @@ class InferenceNet:
         self.initial_filter = net.classifier.filter_initializer
         self.learn_filter = net.classifier.filter_optimizer
         self.sample_maps = net.classifier.filter_optimizer.sample_maps
-        self.extra_logit: float = getattr(net.classifier.filter_optimizer, "extra_logit", -math.inf)
+        self.extra_logit: float = net.classifier.filter_optimizer.extra_logit
         self.box_head = None if net.bb_regressor is None else ClosedFormHead(net.bb_regressor)
 
     def synchronize(self) -> None:
@@ -68,7 +67,10 @@ class InferenceNet:
 
 def fold(net: TrackerNet, device: torch.device | str = "cpu") -> InferenceNet:
     """The inference form of `net`."""
-    return InferenceNet(net, torch.device(device))
+    place = torch.device(device)
+    if place.type == "cuda" and place.index is None:  # tables are cached by device: it has to have its number
+        place = torch.device("cuda", torch.cuda.current_device())
+    return InferenceNet(net, place)
 
 
 def _fuse(module: nn.Module) -> None:

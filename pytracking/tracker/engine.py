@@ -48,14 +48,14 @@ class View(NamedTuple):
     size_hw: Tensor
     """(B, 2) frame pixels."""
     crops: Tensor
+    """(B, 3, n, n), RGB 0..255."""
     stride8: Tensor
     stride16: Tensor
+    """The trunk's taps, (B, C8, n/8, n/8) and (B, C16, n/16, n/16)."""
     features: Tensor
     """(B, H, W, C)."""
-    raw: Tensor
-    """(B, H', W') what the filter answers."""
     scores: Tensor
-    """The same as scores."""
+    """(B, H', W')."""
     weighed: Tensor
     """The scores times the window."""
 
@@ -171,7 +171,9 @@ class TrackerEngine:
             observer.observe("score_map", view.scores)
             observer.observe("weighed_score_map", view.weighed)
             observer.observe("sample_weights", state.memory.weights)
-            change = (state.filters - previous).flatten(1).norm(dim=1) / previous.flatten(1).norm(dim=1)
+            change = (state.filters - previous).flatten(1).norm(dim=1) / previous.flatten(1).norm(dim=1).clamp(
+                min=1e-12
+            )
             observer.observe("filter_change", change)
         return state, predictions
 
@@ -200,7 +202,6 @@ class TrackerEngine:
             crops,
             *taps,
             features,
-            raw,
             scores,
             weighed,
         )

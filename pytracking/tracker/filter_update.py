@@ -45,7 +45,7 @@ def update_filters(net: InferenceNet, state: TrackerState, iterations: Sequence[
     filters, memory = state.filters.clone(), state.memory
     for count, rows in _groups(iterations, together=filters.device.type != "cpu"):
         index: slice | Tensor = slice(rows[0], rows[-1] + 1)
-        if len(rows) not in (1, len(iterations)):
+        if rows != tuple(range(rows[0], rows[-1] + 1)):
             index = constant(rows, filters.device, torch.long)
         filters[index] = net.learn_filter(
             filters[index], memory.samples[index], memory.maps[index], memory.weights[index], count

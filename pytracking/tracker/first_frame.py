@@ -33,7 +33,7 @@ class FirstSamples(NamedTuple):
     crops: Tensor
     """(N, 3, n, n)."""
     shift_yx: Tensor
-    """(N, 2) crop pixels, down and right."""
+    """(N, 2) crop pixels, down and right; on the host."""
 
 
 def first_view(centre_yx: Tensor, scale: Tensor, frame_hw: tuple[int, int], search: Search) -> FirstView:
@@ -74,7 +74,7 @@ def first_samples(
     shifts = torch.cat([fixed, drawn.trunc() * (setting.random_shift > 0)]).float()
     patches = [patch] * len(fixed) + [transform(patch) for transform in transforms]
     crops = [cut(p, side, (int(dy), int(dx))) for p, (dy, dx) in zip(patches, shifts.tolist(), strict=True)]
-    return FirstSamples(torch.stack(crops), shifts.to(patch.device))
+    return FirstSamples(torch.stack(crops), shifts)
 
 
 def dropped_out(sample: Tensor, setting: FirstFrame, draws: Draws) -> Tensor:

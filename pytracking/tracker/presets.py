@@ -204,6 +204,11 @@ class TrackerPreset:
     def __post_init__(self) -> None:
         if self.search.crop_side % STRIDE:
             raise ConfigError(f"setting 'search.crop_side' is {self.search.crop_side}, not a multiple of {STRIDE}")
+        if self.search.crop_window == "exact" and self.search.border != "replicate":
+            raise ConfigError(
+                f"setting 'search.border' is {self.search.border!r}, which the exact crop window does not know: "
+                "set search.crop_window to 'integer' or 'float', or search.border to 'replicate'"
+            )
         if self.first_frame.count >= self.memory.size:
             raise ConfigError(
                 f"setting 'memory.size' is {self.memory.size}, "

@@ -72,14 +72,14 @@ def ascend(
 
 
 def select_boxes(boxes_xywh: Tensor, energies: Tensor, setting: Refinement) -> Fitted:
-    """The mean of the best of boxes (B, N, 4), those of an extreme aspect left out."""
+    """The mean of the best of boxes (B, N, 4), those of an extreme aspect and those that left all bounds left out."""
     corner, size = boxes_xywh.split(2, dim=-1)
     boxes = torch.cat([corner, size.clamp(min=1)], dim=-1)
     aspect = boxes[..., 2] / boxes[..., 3]
-    kept = (aspect < setting.max_aspect) & (aspect > 1 / setting.max_aspect)
+    kept = (aspect < setting.max_aspect) & (aspect > 1 / setting.max_aspect) & boxes.isfinite().all(-1)
     count = min(setting.average, boxes.shape[1])
     best = torch.where(kept, energies, -torch.inf).topk(count, dim=1).indices
-    taken = kept.gather(1, best).to(boxes.dtype)[..., None]
+    taken = kept.gather(1, best)[..., None]
     chosen = boxes.gather(1, best[..., None].expand(-1, -1, 4))
-    mean = (chosen * taken).sum(1) / taken.sum(1).clamp(min=1)
+    mean = torch.where(taken, chosen, 0).sum(1) / taken.sum(1).clamp(min=1)
     return Fitted(mean, kept.any(dim=1))

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from operator import attrgetter
 
 import torch
 
 from ltr.errors import ConfigError
+from ltr.models.backbone import STRIDE
+from ltr.models.box.energy import CHANNELS
 from ltr.settings import describe
 from pytracking.tracker.engine import TrackerEngine
 from pytracking.tracker.presets import TrackerPreset
@@ -27,11 +30,12 @@ class Snapshot:
     def state_for(self, engine: TrackerEngine) -> TrackerState:
         """A copy of the state for `engine` to go on with, as if nothing had happened in between. Raises ConfigError
         where it is not the network, preset or seed that the targets were tracked by."""
-        names = ", ".join(self.state.names)
+        names = ", ".join(self.state.names[:5]) + (", ..." if len(self.state.names) > 5 else "")
         if self.network != engine.net.fingerprint:
             raise ConfigError(f"the state of {names} is of another network: load the tracker with the one that made it")
         for old, new in zip(describe(self.preset), describe(engine.preset), strict=True):
-            if old.value != new.value:
+            value = attrgetter(old.name)
+            if value(self.preset) != value(engine.preset):  # a file has 0.0 where a preset has 0
                 raise ConfigError(
                     f"the state of {names} is of another preset: {old.name} was {old.value}, here it is {new.value}"
                 )
@@ -47,7 +51,7 @@ def take_snapshot(state: TrackerState, engine: TrackerEngine) -> Snapshot:
 
 def shapes_of(engine: TrackerEngine, targets: int) -> dict[str, tuple[int, ...]]:
     """The shapes of the tensors of a state of `targets`, by name; those of the memory as memory.NAME."""
-    config, cells = engine.net.config, engine.preset.search.crop_side // 16
+    config, cells = engine.net.config, engine.preset.search.crop_side // STRIDE
     channels, filter_size, slots = config.channels, config.filter_size, engine.preset.memory.size
     maps = engine.net.sample_maps(torch.zeros(1, 2, device=engine.net.device), (1, 1), 1.0).shape[1]
     side = cells + 1 - filter_size % 2
@@ -58,7 +62,7 @@ def shapes_of(engine: TrackerEngine, targets: int) -> dict[str, tuple[int, ...]]
         "base_size_hw": (2,),
         "scale_limits": (2,),
         "filters": (channels, filter_size, filter_size),
-        "modulation": (0 if engine.net.box_head is None else 512,),
+        "modulation": (0 if engine.net.box_head is None else 2 * CHANNELS,),
         "refined_yx": (2,),
         "memory.samples": (slots, cells, cells, channels),
         "memory.maps": (slots, maps, side, side),

@@ -383,7 +383,7 @@ def test_state_update(geometry) -> None:  # type: ignore[no-untyped-def]
 def view_of(centre_yx: Tensor, scale: Tensor) -> View:
     """A view of which nothing but its place is looked at; every case was last seen at a scale of .8."""
     nothing = torch.zeros(len(scale), 0)
-    return View(centre_yx, scale, scale / 0.8, nothing, *7 * [nothing])
+    return View(centre_yx, scale, scale / 0.8, nothing, *6 * [nothing])
 
 
 # --- refined boxes ----------------------------------------------------------------------------------------------------

@@ -111,8 +111,8 @@ class ClosedFormHead:
             return maps
         corner, size = boxes_xywh.split(2, dim=-1)
         least, most = maps.limits
-        inside = (corner >= least).all() and (corner + size <= most).all()
-        return maps if inside else self.maps(maps.taps, maps.modulation, boxes_xywh)
+        outside = ((corner < least) | (corner + size > most)) & boxes_xywh.isfinite().all(-1, keepdim=True)
+        return self.maps(maps.taps, maps.modulation, boxes_xywh) if outside.any() else maps
 
     def energies(self, maps: BoxMaps, boxes_xywh: Tensor) -> tuple[Tensor, Tensor]:
         """Energies (B, N) of boxes (B, N, 4) in pool format, and their gradient (B, N, 4) with respect to
@@ -124,17 +124,19 @@ class ClosedFormHead:
     def _own_channels(self, modulation: Tensor) -> tuple[tuple[Tensor, ...], tuple[Hidden, ...]]:
         """Modulation and hidden layers without the channels that this one target's modulation switches off: exact, and
         half the work where half of them are zero. Kept for the next frame, whose modulation is the same tensor."""
-        if self._last is None or self._last[0] is not modulation:
+        last = self._last
+        if last is None or last[0] is not modulation:
             halves, layers = [], []
             split = modulation.split(CHANNELS, dim=1)
             for layer, half, second in zip(self._hidden, split, self._second, strict=True):
                 kept = half[0].nonzero()[:, 0]
+                kept = kept if len(kept) else kept.new_zeros(1)  # no operator takes no channels; one of zeros is exact
                 weight = layer.weight.view(CHANNELS, -1, CHANNELS).index_select(2, kept).flatten(1)
                 convolutions = (layer.convolutions[0], _for_windows(second, kept))
                 halves.append(half.index_select(1, kept))
                 layers.append(_hidden(weight, layer.bias, layer.output, convolutions))
-            self._last = modulation, tuple(halves), tuple(layers)
-        return self._last[1:]
+            self._last = last = modulation, tuple(halves), tuple(layers)
+        return last[1:]
 
 
 def _branches(
@@ -144,8 +146,10 @@ def _branches(
     for tap, half, layer, window, stride, bins in zip(taps, halves, hidden, windows, STRIDES, BINS, strict=True):
         maps = features_in(tap, layer.convolutions, window).permute(0, 2, 3, 1)
         cells = torch.arange(max(window.size), dtype=torch.float64, device=maps.device)
-        low_xy = constant(tuple((x, y) for y, x in window.low), maps.device, torch.float64)
-        cells_xy = cells + low_xy[:, None, :, None, None]
+        low_yx = torch.zeros(len(maps), 2, dtype=torch.float64, device=maps.device)
+        if maps.device.type == "cpu":
+            low_yx += torch.tensor(window.low)
+        cells_xy = cells + low_yx.flip(-1)[:, None, :, None, None]
         transposed = maps.transpose(1, 2).contiguous()
         made.append(BranchMaps(maps, transposed, cells_xy, half[:, None, None, None], layer, stride, bins))
     return made[0], made[1]

@@ -33,7 +33,9 @@ def whole_map(size_hw: torch.Size, targets: int) -> Window:
 def window_around(boxes_xywh: Tensor, stride: int, size_hw: torch.Size) -> Window:
     """The windows of cells whose hats boxes (B, N, 4) reach, with the margin, no larger than the map.
 
-    Reads the boxes back: for the CPU."""
+    Boxes that are not finite do not count. Reads the boxes back: for the CPU."""
+    finite = boxes_xywh.isfinite().all(-1, keepdim=True)
+    boxes_xywh = boxes_xywh.where(finite, boxes_xywh[:, :1].nan_to_num(0, 0, 0))
     corner, end = boxes_xywh[..., :2] / stride, (boxes_xywh[..., :2] + boxes_xywh[..., 2:]) / stride
     reached = torch.cat([corner.amin(1).floor() - MARGIN, end.amax(1).ceil() + MARGIN], dim=1).tolist()
     low, sizes = [], []

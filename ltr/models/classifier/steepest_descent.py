@@ -119,6 +119,8 @@ class HingeResidual(nn.Module):
 class HingeSteepestDescent(nn.Module):
     """Learns filters from Gaussian labels, with the fixed hinge."""
 
+    extra_logit = -math.inf
+
     def __init__(self, config: HingeConfig) -> None:
         super().__init__()
         self.config = config
@@ -146,6 +148,8 @@ class HingeSteepestDescent(nn.Module):
 class LearnedSteepestDescent(nn.Module):
     """Learns filters with the learned residual (DiMP, section 3.3): label y_c, mask m_c and weight v_c of a sample
     whose target is at c depend on the distance from c alone."""
+
+    extra_logit = -math.inf
 
     def __init__(self, config: LearnedConfig) -> None:
         super().__init__()
