@@ -39,7 +39,7 @@ class Tracker:
     def __init__(self, engine: TrackerEngine, color: Color = "rgb", name: str = "target") -> None:
         self.engine = engine
         self.color = color
-        self.name = name
+        self.name = checked_name(name)
         self.observer: Observer | None = None
         self._state: TrackerState | None = None
 
@@ -57,7 +57,7 @@ class Tracker:
 
         preset: a name or a value, by default the network's own. device: "auto" is CUDA where there is one, else the
         CPU. seed and name fix all random draws. color: the order of the frames' channels, "bgr" for OpenCV's.
-        Raises ConfigError or CheckpointError."""
+        Raises ConfigError or CheckpointError, BoxError for a name that cannot be."""
         return cls(load_engine(name_or_path, preset, device, seed), _checked_color(color), name)
 
     def initialize(self, frame: Any, box: Sequence[float]) -> None:
@@ -132,11 +132,11 @@ class MultiTracker:
         """Begin to track what lies in `box` (x, y, w, h) of `frame`; a name and a seed fix its random draws. Others are
         not touched. Raises FrameError, BoxError for a box or a name that cannot be, ConfigError where memory is short.
         """
-        if name in self.names:
+        if checked_name(name) in self.names:
             raise BoxError(f"a target {name!r} is tracked already: give another name, or remove it first")
         image = as_frame(frame, self.color)
         checked = checked_box(box, image.shape[:2])
-        self._check_room(len(self.names) + 1)
+        self.check_room(1)
         self._join(self.engine.start(image, checked, name))
 
     def remove(self, name: str) -> None:
@@ -168,11 +168,24 @@ class MultiTracker:
         twice = set(state.names) & set(self.names)
         if twice:
             raise BoxError(f"a target {min(twice)!r} is tracked already: remove it first")
+        self.check_room(len(state.names))
         self._join(state)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write `snapshot()` to a file. Raises ResultError."""
         write_snapshot(path, self.snapshot())
+
+    def check_room(self, more: int) -> None:
+        """Raises ConfigError, with the arithmetic, where the memory does not hold `more` further targets."""
+        count, each = len(self.names) + more, bytes_per_target(self.engine)
+        place, needed = self.engine.net.device, (count + more) * each  # rows are copied when others join them
+        free = free_bytes(place)
+        if free is not None and needed > free:
+            raise ConfigError(
+                f"{count} target{'s do' if count > 1 else ' does'} not fit into the memory of {place}: "
+                f"({count} + {more} while they are added) x {each / 1e6:.1f} MB = {needed / 1e6:.0f} MB, and "
+                f"{free / 1e6:.0f} MB are free; track fewer, or lower memory.size"
+            )
 
     def _join(self, state: TrackerState) -> None:
         self._state = concatenate([self._state, state]) if self._state else state
@@ -184,20 +197,11 @@ class MultiTracker:
         for name in self.names:
             if name not in frame:
                 raise FrameError(f"there is no frame for target {name!r}: give one frame for all, or one for each")
-        different = {id(frame[name]): frame[name] for name in self.names}
+        given = [frame[name] for name in self.names]  # once each: a mapping may make them as they are asked for
+        different = {id(image): image for image in given}
         order = list(different)
         images = [as_frame(image, self.color) for image in different.values()]
-        return images, [order.index(id(frame[name])) for name in self.names]
-
-    def _check_room(self, count: int) -> None:
-        each, free = bytes_per_target(self.engine), free_bytes(self.engine.net.device)
-        needed = count * each * (2 if count == 1 else 1)  # rows are copied when one is added
-        if free is not None and needed > free:
-            raise ConfigError(
-                f"{count} targets do not fit into the memory of {self.engine.net.device}: {count} x "
-                f"{each / 1e6:.1f} MB = {count * each / 1e6:.0f} MB, and {free / 1e6:.0f} MB are free; "
-                "track fewer, or lower memory.size"
-            )
+        return images, [order.index(id(image)) for image in given]
 
 
 def load_engine(
@@ -231,6 +235,13 @@ def choose_device(device: str) -> torch.device:
     if chosen.type == "cuda" and (chosen.index or 0) >= torch.cuda.device_count():
         raise ConfigError(f"device {device!r} is not there: no CUDA device was found; give cpu or auto")
     return chosen
+
+
+def checked_name(name: str) -> str:
+    """`name`, or BoxError: it stands in files and in lines of text."""
+    if not isinstance(name, str) or not name or not name.isprintable():
+        raise BoxError(f"a target cannot be named {name!r:.80}: give printable text")
+    return name
 
 
 def _opened(snapshot: Snapshot | str | os.PathLike[str], engine: TrackerEngine) -> Snapshot:

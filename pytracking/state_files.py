@@ -3,10 +3,13 @@ nothing."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from ltr.errors import ConfigError, ResultError, TrackingError
 from ltr.settings import as_dict, from_dict
@@ -17,6 +20,10 @@ from pytracking.tracker.snapshot import Snapshot, shapes_of, tensors_of
 from pytracking.tracker.state import TrackerState
 
 FORMAT = "pytracking.state.1"
+WHOLE = ("memory.count", "memory.previous")
+"""Tensors of whole numbers."""
+_DAMAGE = (ValueError, OverflowError, KeyError, TypeError, AttributeError, RecursionError, ConfigError)
+"""What reading metadata that somebody made up may raise."""
 
 
 def write_snapshot(path: str | os.PathLike[str], snapshot: Snapshot) -> None:
@@ -36,6 +43,8 @@ def write_snapshot(path: str | os.PathLike[str], snapshot: Snapshot) -> None:
         partial.write_bytes(save(tensors, metadata={"format": FORMAT, "facts": json.dumps(facts)}))
         partial.replace(path)
     except OSError as error:
+        with contextlib.suppress(OSError):
+            partial.unlink()
         raise ResultError(f"cannot write state {os.fspath(path)}: {error.strerror or error}") from None
 
 
@@ -46,6 +55,8 @@ def read_snapshot(path: str | os.PathLike[str], engine: TrackerEngine) -> Snapsh
 
     text = os.fspath(path)
     try:
+        with open(text, "rb"):  # says better than safetensors why a file cannot be read
+            pass
         with safe_open(text, framework="pt") as file:
             metadata = file.metadata() or {}
             if metadata.get("format") != FORMAT:
@@ -53,23 +64,30 @@ def read_snapshot(path: str | os.PathLike[str], engine: TrackerEngine) -> Snapsh
             facts = json.loads(metadata["facts"])
             names = tuple(str(name) for name in facts["names"])
             frame = tuple(int(number) for number in facts["frame"])
+            well_named = len(frame) == len(names) == len(set(names)) and all(n and n.isprintable() for n in names)
+            if not names or not well_named or min(frame) < 1:
+                raise TrackingError(f"state {text} is damaged: its names or frame numbers do not fit")
             preset = from_dict(TrackerPreset, facts["preset"], f" in state {text}")
             snapshot_facts: tuple[Any, ...] = (str(facts["network"]), preset, int(facts["seed"]))
             slices = {key: file.get_slice(key) for key in file.keys()}  # noqa: SIM118
             shapes = {key: tuple(entry.get_shape()) for key, entry in slices.items()}
             types = {key: entry.get_dtype() for key, entry in slices.items()}
-            if snapshot_facts[0] == engine.net.fingerprint and preset == engine.preset:
-                _check(shapes, types, engine, names, frame, text)
+            if set(shapes) != set(shapes_of(engine, 1)):
+                odd = sorted(set(shapes) ^ set(shapes_of(engine, 1)))[0]
+                raise TrackingError(f"state {text} is damaged: {odd!r:.80} does not fit")
+            ours = snapshot_facts[0] == engine.net.fingerprint and preset == engine.preset
+            if ours:
+                _check(shapes, types, engine, len(names), text)
             tensors = {key: file.get_tensor(key) for key in shapes}
+            if ours:
+                _check_values(tensors, engine, text)
     except OSError as error:
         raise TrackingError(f"cannot read state {text}: {error.strerror or error}") from None
-    except (SafetensorError, ValueError, KeyError, TypeError, AttributeError, RecursionError, ConfigError) as error:
-        raise TrackingError(f"state {text} is damaged: {error}") from None
+    except (SafetensorError, *_DAMAGE) as error:
+        said = " ".join(str(error).split())[:200]  # it may quote what the file holds
+        raise TrackingError(f"state {text} is damaged: {said}") from None
     memory = {key.partition(".")[2]: tensors.pop(key) for key in list(tensors) if key.startswith("memory.")}
-    try:
-        state = TrackerState(names=names, frame=frame, memory=SampleMemory(**memory), **tensors)
-    except TypeError as error:
-        raise TrackingError(f"state {text} is damaged: {error}") from None
+    state = TrackerState(names=names, frame=frame, memory=SampleMemory(**memory), **tensors)
     return Snapshot(state, *snapshot_facts)
 
 
@@ -77,13 +95,24 @@ def _check(
     shapes: dict[str, tuple[int, ...]],
     types: dict[str, str],
     engine: TrackerEngine,
-    names: tuple[str, ...],
-    frame: tuple[int, ...],
+    targets: int,
     text: str,
 ) -> None:
-    expected = shapes_of(engine, len(names))
-    whole = ("memory.count", "memory.previous")
-    wrong = [key for key in {**expected, **shapes} if shapes.get(key) != expected.get(key)]
-    wrong += [key for key, kind in types.items() if kind != ("I64" if key in whole else "F32")]
-    if wrong or len(frame) != len(names) or len(set(names)) != len(names):
-        raise TrackingError(f"state {text} is damaged: {wrong[0] if wrong else 'its names'} does not fit")
+    expected = shapes_of(engine, targets)
+    for key, shape in expected.items():
+        if shapes[key] != shape or types[key] != ("I64" if key in WHOLE else "F32"):
+            raise TrackingError(f"state {text} is damaged: {key!r} does not fit")
+
+
+def _check_values(tensors: dict[str, torch.Tensor], engine: TrackerEngine, text: str) -> None:
+    """What a step would fail at, or index beyond the memory with."""
+    slots = engine.preset.memory.size
+    bounds = {"memory.previous": (-1, slots - 1), "memory.count": (engine.preset.first_frame.count, 2**53)}
+    positive = ("size_hw", "scale", "base_size_hw", "scale_limits")
+    for key, tensor in tensors.items():
+        least, most = bounds.get(key, (0 if key in positive else -torch.inf, torch.inf))
+        sound = (tensor >= least) & (tensor <= most) if key in WHOLE else (tensor > least) & (tensor < most)
+        if key == "refined_yx":  # nan before the first one
+            sound |= tensor.isnan()
+        if not sound.all():
+            raise TrackingError(f"state {text} is damaged: {key!r} holds a number that cannot be")

@@ -14,7 +14,7 @@ from time import perf_counter
 from ltr.errors import BoxError, ResultError
 from ltr.geometry import checked_box, parse_named_box
 from ltr.settings import as_dict, to_toml, with_assignments, with_toml
-from pytracking.api import MultiTracker, Tracker, load_engine
+from pytracking.api import MultiTracker, Tracker, checked_name, load_engine
 from pytracking.debug.strips import Strips
 from pytracking.sinks.boxes_file import BoxesFile
 from pytracking.sinks.overlays import draw_boxes, draw_first_boxes
@@ -76,7 +76,7 @@ def named_boxes(boxes: Sequence[str], file: Path | None) -> dict[str, Box]:
     lines = [(text, "") for text in boxes]
     if file is not None:
         try:
-            text = file.read_text(encoding="utf-8")
+            text = file.read_text(encoding="utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
             raise BoxError(f"cannot read boxes {file}: {getattr(error, 'strerror', None) or error}") from None
         rows = enumerate(text.splitlines(), 1)
@@ -87,9 +87,9 @@ def named_boxes(boxes: Sequence[str], file: Path | None) -> dict[str, Box]:
     for number, (text, where) in enumerate(lines, 1):
         try:
             given, box = parse_named_box(text)
+            name = checked_name(given or ("target" if len(lines) == 1 else f"target{number}"))
         except BoxError as error:
             raise BoxError(f"{error}{where}") from None
-        name = given or ("target" if len(lines) == 1 else f"target{number}")
         if name in targets:
             raise BoxError(f"two targets are named {name!r}{where}: give each its own name")
         targets[name] = box
@@ -108,6 +108,7 @@ def run_track(
     files = files_of(targets)
     if any((folder / name).resolve() == source_path.resolve() for name in files):
         raise ResultError(f"results in {folder} would overwrite the video {source_path}: give another --output")
+    tracker.check_room(len(targets))
     make_folder(folder)
     course, status, why = Course(), 0, ""
     try:

@@ -10,7 +10,8 @@ from ltr.errors import ResultError
 
 def safe_name(name: str) -> str:
     """`name` as a part of a file name: letters, digits, `-`, `_` and `.` alone, not hidden, not endless."""
-    return re.sub(r"[^\w.-]+", "_", name)[:100].lstrip(".") or "_"
+    plain = re.sub(r"[^\w.-]+", "_", name).encode()[:100]  # file systems count bytes
+    return plain.decode(errors="ignore").lstrip(".") or "_"
 
 
 def make_folder(folder: Path) -> None:

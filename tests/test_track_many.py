@@ -1,0 +1,343 @@
+"""`pytracking track` with several boxes: a boxes file a target, one video, strips of what was seen, one-line errors."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from pytracking.apps.track import named_boxes
+from pytracking.cli import main as pytracking
+from pytracking.sinks.text_file import safe_name
+from pytracking.sources.demo_clip import DemoClip
+
+BOXES = {
+    "cat": ",".join(f"{v:.1f}" for v in DemoClip(0).boxes_xywh[0]),
+    "table": "300,60,70,50",
+    "corner": "40,200,60,90",
+}
+N = 5
+FAST = ["--set", "search.crop_side=96", "--device", "cpu"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path, clip = tmp_path_factory.mktemp("clip") / "cat", DemoClip(0)
+    path.mkdir()
+    for k in range(N):
+        cv2.imwrite(str(path / f"{k + 1:05d}.png"), clip.frame(k)[:, :, ::-1])
+    return path
+
+
+@pytest.fixture(scope="module")
+def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path, clip = tmp_path_factory.mktemp("video") / "cat.mp4", DemoClip(0)
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 25.0, (640, 360))
+    for k in range(N):
+        writer.write(clip.frame(k)[:, :, ::-1])
+    writer.release()
+    return path
+
+
+Track = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def track(capsys: pytest.CaptureFixture[str]) -> Track:
+    """Run `pytracking track` (or another command): its status, what it said, its errors."""
+
+    def run(source: Path, *arguments: str | Path, command: str = "track") -> tuple[int, str, str]:
+        first = ["track"] if command == "track" else ["demo", "--video"]
+        status = pytracking([*first, str(source), *map(str, arguments), *FAST])
+        said = capsys.readouterr()
+        return status, said.out, said.err
+
+    return run
+
+
+def read(path: Path) -> tuple[np.ndarray, list[str]]:
+    """Boxes and statuses of a boxes file."""
+    statuses = [line.rsplit(",", 1)[1] for line in path.read_text().splitlines()]
+    return np.loadtxt(path, delimiter=",", usecols=range(4)), statuses
+
+
+def frames_in(path: Path) -> int:
+    capture = cv2.VideoCapture(str(path))
+    return sum(capture.grab() for _ in range(N + 3))
+
+
+def options(names: tuple[str, ...] = tuple(BOXES)) -> list[str]:
+    return [part for name in names for part in ("--box", f"{name}={BOXES[name]}")]
+
+
+# --- what is written
+
+
+@pytest.mark.parametrize("kind", ["folder", "video"])
+def test_each_target_as_if_it_were_alone(
+    kind: str, request: pytest.FixtureRequest, tmp_path: Path, track: Track
+) -> None:
+    source, out = request.getfixturevalue(kind), tmp_path / "out"
+    status, said, error = track(source, *options(), "--output", out)
+    assert (status, error) == (0, "")
+    files = ["boxes_cat.txt", "boxes_corner.txt", "boxes_table.txt", "settings.toml", "timing.json", "video.mp4"]
+    assert sorted(p.name for p in out.iterdir()) == files
+    assert frames_in(out / "video.mp4") == N
+    assert "ms to learn 3 targets" in said
+    assert f"then         {N - 1} frames, mean " in said
+    assert "not found    on 0 of them, targets counted one by one" in said
+    for name in files:
+        assert f"  {out / name}" in said
+    table = f"{out / 'boxes_table.txt'}  table: a line a frame: x,y,w,h,score,status"
+    assert table in [" ".join(line.split()).replace(" table:", "  table:") for line in said.splitlines()]
+    timing = json.loads((out / "timing.json").read_text())
+    assert timing["targets"] == ["cat", "table", "corner"]
+    assert len(timing["frame_seconds"]) == N - 1
+    moved = 0.0
+    for name in BOXES:
+        alone = tmp_path / name
+        assert track(source, "--box", f"{name}={BOXES[name]}", "--output", alone)[0] == 0
+        assert (alone / "boxes.txt").exists(), "a single target has the plain name"
+        (boxes, statuses), (expected, same) = read(out / f"boxes_{name}.txt"), read(alone / "boxes.txt")
+        assert boxes.shape == (N, 4)
+        np.testing.assert_allclose(boxes, expected, atol=0.01, rtol=0)
+        assert statuses == same
+        assert statuses[0] == "init"
+        moved = max(moved, float(np.abs(boxes[-1] - boxes[0]).max()))
+    assert moved > 1, "something was tracked"
+
+
+def test_the_video_shows_every_target(folder: Path, tmp_path: Path, track: Track) -> None:
+    """Frames differ from the source along the borders of all boxes, on the first frame and on the last."""
+    out = tmp_path / "out"
+    assert track(folder, *options(), "--output", out)[0] == 0
+    capture = cv2.VideoCapture(str(out / "video.mp4"))
+    shown = [capture.read()[1][:, :, ::-1].astype(int) for _ in range(N)]
+    for k in (0, N - 1):
+        change = np.abs(shown[k] - DemoClip(0).frame(k)).max(axis=2)
+        for name in BOXES:
+            x, y, w, h = read(out / f"boxes_{name}.txt")[0][k].round().astype(int)
+            left, right = (change[y + 5 : y + h - 5, side - 2 : side + 3].max(axis=1) for side in (x, x + w))
+            assert np.median(left) > 60, (k, name)
+            assert np.median(right) > 60, (k, name)
+
+
+def test_boxes_from_a_file(folder: Path, tmp_path: Path, track: Track) -> None:
+    """Windows's editors put a mark before the first character."""
+    list_, out, plain = tmp_path / "boxes", tmp_path / "out", tmp_path / "plain"
+    list_.write_text(f"cat = {BOXES['cat']}\r\n\r\n  table={BOXES['table']}  \n", encoding="utf-8-sig")
+    assert track(folder, "--boxes", list_, "--box", f"corner={BOXES['corner']}", "--output", out)[0] == 0
+    assert track(folder, *options(), "--output", plain)[0] == 0
+    for name in BOXES:
+        assert (out / f"boxes_{name}.txt").exists()
+        boxes, expected = (read(place / f"boxes_{name}.txt")[0] for place in (out, plain))
+        np.testing.assert_allclose(boxes, expected, atol=0.01, rtol=0)
+
+
+def test_targets_without_a_name_are_numbered(folder: Path, tmp_path: Path, track: Track) -> None:
+    boxes = ["--box", BOXES["cat"], "--box", BOXES["table"]]
+    status, said, _ = track(folder, *boxes, "--output", tmp_path / "out")
+    assert status == 0
+    assert "ms to learn 2 targets" in said
+    assert sorted(p.name for p in (tmp_path / "out").glob("boxes*")) == ["boxes_target1.txt", "boxes_target2.txt"]
+    assert named_boxes(["1,2,3,4"], None) == {"target": (1, 2, 3, 4)}
+    assert list(named_boxes(["1,2,3,4", "b=1,2,3,4", "5,6,7,8"], None)) == ["target1", "b", "target3"]
+
+
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [
+        ("the left one", "the_left_one"),
+        ("../../etc/x", "_.._etc_x"),
+        ("a=b", "a_b"),
+        ("猫", "猫"),
+        (".hidden", "hidden"),
+        ("...", "_"),
+        ("-", "-"),
+        ("a" * 300, "a" * 100),
+        ("猫" * 300, "猫" * 33),
+    ],
+)
+def test_names_with_odd_characters(name: str, file: str) -> None:
+    assert list(named_boxes([f"{name}=1,2,3,4"], None)) == [name]
+    assert safe_name(name) == file
+    assert len(f"boxes_{file}.txt.partial".encode()) < 255
+
+
+def test_odd_names_are_written_and_said(folder: Path, tmp_path: Path, track: Track) -> None:
+    out = tmp_path / "out"
+    names = ["../up/<b>%s{x}", "猫" * 90]
+    boxes = [part for name, box in zip(names, BOXES.values(), strict=False) for part in ("--box", f"{name}={box}")]
+    status, said, error = track(folder, *boxes, "--output", out, "--debug-dir", tmp_path / "debug")
+    assert (status, error) == (0, "")
+    assert sorted(p.name for p in out.glob("boxes*")) == ["boxes__up_b_s_x_.txt", f"boxes_{'猫' * 33}.txt"]
+    assert f"  {names[0]}: a line a frame" in said
+    assert "&lt;b&gt;%s{x}" in (tmp_path / "debug" / "index.html").read_text()
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["debug", "out"]
+
+
+def test_strips_of_what_was_seen(folder: Path, tmp_path: Path, track: Track) -> None:
+    debug = tmp_path / "debug"
+    status, said, _ = track(folder, *options(("cat", "table")), "--output", tmp_path / "out", "--debug-dir", debug)
+    assert status == 0
+    assert f"  {debug / 'index.html'}  what the tracker saw, frame by frame" in said
+    assert {"000002_cat.png", "000002_table.png", "index.html"} <= {p.name for p in debug.iterdir()}
+    index = (debug / "index.html").read_text()
+    for picture in debug.glob("*.png"):
+        assert picture.name in index
+        assert cv2.imread(str(picture)).shape[1] >= 1600
+    first, second = (cv2.imread(str(debug / f"000002_{name}.png")) for name in ("cat", "table"))
+    assert not np.array_equal(first, second)
+    plain = tmp_path / "plain"
+    assert track(folder, *options(("cat", "table")), "--output", plain)[0] == 0
+    assert (plain / "boxes_cat.txt").read_text() == (tmp_path / "out" / "boxes_cat.txt").read_text(), "only looked at"
+
+
+def test_demo_on_a_video_of_ones_own(video: Path, tmp_path: Path, track: Track) -> None:
+    out = tmp_path / "out"
+    assert track(video, "--box", BOXES["cat"], "--output", out, command="demo")[0] == 0
+    assert len(read(out / "boxes.txt")[0]) == N
+    assert track(video, *options(("cat", "table")), "--output", tmp_path / "two", command="demo")[0] == 0
+    assert len(read(tmp_path / "two" / "boxes_table.txt")[0]) == N
+
+
+def test_what_was_tracked_of_each_target_is_kept(folder: Path, tmp_path: Path, track: Track) -> None:
+    broken, out = tmp_path / "frames", tmp_path / "out"
+    broken.mkdir()
+    for k in range(1, N + 1):
+        data = (folder / f"{k:05d}.png").read_bytes()
+        (broken / f"{k}.png").write_bytes(data if k != 4 else data[:20])
+    status, _, error = track(broken, *options(("cat", "table")), "--output", out)
+    assert status == 1
+    assert error.count("\n") == 1
+    assert error.endswith(f"; kept the 3 frames that were tracked in {out}\n")
+    assert [len(read(out / f"boxes_{name}.txt")[0]) for name in ("cat", "table")] == [3, 3]
+    assert frames_in(out / "video.mp4") == 3
+
+
+# --- what is refused
+
+
+REFUSED: dict[str, tuple[list[str], str | None, str]] = {
+    "one name twice": (
+        ["--box", "a=1,2,30,40", "--box", "a=5,6,30,40"],
+        None,
+        "two targets are named 'a': give each its own name",
+    ),
+    "one name twice, but for spaces": (
+        ["--box", "a=1,2,30,40", "--box", " a =5,6,30,40"],
+        None,
+        "two targets are named 'a': give each its own name",
+    ),
+    "a number that is a name": (
+        ["--box", "target2=1,2,30,40", "--box", "5,6,30,40"],
+        None,
+        "two targets are named 'target2': give each its own name",
+    ),
+    "one name twice in the file": (
+        [],
+        "a=1,2,30,40\n\na=5,6,30,40\n",
+        "two targets are named 'a' (FILE, line 3): give each its own name",
+    ),
+    "one name on the line and in the file": (
+        ["--box", "a=1,2,30,40"],
+        "b=1,2,30,40\na=5,6,30,40\n",
+        "two targets are named 'a' (FILE, line 2): give each its own name",
+    ),
+    "a line that is no box": (
+        [],
+        "a=1,2,30,40\n# b=5,6,30,40\nc\n",
+        "box 'c' is not four numbers: write x,y,w,h in pixels, for example 100,80,60,40 (FILE, line 3)",
+    ),
+    "a box without area in the file": (
+        [],
+        "a=1,2,0,40\n",
+        "box 1,2,0,40 has no area: give x,y,w,h with a positive width and height in pixels (FILE, line 1)",
+    ),
+    "a name without a box": (
+        ["--box", "a="],
+        None,
+        "box '' is not four numbers: write x,y,w,h in pixels, for example 100,80,60,40",
+    ),
+    "an empty name": (
+        ["--box", "=1,2,30,40"],
+        None,
+        "box '=1,2,30,40' has an empty name: write name=x,y,w,h, or x,y,w,h alone",
+    ),
+    "a name that is no text": (
+        ["--box", "\udcff=1,2,30,40"],
+        None,
+        "a target cannot be named '\\udcff': give printable text",
+    ),
+    "a name that steers a terminal": (
+        [],
+        "a=1,2,30,40\n\x1b[2J=1,2,30,40",
+        "a target cannot be named '\\x1b[2J': give printable text (FILE, line 2)",
+    ),
+    "an empty file": ([], " \n\n", "boxes FILE holds no box: write a line [name=]x,y,w,h for each target"),
+    "names that are one as file names": (
+        ["--box", "a b=1,2,30,40", "--box", "a/b=5,6,30,40"],
+        None,
+        "two of the names a b, a/b are one as file names: give others",
+    ),
+    "a second target outside the frame": (
+        ["--box", "a=1,2,30,40", "--box", "b=900,2,30,40"],
+        None,
+        "box 900,2,30,40 lies outside the frame of 640x360 pixels: give x,y,w,h in its pixels",
+    ),
+    "a preset whose network lacks the head": (
+        ["--box", "1,2,30,40", "--net", "imagenet18", "--preset", "dimp18"],
+        None,
+        "the preset refines boxes in the 'default' space, but the network has no box head: choose another network, or "
+        "refinement.space=none",
+    ),
+}
+
+
+@pytest.mark.parametrize("how", REFUSED)
+def test_one_line_errors(how: str, folder: Path, tmp_path: Path, track: Track) -> None:
+    arguments, text, said = REFUSED[how]
+    out, file = tmp_path / "out", tmp_path / "list"
+    if text is not None:
+        file.write_text(text)
+        arguments = [*arguments, "--boxes", str(file)]
+    status, printed, error = track(folder, *arguments, "--output", out, "--debug-dir", tmp_path / "debug")
+    assert (status, printed) == (2, "")
+    assert error == f"pytracking: {said.replace('FILE', str(file))}\n"
+    assert not list(tmp_path.rglob("*.txt*"))
+    assert not list(tmp_path.rglob("*.mp4"))
+    if "file names" in how or "head" in how:
+        assert not out.exists(), "refused before anything is written"
+
+
+def test_files_of_boxes_that_cannot_be_read(folder: Path, tmp_path: Path, track: Track) -> None:
+    (tmp_path / "latin").write_bytes(b"caf\xe9=1,2,30,40\n")
+    for name, why in (("none", "No such file or directory"), (".", "Is a directory"), ("latin", "'utf-8' codec can't")):
+        path = tmp_path / name
+        status, _, error = track(folder, "--boxes", path, "--output", tmp_path / "out")
+        assert status == 2
+        assert error.startswith(f"pytracking: cannot read boxes {path}: {why}")
+        assert error.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_more_targets_than_the_memory_holds(
+    folder: Path, tmp_path: Path, track: Track, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Told at once, not after the first of them were learned."""
+    monkeypatch.setattr("pytracking.api.free_bytes", lambda device: 12_000_000)
+    file = tmp_path / "list"
+    file.write_text("".join(f"{k},50,40,40\n" for k in range(200)))
+    status, _, error = track(folder, "--boxes", file, "--output", tmp_path / "out")
+    assert status == 2
+    assert error.startswith(
+        "pytracking: 200 targets do not fit into the memory of cpu: (200 + 200 while they are added) x 0."
+    )
+    assert error.endswith(" MB, and 12 MB are free; track fewer, or lower memory.size\n")
+    each, total = (float(part.split()[0]) for part in error.split(") x ")[1].split(" = "))
+    assert total == pytest.approx(400 * each, rel=0.1)
+    assert not (tmp_path / "out").exists()
