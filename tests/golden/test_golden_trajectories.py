@@ -102,7 +102,10 @@ def tracked(
     check_first_frame(state, data)
     boxes, statuses, scores = [], [], []
     for k, frame in enumerate(frames[1:]):
+        before = state
         state, (prediction,) = engine.step(state, [frame])
+        if prediction.status == FLAGS[str(data["flag"][k])]:
+            check_learning(before, state, data, k)
         boxes.append(prediction.box)
         statuses.append(prediction.status)
         scores.append(prediction.score)
@@ -134,6 +137,15 @@ def check_first_frame(state: TrackerState, data: Any) -> None:
     np.testing.assert_allclose(first, data["init_feat_sample0_ch0_7"], atol=3e-4 * first.abs().max().item())
 
 
+def check_learning(before: TrackerState, after: TrackerState, data: Any, k: int) -> None:
+    """Whether and where the sample was stored, and whether the filter was learned."""
+    slot = int(data["replaced_index"][k])
+    assert int(after.memory.previous) == (slot if slot >= 0 else int(before.memory.previous)), f"frame {k + 1}"
+    assert int(after.memory.count) - int(before.memory.count) == (slot >= 0)
+    learned = bool((after.filters != before.filters).any())
+    assert learned == bool(data["filter_changed"][k]), f"frame {k + 1}"
+
+
 def check_statuses(statuses: list[str], data: Any, name: str) -> None:
     expected = [FLAGS[str(flag)] for flag in data["flag"]]
     assert set(expected) <= set(STATUSES)
@@ -155,8 +167,9 @@ def test_free(name: str, device: str, golden, shared) -> None:  # type: ignore[n
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("name", PUT_BACK)
 def test_put_back_after_every_frame(name: str, device: str, golden, shared) -> None:  # type: ignore[no-untyped-def]
-    boxes, statuses, _, data = tracked(name, golden, shared, device)
+    boxes, statuses, scores, data = tracked(name, golden, shared, device)
     check_statuses(statuses, data, name)
+    np.testing.assert_allclose(scores, data["max_score"], atol=5e-4 if device == "cpu" else 5e-3, rtol=0)
     differences = np.abs(boxes - data["box"]).max(axis=1)
     assert differences.max() < 0.25, f"worst in frame {differences.argmax() + 1}"
     assert (differences < 1e-3).sum() >= 24
