@@ -103,7 +103,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     track.add_argument(
         "--box", action="append", metavar="[NAME=]X,Y,W,H", help="a target in the first frame (needed, may be repeated)"
     )
-    track.add_argument("--boxes", type=Path, metavar="FILE", help="a file of such boxes, a line each")
+    track.add_argument(
+        "--boxes", type=Path, metavar="FILE", help="a file of such boxes, a line each; lines with # are comments"
+    )
     _add_tracker(track)
     track.add_argument("--output", type=Path, metavar="DIR", help="default: outputs/track/NAME")
     track.add_argument(

@@ -278,7 +278,7 @@ REFUSED: dict[str, tuple[list[str], str | None, str]] = {
         "a=1,2,30,40\n\x1b[2J=1,2,30,40",
         "a target cannot be named '\\x1b[2J': give printable text (FILE, line 2)",
     ),
-    "an empty file": ([], " \n\n", "boxes FILE holds no box: write a line [name=]x,y,w,h for each target"),
+    "an empty file": ([], " \n# none\n", "boxes FILE holds no box: write a line [name=]x,y,w,h for each target"),
     "names that are one as file names": (
         ["--box", "a b=1,2,30,40", "--box", "a/b=5,6,30,40"],
         None,

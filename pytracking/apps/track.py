@@ -79,8 +79,8 @@ def named_boxes(boxes: Sequence[str], file: Path | None) -> dict[str, Box]:
             text = file.read_text(encoding="utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
             raise BoxError(f"cannot read boxes {file}: {getattr(error, 'strerror', None) or error}") from None
-        rows = enumerate(text.splitlines(), 1)
-        lines += [(row.strip(), f" ({file}, line {number})") for number, row in rows if row.strip()]
+        rows = ((number, row.strip()) for number, row in enumerate(text.splitlines(), 1))
+        lines += [(row, f" ({file}, line {number})") for number, row in rows if row and not row.startswith("#")]
     if not lines:
         raise BoxError(f"boxes {file} holds no box: write a line [name=]x,y,w,h for each target")
     targets: dict[str, Box] = {}
