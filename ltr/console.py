@@ -10,6 +10,7 @@ import os
 import re
 import sys
 import traceback
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
@@ -53,7 +54,9 @@ def run(parser: Parser, arguments: Sequence[str] | None) -> int:
     namespace = parser.parse_args(arguments)
     command: Callable[[argparse.Namespace], int] = namespace.run
     try:
-        return command(namespace)
+        with warnings.catch_warnings():
+            warnings.showwarning = lambda message, *_: print(f"{parser.prog}: note: {message}", file=sys.stderr)
+            return command(namespace)
     except KeyboardInterrupt:
         return _said(parser.prog, "interrupted", 130)
     except BrokenPipeError:  # the reader of a pipe went away, as `head` does

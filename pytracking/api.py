@@ -156,7 +156,8 @@ class MultiTracker:
         return dict(zip(self.names, predictions, strict=True))
 
     def snapshot(self) -> Snapshot:
-        """All that is known of the targets now; `resume` goes back to it."""
+        """All that is known of the targets now; `resume` adds them as they were, once they are removed here or in
+        another tracker."""
         if self._state is None:
             raise TrackingError("there is no target to take a snapshot of: add one first")
         return take_snapshot(self._state, self.engine)
@@ -217,7 +218,9 @@ def load_engine(
         warnings.warn(f"{os.fspath(name_or_path)}: {note}", stacklevel=3)
     preset = preset or loaded.preset
     if not preset:
-        raise ConfigError(f"network {os.fspath(name_or_path)} names no preset: give one, for example preset='dimp18'")
+        raise ConfigError(
+            f"network {os.fspath(name_or_path)} names no preset: choose one that `pytracking presets` lists"
+        )
     values = preset_named(preset) if isinstance(preset, str) else preset
     return TrackerEngine(fold(loaded.net, place), change(values), seed)
 

@@ -136,7 +136,8 @@ def files_of(targets: Mapping[str, Box]) -> dict[str, str]:
     own = {boxes_name(name, targets): f"{name}: {FILES['boxes.txt']}" for name in targets}
     if len(own) < len(targets):
         raise BoxError(f"two of the names {', '.join(targets)} are one as file names: give others")
-    return {**own, **{name: what for name, what in FILES.items() if name != "boxes.txt"}}
+    others = {name: what for name, what in FILES.items() if name != "boxes.txt"}
+    return {**own, **others, "video.mp4": "the frames with all boxes, their names and scores"}
 
 
 def boxes_name(name: str, targets: Mapping[str, Box]) -> str:
@@ -184,7 +185,9 @@ def _track_all(
 def _write_facts(
     folder: Path, choice: TrackerChoice, engine: TrackerEngine, targets: Mapping[str, Box], seconds: list[float]
 ) -> None:
-    settings = f"# network {choice.network}, seed {choice.seed}\n" + to_toml(engine.preset)
+    settings = f"# network {choice.network}, preset {choice.preset or 'its own'}, seed {choice.seed}\n" + to_toml(
+        engine.preset
+    )
     write_text(folder / "settings.toml", settings)
     timing = {
         "network": choice.network,
