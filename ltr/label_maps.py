@@ -14,9 +14,7 @@ def gaussian(centre_yx: Tensor, sigma: float, size_hw: tuple[int, int]) -> Tenso
     centre_yx: (..., 2) in index coordinates of the score map, where a target at crop position p (pool format, pixels)
     sits at p / stride for a 4 x 4 filter. sigma in cells. Returns (..., H, W). (facts: DiMP, supplementary; the
     outer product of two factors is exact.)"""
-    height, width = size_hw
-    y = torch.arange(height, dtype=centre_yx.dtype, device=centre_yx.device) - centre_yx[..., 0:1]
-    x = torch.arange(width, dtype=centre_yx.dtype, device=centre_yx.device) - centre_yx[..., 1:2]
+    y, x = _offsets(centre_yx, size_hw)
     factor = -0.5 / sigma**2
     return torch.exp(factor * y**2)[..., :, None] * torch.exp(factor * x**2)[..., None, :]
 
@@ -66,12 +64,16 @@ def distance_map(centre_yx: Tensor, bins: int, displacement: float, size_hw: tup
     """How near each cell's distance from the centre is to k * displacement: hat functions of k, the last one open.
 
     centre_yx (..., 2) -> (..., bins, H, W); the values of a cell sum to 1. (DiMP, section 3.3, equation 9.)"""
-    height, width = size_hw
-    y = torch.arange(height, dtype=centre_yx.dtype, device=centre_yx.device) - centre_yx[..., 0:1]
-    x = torch.arange(width, dtype=centre_yx.dtype, device=centre_yx.device) - centre_yx[..., 1:2]
+    y, x = _offsets(centre_yx, size_hw)
     distance = (y.square()[..., :, None] + x.square()[..., None, :]).sqrt() / displacement
     k = torch.arange(bins, dtype=centre_yx.dtype, device=centre_yx.device)
     offset = distance[..., None, :, :] - k[:, None, None]
     inner = (1 - offset[..., :-1, :, :].abs()).clamp(min=0)
     last = (1 + offset[..., -1:, :, :]).clamp(0, 1)
     return torch.cat([inner, last], dim=-3)
+
+
+def _offsets(centre_yx: Tensor, size_hw: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    """Rows (..., H) and columns (..., W) of a grid, counted from centres (..., 2)."""
+    rows, columns = (torch.arange(size, dtype=centre_yx.dtype, device=centre_yx.device) for size in size_hw)
+    return rows - centre_yx[..., 0:1], columns - centre_yx[..., 1:2]

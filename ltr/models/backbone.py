@@ -23,6 +23,13 @@ class Taps(NamedTuple):
     stride16: Tensor
 
 
+def _downsample(channels_in: int, channels: int, stride: int) -> nn.Sequential | None:
+    """What brings a shortcut to the shape of its block's output; None where it has that already."""
+    if stride == 1 and channels_in == channels:
+        return None
+    return nn.Sequential(nn.Conv2d(channels_in, channels, 1, stride, bias=False), nn.BatchNorm2d(channels))
+
+
 class BasicBlock(nn.Module):
     """Two 3 x 3 convolutions and a shortcut (He et al. 2016, figure 5 left)."""
 
@@ -32,11 +39,7 @@ class BasicBlock(nn.Module):
         self.bn1 = nn.BatchNorm2d(channels)
         self.conv2 = nn.Conv2d(channels, channels, 3, 1, 1, bias=False)
         self.bn2 = nn.BatchNorm2d(channels)
-        self.downsample = (
-            nn.Sequential(nn.Conv2d(channels_in, channels, 1, stride, bias=False), nn.BatchNorm2d(channels))
-            if stride != 1 or channels_in != channels
-            else None
-        )
+        self.downsample = _downsample(channels_in, channels, stride)
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.bn1(self.conv1(x)).relu_()
@@ -57,11 +60,7 @@ class Bottleneck(nn.Module):
         self.bn2 = nn.BatchNorm2d(inner)
         self.conv3 = nn.Conv2d(inner, channels, 1, bias=False)
         self.bn3 = nn.BatchNorm2d(channels)
-        self.downsample = (
-            nn.Sequential(nn.Conv2d(channels_in, channels, 1, stride, bias=False), nn.BatchNorm2d(channels))
-            if stride != 1 or channels_in != channels
-            else None
-        )
+        self.downsample = _downsample(channels_in, channels, stride)
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.bn1(self.conv1(x)).relu_()
