@@ -13,6 +13,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ltr.models.tracker_net import TrackerNet
+from ltr.models.zoo import NETWORKS
+
 NETS = ("dimp18", "dimp50", "prdimp18", "prdimp50", "super_dimp", "super_dimp_simple")
 PERIOD = 4099
 _MASK = 0xFFFFFFFF
@@ -54,6 +57,15 @@ def fill_state(net_name: str, shared_reference: Path) -> dict[str, Tensor]:
             entry["name"]: torch.from_numpy(_filled(entry, stored).reshape(entry["shape"]))
             for entry in read_manifest(net_name, shared_reference)["tensors"]
         }
+
+
+def filled_net(name: str, shared_reference: Path) -> TrackerNet:
+    """`name` of NETWORKS with the weights by rule, all but the tensors that no tracker of this family uses."""
+    unused = ("feature_extractor.layer4.", "feature_extractor.fc.")
+    net = TrackerNet(NETWORKS[name])
+    state = fill_state(name, shared_reference)
+    net.load_state_dict({key: tensor for key, tensor in state.items() if not key.startswith(unused)})
+    return net.eval().requires_grad_(False)
 
 
 def _filled(entry: dict[str, Any], stored: np.lib.npyio.NpzFile) -> np.ndarray:

@@ -29,7 +29,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from published_weights import fill_state
+from published_weights import filled_net
 
 import pytracking.tracker.engine as engine_module
 from ltr.images import MEAN, STD, Frame, read_image
@@ -74,11 +74,7 @@ def network_named(name: str, shared: Path) -> TrackerNet:
     """A bundled network, or a published one with the reference's deterministic weights."""
     if name not in NETWORKS:
         return load_network(name)
-    net = TrackerNet(NETWORKS[name])
-    unused = ("feature_extractor.layer4.", "feature_extractor.fc.")
-    state = {k: t for k, t in fill_state(name, shared / "reference").items() if not k.startswith(unused)}
-    net.load_state_dict(state)
-    return net.eval()
+    return filled_net(name, shared / "reference")
 
 
 def preset_for(name: str, hard: bool) -> TrackerPreset:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 import torch
-from published_weights import fill_state
+from published_weights import filled_net
 from torch import Tensor
 
 import ltr.transfer
@@ -20,7 +20,6 @@ import pytracking.tracker.engine as engine_module
 from ltr.errors import BoxError, ConfigError, FrameError, TrackingError
 from ltr.images import Frame, read_image
 from ltr.models.folding import InferenceNet, fold
-from ltr.models.tracker_net import TrackerNet
 from ltr.models.zoo import NETWORKS
 from ltr.settings import with_assignments
 from pytracking import MultiTracker, Prediction, Tracker
@@ -219,11 +218,7 @@ def networks(shared: Path, inference_net: Callable[[str], InferenceNet]) -> Call
         if name not in NETWORKS:
             return inference_net(name)
         if name not in made:
-            state = fill_state(name, shared / "reference")
-            unused = ("feature_extractor.layer4.", "feature_extractor.fc.")
-            net = TrackerNet(NETWORKS[name])
-            net.load_state_dict({key: value for key, value in state.items() if not key.startswith(unused)})
-            made[name] = fold(net.eval())
+            made[name] = fold(filled_net(name, shared / "reference"))
         return made[name]
 
     return get

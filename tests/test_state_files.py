@@ -13,14 +13,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from published_weights import fill_state
+from published_weights import filled_net
 from torch import Tensor
 
 from ltr.errors import BoxError, ConfigError, ResultError, TrackingError
 from ltr.images import Frame
 from ltr.models.folding import InferenceNet, fold
-from ltr.models.tracker_net import TrackerNet
-from ltr.models.zoo import NETWORKS
 from ltr.settings import with_assignments
 from pytracking import MultiTracker, Prediction, Tracker
 from pytracking.api import Snapshot
@@ -51,11 +49,8 @@ def small(inference_net: Callable[[str], InferenceNet]) -> TrackerEngine:
 @pytest.fixture(scope="module")
 def refined(shared: Path) -> TrackerEngine:
     """With a box head, random samples and random boxes; the weights are the reference's."""
-    state = fill_state("dimp18", shared / "reference")
-    unused = ("feature_extractor.layer4.", "feature_extractor.fc.")
-    net = TrackerNet(NETWORKS["dimp18"])
-    net.load_state_dict({key: value for key, value in state.items() if not key.startswith(unused)})
-    return TrackerEngine(fold(net.eval()), with_assignments(preset_named("dimp18"), [*SMALL, *REFINED]), seed=5)
+    net = filled_net("dimp18", shared / "reference")
+    return TrackerEngine(fold(net), with_assignments(preset_named("dimp18"), [*SMALL, *REFINED]), seed=5)
 
 
 @pytest.fixture(params=["small", "refined"])

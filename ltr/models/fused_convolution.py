@@ -7,7 +7,6 @@ from torch import Tensor, nn
 
 Activation = tuple[str, list[float]]
 NONE: Activation = ("none", [])
-RELU: Activation = ("relu", [])
 RELU6: Activation = ("hardtanh", [0.0, 6.0])
 
 

@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from published_weights import fill_state
+from published_weights import filled_net
 
 from ltr.models.tracker_net import TrackerNet
-from ltr.models.zoo import NETWORKS
 
 DEVICES = [
     "cpu",
@@ -25,14 +24,7 @@ DEVICES = [
 @lru_cache(maxsize=2)
 def reference_net(name: str, reference: Path) -> TrackerNet:
     """`name` of NETWORKS, filled by the rule of README.md section 1 there."""
-    state = {
-        key: tensor
-        for key, tensor in fill_state(name, reference).items()
-        if not key.startswith(("feature_extractor.layer4.", "feature_extractor.fc."))
-    }
-    net = TrackerNet(NETWORKS[name])
-    net.load_state_dict(state, strict=True)
-    return net.eval().requires_grad_(False)
+    return filled_net(name, reference)
 
 
 def channels_last(features: torch.Tensor) -> torch.Tensor:
