@@ -1,10 +1,12 @@
 """Track the demo clip with several seeds of its path and noise, and print what came of it.
 
-    python benchmarks/demo_clip.py [--networks NAME ...] [--seeds 0 1 ...] [--twin mirrored identical] [--threads 1]
+    python benchmarks/demo_clip.py [--networks NAME ...] [--seeds 0 1 ...] [--twin mirrored
+    identical] [--threads 1]
 
-A row a seed: mean overlap over the frames where less than half of the target is covered; the smallest overlap from
-the tenth to the thirtieth frame after the crossing's and after the occlusion's end; whether not_found was reported
-under the panel; whether the box went over to the twin after the crossing; frames per second, tracking alone.
+A row a seed: mean overlap over the frames where less than half of the target is covered; the
+smallest overlap from the tenth to the thirtieth frame after the crossing's and after the
+occlusion's end; whether not_found was reported under the panel; whether the box went over to the
+twin after the crossing; frames per second, tracking alone.
 """
 
 from __future__ import annotations
@@ -22,7 +24,8 @@ from pytracking.sources.demo_clip import DemoClip, Twin
 
 NETWORKS = ("imagenet_mobile", "imagenet18")
 GOOD_MEAN, GOOD_AFTER = 0.55, 0.3
-"""Overlaps that a seed should reach: in the mean, and on every frame after crossing and occlusion."""
+"""Overlaps that a seed should reach: in the mean, and on every frame after crossing and
+occlusion."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,8 @@ class ClipResult:
     reported: bool
     """Whether not_found was said under the panel."""
     switched: bool
-    """Whether the box overlaps the twin more than the target on most of frames 10 to 30 after the crossing's end."""
+    """Whether the box overlaps the twin more than the target on most of frames 10 to 30 after the
+    crossing's end."""
     frames_per_second: float
 
     @property
@@ -66,12 +70,17 @@ def measure(network: str, seed: int, twin: Twin) -> ClipResult:
 
 
 def judged(
-    clip: DemoClip, boxes_xywh: NDArray[np.float64], not_found: NDArray[np.bool_], frames_per_second: float
+    clip: DemoClip,
+    boxes_xywh: NDArray[np.float64],
+    not_found: NDArray[np.bool_],
+    frames_per_second: float,
 ) -> ClipResult:
     """The result of boxes (150, 4) and of the frames (150,) on which the target was not found."""
     on_target = overlap(boxes_xywh, clip.boxes_xywh)
     on_twin = overlap(boxes_xywh, clip.twin_boxes_xywh)
-    after_crossing, after_occlusion = (slice(end + 10, end + 31) for end in (clip.crossing_end, clip.occlusion_end))
+    after_crossing, after_occlusion = (
+        slice(end + 10, end + 31) for end in (clip.crossing_end, clip.occlusion_end)
+    )
     return ClipResult(
         seed=clip.seed,
         mean_overlap=float(on_target[1:][clip.covered[1:] < 0.5].mean()),
@@ -109,11 +118,14 @@ def main() -> None:
     import torch
 
     parser = argparse.ArgumentParser(
-        description=__doc__.partition("\n\n")[0], formatter_class=argparse.ArgumentDefaultsHelpFormatter
+        description=__doc__.partition("\n\n")[0],
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     parser.add_argument("--networks", nargs="+", default=NETWORKS, help="names or files")
     parser.add_argument("--seeds", nargs="+", type=int, default=range(10), help="of path and noise")
-    parser.add_argument("--twin", nargs="+", choices=("mirrored", "identical"), default=("mirrored", "identical"))
+    parser.add_argument(
+        "--twin", nargs="+", choices=("mirrored", "identical"), default=("mirrored", "identical")
+    )
     parser.add_argument("--threads", type=int, default=1, help="of the CPU")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)

@@ -1,10 +1,11 @@
-"""Make the bundled networks: ImageNet trunks whose classifier features are whitened, without any training.
+"""Make the bundled networks: ImageNet trunks whose classifier features are whitened, without any
+training.
 
     python benchmarks/floor.py [--shared ../shared] [--only NAME]
 
-Reads the trunks of SHARED/weights and the photographs of SHARED/data/images. Writes checkpoints/NAME.safetensors, its
-entry in checkpoints/models.json and, after tracking SHARED/data/val with it, its card checkpoints/NAME.md; prints the
-table.
+Reads the trunks of SHARED/weights and the photographs of SHARED/data/images. Writes
+checkpoints/NAME.safetensors, its entry in checkpoints/models.json and, after tracking
+SHARED/data/val with it, its card checkpoints/NAME.md; prints the table.
 """
 
 from __future__ import annotations
@@ -71,7 +72,8 @@ LICENCE = "research use (ImageNet-1k), no warranty; see LICENSE.md"
 
 
 def trunk_state(weights: Path, files: tuple[str, ...]) -> dict[str, Tensor]:
-    """A trunk's tensors; where the first file has biases, they are the batch norm tables of the second, folded."""
+    """A trunk's tensors; where the first file has biases, they are the batch norm tables of the
+    second, folded."""
     state = {k: v.float() for k, v in load_file(weights / files[0]).items()}
     if len(files) > 1:
         state = {k: v for k, v in state.items() if k.endswith(".weight")}
@@ -80,15 +82,17 @@ def trunk_state(weights: Path, files: tuple[str, ...]) -> dict[str, Tensor]:
 
 
 def feature_covariance(net: TrackerNet, photographs: list[Path]) -> Tensor:
-    """The uncentred channel covariance of the trunk's features over all cells of all photographs, squeezed to a
-    square."""
+    """The uncentred channel covariance of the trunk's features over all cells of all photographs,
+    squeezed to a square."""
     inference = fold(net)
     total = torch.zeros(net.config.channels, net.config.channels, dtype=torch.float64)
     cells = 0
     for path in photographs:
         image = torch.from_numpy(read_image(path))
         size = torch.tensor([image.shape[:2]], dtype=torch.float32)
-        features = inference.trunk(crop([image], exact_window((size - 1) / 2, size, (SIDE, SIDE)))).stride16
+        features = inference.trunk(
+            crop([image], exact_window((size - 1) / 2, size, (SIDE, SIDE)))
+        ).stride16
         rows = features.permute(0, 2, 3, 1).reshape(-1, features.shape[1]).double()
         total += rows.T @ rows
         cells += len(rows)
@@ -99,7 +103,9 @@ def make(name: str, shared: Path) -> dict[str, str]:
     """Write one network and its entry in the registry; returns its card."""
     floor = NETWORKS[name]
     net = TrackerNet(NetworkConfig(trunk=floor.trunk, channels=floor.channels)).eval()
-    net.feature_extractor.load_state_dict(trunk_state(shared / "weights", floor.files), strict=False)
+    net.feature_extractor.load_state_dict(
+        trunk_state(shared / "weights", floor.files), strict=False
+    )
     photographs = sorted((shared / "data" / "images" / "jpg").glob("*.jpg"))
     whitening = whitening_matrix(feature_covariance(net, photographs))
     with torch.no_grad():
@@ -108,14 +114,20 @@ def make(name: str, shared: Path) -> dict[str, str]:
         "name": name,
         "summary": floor.summary,
         "trunk": floor.source,
-        "whitening": f"channel covariance of {len(photographs)} photographs (VOC 2007, COCO 2017, others), unlabelled",
+        "whitening": f"channel covariance of {len(photographs)} photographs "
+        "(VOC 2007, COCO 2017, others), unlabelled",
         "licence": LICENCE,
     }
     path = CHECKPOINTS / f"{name}.safetensors"
     write_network(path, stored_tensors(net), as_dict(net.config), card)
     registry_path = CHECKPOINTS / REGISTRY
     registry = json.loads(registry_path.read_text()) if registry_path.exists() else {}
-    entry = {"sha256": sha256_of(path), "summary": floor.summary, "preset": name, "licence": LICENCE}
+    entry = {
+        "sha256": sha256_of(path),
+        "summary": floor.summary,
+        "preset": name,
+        "licence": LICENCE,
+    }
     write_text(registry_path, json.dumps({**registry, name: entry}, indent=2) + "\n")
     load_network(path)  # what cannot be read back is not made
     print(f"{path.name}: {path.stat().st_size} bytes from {len(photographs)} photographs")
@@ -127,7 +139,9 @@ def score(name: str, shared: Path) -> dict[str, float]:
     scores = {}
     with TemporaryDirectory() as folder:
         for sequence in find_sequences(shared / "data" / "val"):
-            boxes = track_sequence(Tracker.load(name, device="cpu"), sequence, Path(folder) / "boxes.txt")
+            boxes = track_sequence(
+                Tracker.load(name, device="cpu"), sequence, Path(folder) / "boxes.txt"
+            )
             scores[sequence.name] = one_pass_auc(boxes, sequence.boxes_xywh)
     return scores
 
@@ -139,9 +153,11 @@ def write_card(name: str, card: dict[str, str], scores: dict[str, float]) -> Non
     rows = "".join(f"| {sequence} | {value:.3f} |\n" for sequence, value in scores.items())
     write_text(
         CHECKPOINTS / f"{name}.md",
-        f"# {name}\n\n{facts}\n- input: RGB, 0 to 255, a square of 288 pixels around the target, 5 times its size\n"
+        f"# {name}\n\n{facts}\n- input: RGB, 0 to 255, a square of 288 pixels around the target, "
+        "5 times its size\n"
         f"- not for: identifying people; anything that must not fail\n\n"
-        f"Success AUC on ten short validation sequences (they choose between settings; no benchmark result): "
+        "Success AUC on ten short validation sequences (they choose between settings; no "
+        "benchmark result): "
         f"mean {mean(scores.values()):.3f}, worst {worst} {scores[worst]:.3f}.\n\n"
         f"| sequence | AUC |\n|---|---|\n{rows}\nMade by `benchmarks/floor.py`.\n",
     )
@@ -150,7 +166,10 @@ def write_card(name: str, card: dict[str, str], scores: dict[str, float]) -> Non
 def table(scores: dict[str, dict[str, float]]) -> str:
     """Success AUC by sequence and network, as Markdown."""
     sequences = list(next(iter(scores.values())))
-    lines = ["| network | mean | " + " | ".join(sequences) + " |", "|---" * (len(sequences) + 2) + "|"]
+    lines = [
+        "| network | mean | " + " | ".join(sequences) + " |",
+        "|---" * (len(sequences) + 2) + "|",
+    ]
     for name, values in scores.items():
         cells = " | ".join(f"{values[sequence]:.3f}" for sequence in sequences)
         lines.append(f"| {name} | **{mean(values.values()):.3f}** | {cells} |")
@@ -158,8 +177,12 @@ def table(scores: dict[str, dict[str, float]]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--shared", type=Path, default=Path(os.environ.get("TRACKING_SHARED", "../shared")))
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--shared", type=Path, default=Path(os.environ.get("TRACKING_SHARED", "../shared"))
+    )
     parser.add_argument("--only", choices=sorted(NETWORKS), help="make this one alone")
     arguments = parser.parse_args()
     scores = {}

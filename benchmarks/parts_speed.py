@@ -1,8 +1,10 @@
-"""What the choices of form are worth on the CPU: pairs of forms of one computation, timed alternately.
+"""What the choices of form are worth on the CPU: pairs of forms of one computation, timed
+alternately.
 
     python benchmarks/parts_speed.py [--rounds 20] [--shared ../shared]
 
-One thread, process time; each ratio is the chosen form over the plain one, with their largest difference beside it.
+One thread, process time; each ratio is the chosen form over the plain one, with their largest
+difference beside it.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ from ltr.models.classifier.linear_filter import apply_filter, filter_adjoint
 from ltr.models.folding import fold
 from ltr.models.fused_convolution import FusedConvolution
 from ltr.models.zoo import load_network
-from pytracking.tracker.presets import Refinement
+from pytracking.tracker.preset_settings import Refinement
 from pytracking.tracker.refinement import candidates
 
 SIDE = 288
@@ -47,7 +49,9 @@ def ratio(chosen: Callable[[], Tensor], plain: Callable[[], Tensor], rounds: int
 
 def crops(rounds: int) -> str:
     frame = torch.randint(0, 256, (360, 640, 3), dtype=torch.uint8)
-    window = exact_window(torch.tensor([[180.2, 300.7]]), torch.tensor([[310.0, 310.0]]), (SIDE, SIDE))
+    window = exact_window(
+        torch.tensor([[180.2, 300.7]]), torch.tensor([[310.0, 310.0]]), (SIDE, SIDE)
+    )
     taps = [_taps(window, axis, size) for axis, size in enumerate(frame.shape[:2])]
     return ratio(lambda: _gather_rows(frame, *taps), lambda: _gather_pixels(frame, *taps), rounds)
 
@@ -130,9 +134,13 @@ def box_head(shared: Path, rounds: int) -> list[tuple[str, str]]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rounds", type=int, default=20)
-    parser.add_argument("--shared", type=Path, default=Path(os.environ.get("TRACKING_SHARED", "../shared")))
+    parser.add_argument(
+        "--shared", type=Path, default=Path(os.environ.get("TRACKING_SHARED", "../shared"))
+    )
     arguments = parser.parse_args()
     rounds = arguments.rounds
     torch.set_num_threads(1)
@@ -142,7 +150,10 @@ def main() -> None:
         print(f"| crop: rows first, over pixel by pixel | {crops(rounds)} |")
         for channels in (96, 256):
             apply, adjoint = filters(channels, rounds)
-            print(f"| filter over 50 samples, {channels} channels: product and additions, over convolution | {apply} |")
+            print(
+                f"| filter over 50 samples, {channels} channels: product and additions, over "
+                f"convolution | {apply} |"
+            )
             print(f"| its adjoint, {channels} channels | {adjoint} |")
         for name in ("imagenet18", "imagenet_mobile"):
             folded, fused = networks(name, rounds)

@@ -1,6 +1,8 @@
-"""Weights by rule: every tensor of the six published networks, as `shared/reference/README.md` section 1 defines them.
+"""Weights by rule: every tensor of the six published networks, as `shared/reference/README.md`
+section 1 defines them.
 
-No file holds these weights. Each follows from the tensor's name; batch norm statistics alone are stored.
+No file holds these weights. Each follows from the tensor's name; batch norm statistics alone are
+stored.
 """
 
 from __future__ import annotations
@@ -46,12 +48,15 @@ def pattern(name: str) -> np.ndarray:
 
 def read_manifest(net_name: str, shared_reference: Path) -> dict[str, Any]:
     """The manifest of a network: `tensors`, `constructor`, `num_parameters` and more."""
-    manifest: dict[str, Any] = json.loads((shared_reference / f"manifest_{net_name}.json").read_text(encoding="utf-8"))
+    manifest: dict[str, Any] = json.loads(
+        (shared_reference / f"manifest_{net_name}.json").read_text(encoding="utf-8")
+    )
     return manifest
 
 
 def fill_state(net_name: str, shared_reference: Path) -> dict[str, Tensor]:
-    """The whole state of a network by the fill rule, in the manifest's order, with the manifest's types and shapes."""
+    """The whole state of a network by the fill rule, in the manifest's order, with the manifest's
+    types and shapes."""
     with np.load(shared_reference / "fill_stored.npz") as stored:
         return {
             entry["name"]: torch.from_numpy(_filled(entry, stored).reshape(entry["shape"]))
@@ -60,11 +65,14 @@ def fill_state(net_name: str, shared_reference: Path) -> dict[str, Tensor]:
 
 
 def filled_net(name: str, shared_reference: Path) -> TrackerNet:
-    """`name` of NETWORKS with the weights by rule, all but the tensors that no tracker of this family uses."""
+    """`name` of NETWORKS with the weights by rule, all but the tensors that no tracker of this
+    family uses."""
     unused = ("feature_extractor.layer4.", "feature_extractor.fc.")
     net = TrackerNet(NETWORKS[name])
     state = fill_state(name, shared_reference)
-    net.load_state_dict({key: tensor for key, tensor in state.items() if not key.startswith(unused)})
+    net.load_state_dict(
+        {key: tensor for key, tensor in state.items() if not key.startswith(unused)}
+    )
     return net.eval().requires_grad_(False)
 
 

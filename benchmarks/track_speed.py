@@ -1,16 +1,19 @@
 """Time of a tracked frame over R, by steps, for the bundled networks and the published ones.
 
-    python benchmarks/track_speed.py [--net NAME ...] [--targets 1 4 16] [--frames 120] [--device cpu]
+    python benchmarks/track_speed.py [--net NAME ...] [--targets 1 4 16] [--frames 120] [--device
+    cpu]
 
-R is a plain ResNet body up to layer3 (ResNet-50 for networks on it, else ResNet-18) on the crop of one target: float32,
-contiguous NCHW, eager, inference mode, batch norm as layers. Both are timed alternately in one process, one forward of
-the body after every frame, sums over all frames, the memory filled beforehand: on the CPU with one thread and process
-time, on CUDA by the wall clock with a synchronisation around each.
+R is a plain ResNet body up to layer3 (ResNet-50 for networks on it, else ResNet-18) on the crop of
+one target: float32, contiguous NCHW, eager, inference mode, batch norm as layers. Both are timed
+alternately in one process, one forward of the body after every frame, sums over all frames, the
+memory filled beforehand: on the CPU with one thread and process time, on CUDA by the wall clock
+with a synchronisation around each.
 
-Bundled networks track the longest validation sequence. Published ones track the reference's synthetic clip forwards and
-backwards, with its deterministic weights and the not-found threshold lowered, so that every frame is refined, and the
-published update schedule; `hard` makes every frame a hard negative one, after which the filter learns at once. With
-several targets, all see the same frames, and the time is per target.
+Bundled networks track the longest validation sequence. Published ones track the reference's
+synthetic clip forwards and backwards, with its deterministic weights and the not-found threshold
+lowered, so that every frame is refined, and the published update schedule; `hard` makes every frame
+a hard negative one, after which the filter learns at once. With several targets, all see the same
+frames, and the time is per target.
 """
 
 from __future__ import annotations
@@ -41,7 +44,8 @@ from pytracking.evaluation.protocols import first_box
 from pytracking.sequences.sequence import read_boxes
 from pytracking.tracker.engine import TrackerEngine
 from pytracking.tracker.prediction import Box
-from pytracking.tracker.presets import TrackerPreset, preset_named
+from pytracking.tracker.preset_settings import TrackerPreset
+from pytracking.tracker.presets import preset_named
 from pytracking.tracker.state import concatenate
 
 SEQUENCE = "Girl"
@@ -78,7 +82,8 @@ def network_named(name: str, shared: Path) -> TrackerNet:
 
 
 def preset_for(name: str, hard: bool) -> TrackerPreset:
-    """The preset of the network; of published ones every frame is refined, and each a hard negative one if `hard`."""
+    """The preset of the network; of published ones every frame is refined, and each a hard negative
+    one if `hard`."""
     preset = preset_named(name)
     if name not in NETWORKS:
         return preset
@@ -93,17 +98,22 @@ def clip_for(name: str, shared: Path) -> tuple[list[Frame], Box]:
     if name not in NETWORKS:
         folder = shared / "data" / "val" / SEQUENCE
         truth = read_boxes(folder / "groundtruth.txt")
-        return [read_image(path) for path in sorted((folder / "img").glob("*.jpg"))], first_box(truth)
+        return [read_image(path) for path in sorted((folder / "img").glob("*.jpg"))], first_box(
+            truth
+        )
     import cv2
 
     video = np.load(shared / "reference" / "video_synth.npz")
     stream, offsets = video["png_bytes"], video["png_offsets"]
-    images = [cv2.imdecode(stream[a:b], cv2.IMREAD_COLOR)[..., ::-1].copy() for a, b in pairwise(offsets)]
+    images = [
+        cv2.imdecode(stream[a:b], cv2.IMREAD_COLOR)[..., ::-1].copy() for a, b in pairwise(offsets)
+    ]
     return images, tuple(video["boxes"][0].tolist())
 
 
 def tracked_order(name: str, length: int) -> Iterator[int]:
-    """Frame numbers after the first: once for real videos, forwards and backwards without end for the clip."""
+    """Frame numbers after the first: once for real videos, forwards and backwards without end for
+    the clip."""
     if name not in NETWORKS:
         yield from range(1, length)
         return
@@ -112,11 +122,17 @@ def tracked_order(name: str, length: int) -> Iterator[int]:
         yield from range(length - 2, -1, -1)
 
 
-def measure(network: str, targets: int, shared: Path, frames: int, device: torch.device, hard: bool = False) -> Timing:
+def measure(
+    network: str, targets: int, shared: Path, frames: int, device: torch.device, hard: bool = False
+) -> Timing:
     """Track `frames` frames after the memory is full."""
     engine = TrackerEngine(fold(network_named(network, shared), device), preset_for(network, hard))
     images, box = clip_for(network, shared)
-    body = TRUNKS["resnet50" if engine.net.config.trunk == "resnet50" else "resnet18"]().eval().to(device)
+    body = (
+        TRUNKS["resnet50" if engine.net.config.trunk == "resnet50" else "resnet18"]()
+        .eval()
+        .to(device)
+    )
     state = concatenate([engine.start(images[0], box, f"target {k}") for k in range(targets)])
     order = tracked_order(network, len(images))
     slots = engine.preset.memory.size
@@ -144,7 +160,9 @@ def measure(network: str, targets: int, shared: Path, frames: int, device: torch
             if count == frames:
                 break
     if count < 100:
-        raise SystemExit(f"only {count} frames were left after the memory was full: too few to be measured")
+        raise SystemExit(
+            f"only {count} frames were left after the memory was full: too few to be measured"
+        )
     steps["rest"] = sum(frame_seconds) - sum(steps.values())
     name = f"{network} hard" if hard else network
     slowest = max(frame_seconds) / targets / (body_seconds / count)
@@ -172,7 +190,9 @@ class Crops:
     def normalised(self) -> torch.Tensor:
         """Contiguous, as the plain body takes it."""
         assert self.last is not None
-        mean, std = (torch.tensor(values, device=self.last.device).view(3, 1, 1) for values in (MEAN, STD))
+        mean, std = (
+            torch.tensor(values, device=self.last.device).view(3, 1, 1) for values in (MEAN, STD)
+        )
         return ((self.last[:1] / 255 - mean) / std).contiguous()
 
 
@@ -217,28 +237,45 @@ def row(t: Timing) -> str:
     """One row of the table."""
     shares = " | ".join(f"{t.steps.get(step, 0) / t.targets / t.body:.2f}" for step in STEPS)
     milliseconds = f"{t.frame / t.frames / t.targets * 1e3:.1f} | {t.body / t.frames * 1e3:.1f}"
-    return f"| {t.network} | {t.targets} | **{t.ratio:.2f}** | {shares} | {t.slowest:.2f} | {milliseconds} |"
+    cells = (t.network, t.targets, f"**{t.ratio:.2f}**", shares, f"{t.slowest:.2f}", milliseconds)
+    return f"| {' | '.join(map(str, cells))} |"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--shared", type=Path, default=Path(os.environ.get("TRACKING_SHARED", "../shared")))
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--shared", type=Path, default=Path(os.environ.get("TRACKING_SHARED", "../shared"))
+    )
     parser.add_argument("--frames", type=int, default=120)
-    parser.add_argument("--net", nargs="+", default=["imagenet18", "imagenet_mobile", "dimp18", "dimp50"])
+    parser.add_argument(
+        "--net", nargs="+", default=["imagenet18", "imagenet_mobile", "dimp18", "dimp50"]
+    )
     parser.add_argument("--targets", nargs="+", type=int, default=[1, 4, 16])
     parser.add_argument("--device", default="cpu")
     chosen = parser.parse_args(arguments)
     device = torch.device(chosen.device)
     torch.set_num_threads(1)
-    where = platform.machine() + ", one thread, process time" if device.type == "cpu" else torch.cuda.get_device_name()
+    where = (
+        platform.machine() + ", one thread, process time"
+        if device.type == "cpu"
+        else torch.cuda.get_device_name()
+    )
     print(f"{where}, torch {torch.__version__}, memory full; times per target")
-    print("| network | targets | frame / R | " + " | ".join(STEPS) + " | slowest frame / R | ms | ms of R |")
+    print(
+        "| network | targets | frame / R | "
+        + " | ".join(STEPS)
+        + " | slowest frame / R | ms | ms of R |"
+    )
     print("|---" * (len(STEPS) + 6) + "|")
     for name in chosen.net:
         for targets in chosen.targets if name in NETWORKS else [1]:
             print(row(measure(name, targets, chosen.shared, chosen.frames, device)), flush=True)
         if name in NETWORKS:
-            print(row(measure(name, 1, chosen.shared, chosen.frames, device, hard=True)), flush=True)
+            print(
+                row(measure(name, 1, chosen.shared, chosen.frames, device, hard=True)), flush=True
+            )
 
 
 if __name__ == "__main__":

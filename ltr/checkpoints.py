@@ -1,7 +1,8 @@
 """Network files: own safetensors format, and where networks are found.
 
-A file holds float16 or float32 tensors and, in its metadata, the network's configuration and card. Reading executes
-nothing and refuses what does not fit exactly: other keys, shapes or types, and headers larger than any network needs.
+A file holds float16 or float32 tensors and, in its metadata, the network's configuration and card.
+Reading executes nothing and refuses what does not fit exactly: other keys, shapes or types, and
+headers larger than any network needs.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ _METADATA = {"format", "config", "card"}
 
 @dataclass(frozen=True)
 class NetworkFile:
-    """A network that was found: its name, its file, and what the registry beside it says, or else its own card."""
+    """A network that was found: its name, its file, and what the registry beside it says, or else
+    its own card."""
 
     name: str
     path: Path
@@ -51,8 +53,8 @@ class Header:
 
 
 def search_folders() -> list[Path]:
-    """Folders that are searched for networks, in order: the one that PYTRACKING_CHECKPOINTS names, `checkpoints/` of
-    the checkout, the user's data folder, the data of the installed package."""
+    """Folders that are searched for networks, in order: the one that PYTRACKING_CHECKPOINTS names,
+    `checkpoints/` of the checkout, the user's data folder, the data of the installed package."""
     installed = Path(__file__).resolve().parents[1]
     named = os.environ.get("PYTRACKING_CHECKPOINTS")
     folders = [
@@ -86,19 +88,30 @@ def _described(path: Path, entry: Mapping[str, str]) -> NetworkFile:
     try:
         card = read_header(path).card
     except CheckpointError:  # who loads it is told; the others of its folder are sound
-        card, entry = {}, {**entry, "summary": f"cannot be used: ltr inspect {shlex.quote(str(path))} says why"}
-    texts = {key: card[key] for key in ("summary", "preset", "licence") if isinstance(card.get(key), str)}
+        card, entry = (
+            {},
+            {**entry, "summary": f"cannot be used: ltr inspect {shlex.quote(str(path))} says why"},
+        )
+    texts = {
+        key: card[key] for key in ("summary", "preset", "licence") if isinstance(card.get(key), str)
+    }
     said = {key: text for key, text in texts.items() if text.isprintable()}
-    return NetworkFile(path.stem, path, **{**said, **{key: text for key, text in entry.items() if text}})
+    return NetworkFile(
+        path.stem, path, **{**said, **{key: text for key, text in entry.items() if text}}
+    )
 
 
 def convert_command(published_file: str, name: str) -> str:
     """The command that makes the network `name` of the file that its authors publish."""
-    return f"ltr convert {shlex.quote(published_file)} {shlex.quote(f'{user_folder() / name}.safetensors')}"
+    target = user_folder() / f"{name}.safetensors"
+    return f"ltr convert {shlex.quote(published_file)} {shlex.quote(str(target))}"
 
 
-def find_network(name_or_path: str | os.PathLike[str], published: Mapping[str, str] | None = None) -> NetworkFile:
-    """The file of a network, by path or by name. Raises CheckpointError or ConfigError (with a suggestion).
+def find_network(
+    name_or_path: str | os.PathLike[str], published: Mapping[str, str] | None = None
+) -> NetworkFile:
+    """The file of a network, by path or by name. Raises CheckpointError or ConfigError (with a
+    suggestion).
 
     published: names of networks that their authors publish, with the name of the file."""
     text = os.fspath(name_or_path)
@@ -110,7 +123,8 @@ def find_network(name_or_path: str | os.PathLike[str], published: Mapping[str, s
     known = known_networks()
     if text not in known and published and text in published:
         raise ConfigError(
-            f"network {text!r} is not here: download {published[text]} from its authors (pytracking's model zoo), "
+            f"network {text!r} is not here: download {published[text]} from its authors "
+            "(pytracking's model zoo), "
             f"then: {convert_command(published[text], text)}"
         )
     if text not in known:
@@ -119,84 +133,120 @@ def find_network(name_or_path: str | os.PathLike[str], published: Mapping[str, s
 
 
 def read_header(path: Path) -> Header:
-    """Check and parse the header of a network file. Raises CheckpointError, naming the file and what is wrong."""
+    """Check and parse the header of a network file. Raises CheckpointError, naming the file and
+    what is wrong."""
     try:
         size = path.stat().st_size
         with path.open("rb") as file:
             prefix = file.read(8)
             length = struct.unpack("<Q", prefix)[0] if len(prefix) == 8 else 0
             if not 2 <= length <= min(MAX_HEADER_BYTES, size - 8):
-                raise CheckpointError(f"network file {path} is damaged: its header claims {length} bytes")
+                raise CheckpointError(
+                    f"network file {path} is damaged: its header claims {length} bytes"
+                )
             tree = json.loads(file.read(length))
         metadata = tree.pop("__metadata__", {})
         if set(metadata) != _METADATA or metadata["format"] != FORMAT:
-            raise CheckpointError(f"network file {path} is not of the format {FORMAT}: was it written by this project?")
+            raise CheckpointError(
+                f"network file {path} is not of the format {FORMAT}: was it written by this "
+                "project?"
+            )
         config, card = json.loads(metadata["config"]), json.loads(metadata["card"])
         shapes = {key: tuple(int(n) for n in entry["shape"]) for key, entry in tree.items()}
         types = {entry["dtype"] for entry in tree.values()}
         end = max((entry["data_offsets"][1] for entry in tree.values()), default=0)
     except OSError as error:
-        raise CheckpointError(f"cannot read network file {path}: {error.strerror or error}") from None
+        raise CheckpointError(
+            f"cannot read network file {path}: {error.strerror or error}"
+        ) from None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise CheckpointError(f"network file {path} is damaged: its header is not valid ({error})") from None
+        raise CheckpointError(
+            f"network file {path} is damaged: its header is not valid ({error})"
+        ) from None
     if not isinstance(config, dict) or not isinstance(card, dict):
         raise CheckpointError(f"network file {path} is damaged: its configuration is not a table")
     if types - _TYPES:
-        raise CheckpointError(f"network file {path} holds tensors of type {', '.join(sorted(types - _TYPES))}")
+        raise CheckpointError(
+            f"network file {path} holds tensors of type {', '.join(sorted(types - _TYPES))}"
+        )
     if size != 8 + length + end:
         raise CheckpointError(
-            f"network file {path} is damaged: it has {size} bytes, its header asks for {8 + length + end}"
+            f"network file {path} is damaged: it has {size} bytes, its header asks for "
+            f"{8 + length + end}"
         )
     return Header(config, card, shapes)
 
 
 def read_state(file: NetworkFile, expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors of a network file as float32, which must be exactly those of `expected` by key and shape.
+    """The tensors of a network file as float32, which must be exactly those of `expected` by key
+    and shape.
 
     Where the registry gives a checksum it must agree. Raises CheckpointError."""
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     path, shapes = file.path, read_header(file.path).shapes
-    for problem, keys in (("lacks", set(expected) - set(shapes)), ("has the unknown", set(shapes) - set(expected))):
+    for problem, keys in (
+        ("lacks", set(expected) - set(shapes)),
+        ("has the unknown", set(shapes) - set(expected)),
+    ):
         if keys:
             more = f" and {len(keys) - 1} more" if len(keys) > 1 else ""
-            raise CheckpointError(f"network file {path} {problem} tensor {min(keys)!r}{more}: it is of another network")
+            raise CheckpointError(
+                f"network file {path} {problem} tensor {min(keys)!r}{more}: it is of another "
+                "network"
+            )
     for key, tensor in expected.items():
         if shapes[key] != tuple(tensor.shape):
             raise CheckpointError(
-                f"network file {path}: tensor {key!r} has shape {list(shapes[key])}, not {list(tensor.shape)}"
+                f"network file {path}: tensor {key!r} has shape {list(shapes[key])}, not "
+                f"{list(tensor.shape)}"
             )
     if file.sha256 and sha256_of(path) != file.sha256:
-        raise CheckpointError(f"network file {path} is damaged: its checksum is not the one in {REGISTRY}")
+        raise CheckpointError(
+            f"network file {path} is damaged: its checksum is not the one in {REGISTRY}"
+        )
     try:
         state = load_file(path)
     except (SafetensorError, OSError) as error:
         raise CheckpointError(f"network file {path} is damaged: {error}") from None
     for key, tensor in state.items():
         if not torch.isfinite(tensor).all():
-            raise CheckpointError(f"network file {path} is damaged: tensor {key!r} holds numbers that are not finite")
+            raise CheckpointError(
+                f"network file {path} is damaged: tensor {key!r} holds numbers that are not finite"
+            )
     return {key: tensor.float() for key, tensor in state.items()}
 
 
 def write_network(
-    path: Path, state: Mapping[str, Tensor], config: Mapping[str, Any], card: Mapping[str, Any], half: bool = True
+    path: Path,
+    state: Mapping[str, Tensor],
+    config: Mapping[str, Any],
+    card: Mapping[str, Any],
+    half: bool = True,
 ) -> None:
-    """Write a network file: convolutions in half precision (if `half`), vectors (batch norm tables) in single. Written
-    to a temporary name and renamed; nothing is left of a file that could not be. Raises CheckpointError."""
+    """Write a network file: convolutions in half precision (if `half`), vectors (batch norm tables)
+    in single. Written to a temporary name and renamed; nothing is left of a file that could not be.
+    Raises CheckpointError."""
     from safetensors.torch import save
 
     def stored(tensor: Tensor) -> Tensor:
         return (tensor.half() if half and tensor.dim() > 1 else tensor.float()).contiguous().cpu()
 
     tensors = {key: stored(tensor) for key, tensor in state.items()}
-    metadata = {"format": FORMAT, "config": json.dumps(dict(config)), "card": json.dumps(dict(card))}
+    metadata = {
+        "format": FORMAT,
+        "config": json.dumps(dict(config)),
+        "card": json.dumps(dict(card)),
+    }
     partial = path.with_name(f"{path.name}.partial")
     try:
         partial.write_bytes(save(tensors, metadata=metadata))
         partial.replace(path)
     except OSError as error:
-        raise CheckpointError(f"cannot write network file {path}: {error.strerror or error}") from None
+        raise CheckpointError(
+            f"cannot write network file {path}: {error.strerror or error}"
+        ) from None
     finally:
         with contextlib.suppress(OSError):
             partial.unlink(missing_ok=True)

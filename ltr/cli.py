@@ -1,4 +1,5 @@
-"""The command line of `ltr`: what can be said of a network without a video, and published networks made ours."""
+"""The command line of `ltr`: what can be said of a network without a video, and published networks
+made ours."""
 
 from __future__ import annotations
 
@@ -24,12 +25,13 @@ examples:
   ltr inspect dimp50.pth
 """
 CONVERT = """\
-Writes a network that its authors publish as a .safetensors file, with the same numbers. Nothing that the published
-file says is run. `pytracking networks` lists the published networks, and where they are found by name.
+Writes a network that its authors publish as a .safetensors file, with the same numbers. Nothing
+that the published file says is run. `pytracking networks` lists the published networks, and where
+they are found by name.
 
 examples:
   ltr convert dimp50.pth dimp50.safetensors
-  ltr convert mine.pth.tar mine.safetensors --as super_dimp      for a file that does not say how it was built
+  ltr convert mine.pth.tar mine.safetensors --as super_dimp  for one that does not say what it is
 """
 
 
@@ -79,18 +81,32 @@ def convert(arguments: argparse.Namespace) -> int:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point of the console script."""
-    parser = Parser(prog="ltr", description="Networks of the tracker: check, look inside, convert.", epilog=EPILOG)
+    parser = Parser(
+        prog="ltr",
+        description="Networks of the tracker: check, look inside, convert.",
+        epilog=EPILOG,
+    )
     parser.add_argument("--version", action="version", version=f"ltr {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="command", required=True)
 
-    command = commands.add_parser("inspect", help="check a network file and print what it holds", description=INSPECT)
-    command.add_argument("network", metavar="NETWORK", help="a name (see `pytracking networks`) or a file")
-    command.add_argument("--tensors", action="store_true", help="also list every tensor with its shape")
+    command = commands.add_parser(
+        "inspect", help="check a network file and print what it holds", description=INSPECT
+    )
+    command.add_argument(
+        "network", metavar="NETWORK", help="a name (see `pytracking networks`) or a file"
+    )
+    command.add_argument(
+        "--tensors", action="store_true", help="also list every tensor with its shape"
+    )
     command.set_defaults(run=inspect)
     _add_common(command)
 
-    command = commands.add_parser("convert", help="make a published network one of ours", description=CONVERT)
-    command.add_argument("old", type=Path, metavar="OLD", help="a .pth or .pth.tar file of pytracking's model zoo")
+    command = commands.add_parser(
+        "convert", help="make a published network one of ours", description=CONVERT
+    )
+    command.add_argument(
+        "old", type=Path, metavar="OLD", help="a .pth or .pth.tar file of pytracking's model zoo"
+    )
     command.add_argument("new", type=Path, metavar="NEW", help="the .safetensors file to write")
     command.set_defaults(run=convert)
     _add_common(command)
@@ -99,6 +115,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _add_common(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "--as", dest="architecture", metavar="NAME", help="what a published file holds that does not say so itself"
+        "--as",
+        dest="architecture",
+        metavar="NAME",
+        help="what a published file holds that does not say so itself",
     )
     command.add_argument("--debug", action="store_true", help="show a traceback with an error")

@@ -1,7 +1,8 @@
 """The one crop primitive, and the rules that say which window of a frame a crop shows.
 
-A rule is a pure function (centre, size) -> `Window`; `crop` samples windows from frames. Everything is batched over
-R windows and takes place on the device of its tensors. Axes come as (y, x), sizes as (h, w).
+A rule is a pure function (centre, size) -> `Window`; `crop` samples windows from frames. Everything
+is batched over R windows and takes place on the device of its tensors. Axes come as (y, x), sizes
+as (h, w).
 """
 
 from __future__ import annotations
@@ -21,9 +22,10 @@ Rounding = Literal["integer", "float"]
 class Window(NamedTuple):
     """R windows of frames, each to be sampled on `out_hw` output pixels.
 
-    Output pixel i of an axis lies at `start + step * i` on the grid of every `stride`-th pixel from `offset`; its two
-    taps are clamped to [low, high] (the patch that published rules cut out before they resize it), then to the frame.
-    `centre_yx` and `size_hw` are what the window claims to show, in frame pixels; published rules round them."""
+    Output pixel i of an axis lies at `start + step * i` on the grid of every `stride`-th pixel from
+    `offset`; its two taps are clamped to [low, high] (the patch that published rules cut out before
+    they resize it), then to the frame. `centre_yx` and `size_hw` are what the window claims to
+    show, in frame pixels; published rules round them."""
 
     start: Tensor
     """(R, 2) float64, grid coordinates."""
@@ -51,7 +53,8 @@ class Window(NamedTuple):
 
 
 def exact_window(centre_yx: Tensor, size_hw: Tensor, out_hw: tuple[int, int]) -> Window:
-    """The window around `centre_yx` (R, 2) of `size_hw` (R, 2) as they are: no rounding, clamped to the frame alone."""
+    """The window around `centre_yx` (R, 2) of `size_hw` (R, 2) as they are: no rounding, clamped to
+    the frame alone."""
     centre, size = centre_yx.double(), size_hw.double()
     step = torch.stack([size[:, 0] / out_hw[0], size[:, 1] / out_hw[1]], dim=1)
     whole = torch.full_like(centre, torch.inf)
@@ -77,11 +80,13 @@ def published_window(
     border: Border = "replicate",
     max_scale_change: float = torch.inf,
 ) -> Window:
-    """The window of the published trackers: whole pixels, large areas subsampled, the cut patch then resized.
+    """The window of the published trackers: whole pixels, large areas subsampled, the cut patch
+    then resized.
 
-    `rounding` "integer" is the code of the time of the published models (2019 to May 2022), "float" the newest public
-    one, whose coordinates keep halves. `border` "inside" and "inside_major" shrink the window by at most
-    `max_scale_change` and shift it into the frame; frame_hw: (R, 2)."""
+    `rounding` "integer" is the code of the time of the published models (2019 to May 2022), "float"
+    the newest public one, whose coordinates keep halves. `border` "inside" and "inside_major"
+    shrink the window by at most `max_scale_change` and shift it into the frame; frame_hw: (R,
+    2)."""
     frame, size = frame_hw.double(), size_hw.double()
     out = constant(out_hw, size.device, torch.float64)
     position = centre_yx.double().trunc()
@@ -125,8 +130,9 @@ def published_window(
 def crop(frames: Sequence[Tensor], window: Window, frame_of: Sequence[int] | None = None) -> Tensor:
     """Sample every window bilinearly from its frame; what lies outside repeats the border.
 
-    frames: tensors (H, W, 3), uint8 (or float), on the windows' device, of any sizes. frame_of: for each window
-    the index of its frame (default: all show frame 0). Returns (R, 3, h, w) float32 in the frames' values."""
+    frames: tensors (H, W, 3), uint8 (or float), on the windows' device, of any sizes. frame_of: for
+    each window the index of its frame (default: all show frame 0). Returns (R, 3, h, w) float32 in
+    the frames' values."""
     count = len(window.start)
     frame_of = [0] * count if frame_of is None else frame_of
     if len(frames) == 1:
@@ -136,7 +142,9 @@ def crop(frames: Sequence[Tensor], window: Window, frame_of: Sequence[int] | Non
         rows = tuple(r for r, f in enumerate(frame_of) if f == index)
         if rows:
             place = constant(rows, out.device, torch.long)
-            part = window._replace(**{k: t[place] for k, t in window._asdict().items() if k != "out_hw"})
+            part = window._replace(
+                **{k: t[place] for k, t in window._asdict().items() if k != "out_hw"}
+            )
             out[place] = _crop_one(frame, part)
     return out
 
@@ -147,7 +155,8 @@ def _crop_one(frame: Tensor, window: Window) -> Tensor:
 
 
 class _Taps(NamedTuple):
-    """The two frame indices behind every output pixel of one axis, and the weight of the second; each (R, n)."""
+    """The two frame indices behind every output pixel of one axis, and the weight of the second;
+    each (R, n)."""
 
     first: Tensor
     second: Tensor
@@ -157,10 +166,12 @@ class _Taps(NamedTuple):
 def _taps(window: Window, axis: int, frame_size: int) -> _Taps:
     # float64 until here: float32 coordinates lose 2e-4 px in a frame of 4000 pixels
     start, step, low, high, offset = (
-        t[:, axis, None] for t in (window.start, window.step, window.low, window.high, window.offset)
+        t[:, axis, None]
+        for t in (window.start, window.step, window.low, window.high, window.offset)
     )
     pixel = torch.arange(window.out_hw[axis], dtype=torch.float64, device=start.device)
-    # published trackers cut a patch and let torch resize it, which counts from its corner in float32
+    # published trackers cut a patch and let torch resize it, which counts from its corner in
+    # float32
     within = (step.float().double() * (pixel + 0.5) - 0.5).float().clamp(min=0).double() + low
     at = torch.where(low.isfinite(), within, start + step * pixel)
     grid_last = torch.ceil((frame_size - offset) / window.stride) - 1
@@ -174,7 +185,8 @@ def _taps(window: Window, axis: int, frame_size: int) -> _Taps:
 
 
 def _gather_rows(frame: Tensor, y: _Taps, x: _Taps) -> Tensor:
-    """One window after another, whole pixel rows first: the memory order that a CPU likes (half the time there)."""
+    """One window after another, whole pixel rows first: the memory order that a CPU likes (half the
+    time there)."""
     count, height, width = len(y.first), y.first.shape[1], x.first.shape[1]
     out = torch.empty(count, width, height, 3)
     for r in range(count):

@@ -38,14 +38,18 @@ class ResultError(TrackingError):
 
 
 def nearest(word: str, known: Iterable[str]) -> list[str]:
-    """The known names that `word` may be a misspelling of; those that are about equally like it, or none."""
-    likeness = {name: difflib.SequenceMatcher(None, word, name).ratio() for name in sorted(set(known))}
+    """The known names that `word` may be a misspelling of; those that are about equally like it, or
+    none."""
+    likeness = {
+        name: difflib.SequenceMatcher(None, word, name).ratio() for name in sorted(set(known))
+    }
     best = max(likeness.values(), default=0.0)
     return [name for name, value in likeness.items() if value >= max(0.6, best - 0.05)]
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:
-    """The end of an error message about an unknown name: the nearest known ones, else all of them."""
+    """The end of an error message about an unknown name: the nearest known ones, else all of
+    them."""
     names = sorted(set(known))
     near = nearest(word, names)
     if near:

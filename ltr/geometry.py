@@ -1,10 +1,11 @@
 """Boxes and the half-pixel rules, in one place.
 
-A box at a public border is (x, y, w, h) in float pixels: (x, y) is the index of its top-left pixel, 0-based,
-pixel centres at integers. Its centre is x + (w - 1)/2, as the published trackers have it. Inside a crop, boxes for
-pooling are in the pool format: left edge, centre x + w/2.
+A box at a public border is (x, y, w, h) in float pixels: (x, y) is the index of its top-left pixel,
+0-based, pixel centres at integers. Its centre is x + (w - 1)/2, as the published trackers have it.
+Inside a crop, boxes for pooling are in the pool format: left edge, centre x + w/2.
 
-Tensors carry their format in the name (`box_xywh`, `centre_yx`, `size_hw`); the last axis holds the coordinates.
+Tensors carry their format in the name (`box_xywh`, `centre_yx`, `size_hw`); the last axis holds the
+coordinates.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from ltr.errors import BoxError
 SMALLEST_SIDE = 2.0
 """The shortest side of a box that can be tracked, in pixels."""
 LARGEST_SIDE = 1.5
-"""The longest side of a box that can be tracked, in sides of the frame: a target may reach out of it."""
+"""The longest side of a box that can be tracked, in sides of the frame: a target may reach out of
+it."""
 
 
 def centre_size(box_xywh: Tensor) -> tuple[Tensor, Tensor]:
@@ -34,39 +36,55 @@ def box_of(centre_yx: Tensor, size_hw: Tensor) -> Tensor:
     return torch.cat([(centre_yx - (size_hw - 1) / 2).flip(-1), size_hw.flip(-1)], dim=-1)
 
 
-def to_crop(centre_yx: Tensor, size_hw: Tensor, crop_centre_yx: Tensor, scale: Tensor, side: int) -> Tensor:
+def to_crop(
+    centre_yx: Tensor, size_hw: Tensor, crop_centre_yx: Tensor, scale: Tensor, side: int
+) -> Tensor:
     """The pool-format box (..., 4), in pixels of a crop of `side`, of a box in a frame.
 
-    The crop shows the square around `crop_centre_yx` (..., 2) at `scale` (...), frame pixels per crop pixel."""
+    The crop shows the square around `crop_centre_yx` (..., 2) at `scale` (...), frame pixels per
+    crop pixel."""
     centre = (centre_yx - crop_centre_yx) / scale[..., None] + (side - 1) / 2
     size = size_hw / scale[..., None]
     return torch.cat([(centre - (size - 1) / 2).flip(-1), size.flip(-1)], dim=-1)
 
 
-def from_crop(box_xywh: Tensor, crop_centre_yx: Tensor, scale: Tensor, side: int) -> tuple[Tensor, Tensor]:
-    """The inverse of `to_crop`: pool-format box (..., 4) -> centre (..., 2) as (y, x), size (..., 2) as (h, w)."""
+def from_crop(
+    box_xywh: Tensor, crop_centre_yx: Tensor, scale: Tensor, side: int
+) -> tuple[Tensor, Tensor]:
+    """The inverse of `to_crop`: pool-format box (..., 4) -> centre (..., 2) as (y, x), size (...,
+    2) as (h, w)."""
     middle = (box_xywh[..., :2] + box_xywh[..., 2:] / 2).flip(-1)
-    return (middle - side / 2) * scale[..., None] + crop_centre_yx, box_xywh[..., 2:].flip(-1) * scale[..., None]
+    return (middle - side / 2) * scale[..., None] + crop_centre_yx, box_xywh[..., 2:].flip(
+        -1
+    ) * scale[..., None]
 
 
 def kept_inside(centre_yx: Tensor, size_hw: Tensor, frame_hw: Tensor, inside: float) -> Tensor:
-    """Centres (..., 2) moved so that `inside` of each side of a box, counted from its edge, stays within the frame."""
+    """Centres (..., 2) moved so that `inside` of each side of a box, counted from its edge, stays
+    within the frame."""
     reach = (inside - 0.5) * size_hw
     return torch.maximum(torch.minimum(centre_yx, frame_hw - reach), reach)
 
 
 def iou(a_xywh: Tensor, b_xywh: Tensor) -> Tensor:
-    """Intersection over union of continuous boxes, (..., 4) and (..., 4) -> (...); 0 where both are empty."""
+    """Intersection over union of continuous boxes, (..., 4) and (..., 4) -> (...); 0 where both are
+    empty."""
     top_left = torch.maximum(a_xywh[..., :2], b_xywh[..., :2])
-    bottom_right = torch.minimum(a_xywh[..., :2] + a_xywh[..., 2:], b_xywh[..., :2] + b_xywh[..., 2:])
+    bottom_right = torch.minimum(
+        a_xywh[..., :2] + a_xywh[..., 2:], b_xywh[..., :2] + b_xywh[..., 2:]
+    )
     intersection = (bottom_right - top_left).clamp(min=0).prod(-1)
     union = a_xywh[..., 2:].prod(-1) + b_xywh[..., 2:].prod(-1) - intersection
-    return torch.where(union > 0, intersection / union.clamp(min=torch.finfo(union.dtype).tiny), 0.0)
+    return torch.where(
+        union > 0, intersection / union.clamp(min=torch.finfo(union.dtype).tiny), 0.0
+    )
 
 
-def checked_box(box: Sequence[float], frame_hw: tuple[int, int] | None = None) -> tuple[float, float, float, float]:
-    """`box` as four floats, or BoxError: it must be finite, at least two pixels a side and, where the frame is
-    known, overlap it and be no larger than one and a half of it."""
+def checked_box(
+    box: Sequence[float], frame_hw: tuple[int, int] | None = None
+) -> tuple[float, float, float, float]:
+    """`box` as four floats, or BoxError: it must be finite, at least two pixels a side and, where
+    the frame is known, overlap it and be no larger than one and a half of it."""
     try:
         x, y, w, h = (float(v) for v in box)
     except (TypeError, ValueError):
@@ -75,15 +93,25 @@ def checked_box(box: Sequence[float], frame_hw: tuple[int, int] | None = None) -
     if not all(math.isfinite(v) for v in (x, y, w, h)):
         raise BoxError(f"{text} holds a number that is not finite: give x,y,w,h in pixels")
     if w <= 0 or h <= 0:
-        raise BoxError(f"{text} has no area: give x,y,w,h with a positive width and height in pixels")
+        raise BoxError(
+            f"{text} has no area: give x,y,w,h with a positive width and height in pixels"
+        )
     if w < SMALLEST_SIDE or h < SMALLEST_SIDE:
-        raise BoxError(f"{text} is smaller than {SMALLEST_SIDE:g} pixels a side: enlarge the frame or the box")
+        raise BoxError(
+            f"{text} is smaller than {SMALLEST_SIDE:g} pixels a side: enlarge the frame or the box"
+        )
     if frame_hw is not None:
         height, width = frame_hw
         if x >= width or y >= height or x + w <= 0 or y + h <= 0:
-            raise BoxError(f"{text} lies outside the frame of {width}x{height} pixels: give x,y,w,h in its pixels")
+            raise BoxError(
+                f"{text} lies outside the frame of {width}x{height} pixels: give x,y,w,h in its "
+                "pixels"
+            )
         if w > LARGEST_SIDE * width or h > LARGEST_SIDE * height:
-            raise BoxError(f"{text} is larger than the frame of {width}x{height} pixels: give x,y,w,h in its pixels")
+            raise BoxError(
+                f"{text} is larger than the frame of {width}x{height} pixels: give x,y,w,h in its "
+                "pixels"
+            )
     return x, y, w, h
 
 
@@ -103,5 +131,7 @@ def parse_box(text: str) -> tuple[float, float, float, float]:
     except ValueError:
         numbers = []
     if len(numbers) != 4:
-        raise BoxError(f"box {text!r} is not four numbers: write x,y,w,h in pixels, for example 100,80,60,40")
+        raise BoxError(
+            f"box {text!r} is not four numbers: write x,y,w,h in pixels, for example 100,80,60,40"
+        )
     return checked_box(numbers)

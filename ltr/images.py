@@ -29,23 +29,31 @@ IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".
 
 
 def as_frame(array: Any, color: Color = "rgb") -> Frame:
-    """A frame from an array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) of 8 or 16 bits, in any strides.
+    """A frame from an array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) of 8 or 16 bits, in any
+    strides.
 
-    Grey is repeated over the channels, a fourth channel is dropped, 16 bits are divided by 257 (so that white
-    stays white). `color` names the order of the channels. Raises FrameError for anything else."""
+    Grey is repeated over the channels, a fourth channel is dropped, 16 bits are divided by 257 (so
+    that white stays white). `color` names the order of the channels. Raises FrameError for anything
+    else."""
     if array is None:  # what OpenCV gives then
         raise FrameError("frame is None: the video has ended, or the image could not be read")
     image = np.asarray(array)
     if image.size == 0:
-        raise FrameError(f"frame is empty (shape {image.shape}): give an array of height x width x 3")
+        raise FrameError(
+            f"frame is empty (shape {image.shape}): give an array of height x width x 3"
+        )
     if image.dtype == np.uint16:
         image = ((image.astype(np.uint32) + 128) // 257).astype(np.uint8)
     if image.dtype != np.uint8:
-        raise FrameError(f"frame has type {image.dtype}: give uint8 values from 0 to 255 (or uint16)")
+        raise FrameError(
+            f"frame has type {image.dtype}: give uint8 values from 0 to 255 (or uint16)"
+        )
     if image.ndim == 2:
         image = image[:, :, None]
     if image.ndim != 3 or image.shape[2] not in (1, 3, 4):
-        raise FrameError(f"frame has shape {image.shape}: give height x width, or that x 1, 3 or 4 channels")
+        raise FrameError(
+            f"frame has shape {image.shape}: give height x width, or that x 1, 3 or 4 channels"
+        )
     if image.shape[2] == 1:
         image = np.broadcast_to(image, (*image.shape[:2], 3))
     image = np.require(image[:, :, :3], requirements=["C", "W"])  # torch wants to be able to write
@@ -53,7 +61,8 @@ def as_frame(array: Any, color: Color = "rgb") -> Frame:
         return image
     import cv2
 
-    # Reversing the channels by strides and copying costs 25 times as much (2.8 against 0.1 ms at 1280 x 720).
+    # Reversing the channels by strides and copying costs 25 times as much (2.8 against 0.1 ms at
+    # 1280 x 720).
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
 
 
@@ -65,34 +74,43 @@ def read_image(path: Path) -> Frame:
         data = path.read_bytes()
     except OSError as error:
         reason = error.strerror or error
-        raise FrameError(f"cannot read image {path} ({reason}): check its path and permissions") from None
+        raise FrameError(
+            f"cannot read image {path} ({reason}): check its path and permissions"
+        ) from None
     if not data:
         raise FrameError(f"image {path} is an empty file: fetch it again")
     if is_truncated_jpeg(data):
         raise FrameError(f"image {path} is a JPEG without its end (cut off): fetch the file again")
     with quiet_opencv():
         try:
-            image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
+            image = cv2.imdecode(
+                np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH
+            )
         except cv2.error:  # raised, not returned as None, for a header with an absurd size
             image = None
     if image is None:
-        raise FrameError(f"image {path} is in no format that can be decoded, or damaged: fetch the file again")
+        raise FrameError(
+            f"image {path} is in no format that can be decoded, or damaged: fetch the file again"
+        )
     if image.dtype not in (np.uint8, np.uint16):
-        raise FrameError(f"image {path} has pixels of type {image.dtype}: convert it to 8 or 16 bits")
+        raise FrameError(
+            f"image {path} has pixels of type {image.dtype}: convert it to 8 or 16 bits"
+        )
     return as_frame(image, "bgr")
 
 
 _JPEG_MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]")
-"""A marker that is the end of the image (0xFFD9) or is followed by a length. Not one: 0xFF00, a stuffed byte of scan
-data; 0xFFFF, fill; and the restart and start markers, which stand alone."""
+"""A marker that is the end of the image (0xFFD9) or is followed by a length. Not one: 0xFF00, a
+stuffed byte of scan data; 0xFFFF, fill; and the restart and start markers, which stand alone."""
 
 
 def is_truncated_jpeg(data: bytes) -> bool:
     """Whether `data` begins as a JPEG but has no end marker.
 
-    Decoders fill what is missing with grey and say nothing. Segments are stepped over by their length, before the
-    first scan and between the scans of a progressive file: what lies in them, such as an embedded thumbnail, may
-    hold an end marker of its own. What follows the end does not matter."""
+    Decoders fill what is missing with grey and say nothing. Segments are stepped over by their
+    length, before the first scan and between the scans of a progressive file: what lies in them,
+    such as an embedded thumbnail, may hold an end marker of its own. What follows the end does not
+    matter."""
     if not data.startswith(b"\xff\xd8"):
         return False
     at = 2
@@ -110,8 +128,8 @@ _loud_level = 0
 
 @contextmanager
 def quiet_opencv() -> Iterator[None]:
-    """OpenCV logs nothing inside; our errors say it better. Its level is one for the process, so threads are counted:
-    the first one in sets it, the last one out restores it."""
+    """OpenCV logs nothing inside; our errors say it better. Its level is one for the process, so
+    threads are counted: the first one in sets it, the last one out restores it."""
     import cv2
 
     global _quiet_depth, _loud_level

@@ -9,11 +9,12 @@ from torch import Tensor
 
 
 def gaussian(centre_yx: Tensor, sigma: float, size_hw: tuple[int, int]) -> Tensor:
-    """Gaussian label map with peak 1: exp(-|p - c|^2 / (2 sigma^2)) for the cells p of an (H, W) grid.
+    """Gaussian label map with peak 1: exp(-|p - c|^2 / (2 sigma^2)) for the cells p of an (H, W)
+    grid.
 
-    centre_yx: (..., 2) in index coordinates of the score map, where a target at crop position p (pool format, pixels)
-    sits at p / stride for a 4 x 4 filter. sigma in cells. Returns (..., H, W). (facts: DiMP, supplementary; the
-    outer product of two factors is exact.)"""
+    centre_yx: (..., 2) in index coordinates of the score map, where a target at crop position p
+    (pool format, pixels) sits at p / stride for a 4 x 4 filter. sigma in cells. Returns (..., H,
+    W). (facts: DiMP, supplementary; the outer product of two factors is exact.)"""
     y, x = _offsets(centre_yx, size_hw)
     factor = -0.5 / sigma**2
     return torch.exp(factor * y**2)[..., :, None] * torch.exp(factor * x**2)[..., None, :]
@@ -28,9 +29,10 @@ def label_density(
     shrink: float = 0.0,
     uniform: float = 0.0,
 ) -> Tensor:
-    """Probability of each cell to be the target's: the Gaussian with its factor 1 / (2 pi sigma^2), zero where it does
-    not exceed `threshold`, divided by its sum if `normalise`, mixed with `uniform` of the uniform distribution, times
-    1 - shrink. centre_yx (..., 2) -> (..., H, W). (PrDiMP's label; facts: Gustafsson et al. 2020, section 4.)"""
+    """Probability of each cell to be the target's: the Gaussian with its factor 1 / (2 pi sigma^2),
+    zero where it does not exceed `threshold`, divided by its sum if `normalise`, mixed with
+    `uniform` of the uniform distribution, times 1 - shrink. centre_yx (..., 2) -> (..., H, W).
+    (PrDiMP's label; facts: Gustafsson et al. 2020, section 4.)"""
     density = gaussian(centre_yx, sigma, size_hw) / (2 * math.pi * sigma**2)
     density = torch.where(density > threshold, density, 0.0)
     if normalise:
@@ -47,12 +49,15 @@ def training_density(
     shrink: float = 0.0,
     uniform: float = 0.0,
 ) -> Tensor:
-    """The density that training holds score maps against. It differs from `label_density`, which the filter is learned
-    from, in two points: it is mixed with `uniform` of the uniform distribution before what is below `threshold` becomes
-    zero, and `normalise` makes it the uniform distribution where its sum is at most 0.01, the target being outside of
-    the map. centre_yx (..., 2) -> (..., H, W). (facts: DiMP, section 2.4.)"""
+    """The density that training holds score maps against. It differs from `label_density`, which
+    the filter is learned from, in two points: it is mixed with `uniform` of the uniform
+    distribution before what is below `threshold` becomes zero, and `normalise` makes it the uniform
+    distribution where its sum is at most 0.01, the target being outside of the map. centre_yx (...,
+    2) -> (..., H, W). (facts: DiMP, section 2.4.)"""
     cells = size_hw[0] * size_hw[1]
-    density = (1 - uniform) * gaussian(centre_yx, sigma, size_hw) / (2 * math.pi * sigma**2) + uniform / cells
+    density = (1 - uniform) * gaussian(centre_yx, sigma, size_hw) / (
+        2 * math.pi * sigma**2
+    ) + uniform / cells
     density = torch.where(density < threshold, 0.0, density)
     if normalise:
         total = density.sum(dim=(-2, -1), keepdim=True)
@@ -60,10 +65,14 @@ def training_density(
     return (1 - shrink) * density
 
 
-def distance_map(centre_yx: Tensor, bins: int, displacement: float, size_hw: tuple[int, int]) -> Tensor:
-    """How near each cell's distance from the centre is to k * displacement: hat functions of k, the last one open.
+def distance_map(
+    centre_yx: Tensor, bins: int, displacement: float, size_hw: tuple[int, int]
+) -> Tensor:
+    """How near each cell's distance from the centre is to k * displacement: hat functions of k, the
+    last one open.
 
-    centre_yx (..., 2) -> (..., bins, H, W); the values of a cell sum to 1. (DiMP, section 3.3, equation 9.)"""
+    centre_yx (..., 2) -> (..., bins, H, W); the values of a cell sum to 1. (DiMP, section 3.3,
+    equation 9.)"""
     y, x = _offsets(centre_yx, size_hw)
     distance = (y.square()[..., :, None] + x.square()[..., None, :]).sqrt() / displacement
     k = torch.arange(bins, dtype=centre_yx.dtype, device=centre_yx.device)
@@ -75,5 +84,7 @@ def distance_map(centre_yx: Tensor, bins: int, displacement: float, size_hw: tup
 
 def _offsets(centre_yx: Tensor, size_hw: tuple[int, int]) -> tuple[Tensor, Tensor]:
     """Rows (..., H) and columns (..., W) of a grid, counted from centres (..., 2)."""
-    rows, columns = (torch.arange(size, dtype=centre_yx.dtype, device=centre_yx.device) for size in size_hw)
+    rows, columns = (
+        torch.arange(size, dtype=centre_yx.dtype, device=centre_yx.device) for size in size_hw
+    )
     return rows - centre_yx[..., 0:1], columns - centre_yx[..., 1:2]

@@ -1,11 +1,12 @@
 """Typed settings: frozen dataclasses whose fields carry unit and visible effect.
 
-Command line, TOML files and Python set the same fields; an unknown or misspelled one is an error with a
-suggestion. This module knows no setting itself: each component owns its dataclass.
+Command line, TOML files and Python set the same fields; an unknown or misspelled one is an error
+with a suggestion. This module knows no setting itself: each component owns its dataclass.
 
     @dataclass(frozen=True)
     class Search:
-        factor: float = setting(1.04, "1", "ratio of neighbouring sizes; larger follows faster, less precisely")
+        factor: float = setting(1.04, "1", "ratio of neighbouring sizes; larger follows faster, less
+        precisely")
 """
 
 from __future__ import annotations
@@ -38,19 +39,25 @@ class Described(NamedTuple):
 
 
 def setting(default: Any, unit: str, effect: str, limits: tuple[float, float] | None = None) -> Any:
-    """A dataclass field with its unit ("1" for a plain number), its visible effect and the (least, most) it takes."""
-    return dataclasses.field(default=default, metadata={"unit": unit, "effect": effect, "limits": limits})
+    """A dataclass field with its unit ("1" for a plain number), its visible effect and the (least,
+    most) it takes."""
+    return dataclasses.field(
+        default=default, metadata={"unit": unit, "effect": effect, "limits": limits}
+    )
 
 
 def replace(settings: S, name: str, value: Any, where: str = "") -> S:
-    """`settings` with the dotted field `name` set to `value` (typed, or text as on the command line).
+    """`settings` with the dotted field `name` set to `value` (typed, or text as on the command
+    line).
 
     Raises ConfigError for an unknown name or a value of another type; `where` ends the message."""
     names = _names(settings)
     if name not in names:
         members = [known for known in names if known.startswith(f"{name}.")]
         if members:
-            raise ConfigError(f"{name!r} is a group, not a setting{where}: known: {', '.join(sorted(members))}")
+            raise ConfigError(
+                f"{name!r} is a group, not a setting{where}: known: {', '.join(sorted(members))}"
+            )
         raise ConfigError(f"unknown setting {name!r}{where}: {_suggested(name, names)}")
     return _replaced(settings, name, name, value, where)
 
@@ -94,7 +101,8 @@ def as_dict(settings: Any) -> dict[str, Any]:
 
 
 def from_dict(cls: type[S], tree: Mapping[str, Any], where: str) -> S:
-    """The inverse of `as_dict` (also after JSON): every field must be there, none may be unknown."""
+    """The inverse of `as_dict` (also after JSON): every field must be there, none may be
+    unknown."""
     hints = typing.get_type_hints(cls)
     for name in tree:
         if name not in hints:
@@ -121,7 +129,9 @@ def _of_kind(groups: list[Any], tree: Mapping[str, Any], name: str, where: str) 
     kinds = {group.kind: group for group in groups}
     kind = tree.get("kind")
     if kind not in kinds:
-        raise ConfigError(f"setting '{name}.kind' takes {' or '.join(map(repr, kinds))}, not {kind!r}{where}")
+        raise ConfigError(
+            f"setting '{name}.kind' takes {' or '.join(map(repr, kinds))}, not {kind!r}{where}"
+        )
     return kinds[kind]
 
 
@@ -132,7 +142,9 @@ def describe(settings: Any, prefix: str = "") -> Iterator[Described]:
         if dataclasses.is_dataclass(value):
             yield from describe(value, name + ".")
         else:
-            yield Described(name, to_toml_value(value), field.metadata["unit"], field.metadata["effect"])
+            yield Described(
+                name, to_toml_value(value), field.metadata["unit"], field.metadata["effect"]
+            )
 
 
 def to_toml(settings: Any) -> str:
@@ -141,7 +153,11 @@ def to_toml(settings: Any) -> str:
     for row in describe(settings):
         table, _, name = row.name.rpartition(".")
         tables.setdefault(table, []).append(f"{name} = {row.value}")
-    blocks = ["\n".join([f"[{table}]", *rows] if table else rows) for table, rows in tables.items() if rows]
+    blocks = [
+        "\n".join([f"[{table}]", *rows] if table else rows)
+        for table, rows in tables.items()
+        if rows
+    ]
     return "\n\n".join(blocks) + "\n"
 
 
@@ -169,7 +185,8 @@ def _names(settings: Any) -> list[str]:
 
 
 def _suggested(name: str, names: list[str]) -> str:
-    """The nearest dotted names, or those whose last part is near: `area` is meant for `search.area`."""
+    """The nearest dotted names, or those whose last part is near: `area` is meant for
+    `search.area`."""
     last = {known.rpartition(".")[2]: known for known in names}
     near = [last[part] for part in nearest(name.rpartition(".")[2], last)]
     likely = nearest(name, names) or near
@@ -184,7 +201,9 @@ def _check_limits(settings: Any, field: str, value: Any, name: str, where: str) 
         for part in value:
             _check_limits(settings, field, part, name, where)
     elif not limits[0] <= value <= limits[1]:
-        raise ConfigError(f"setting {name!r} takes {limits[0]:g} to {limits[1]:g}, not {value:g}{where}")
+        raise ConfigError(
+            f"setting {name!r} takes {limits[0]:g} to {limits[1]:g}, not {value:g}{where}"
+        )
 
 
 def _typed(value: Any, hint: Any, name: str, where: str) -> Any:
@@ -228,4 +247,6 @@ def _spoken(hint: Any) -> str:
         return " or ".join(repr(a) for a in args)
     if origin is tuple:
         return "a list" if args[-1] is Ellipsis else f"a list of {len(args)}"
-    return {float: "a number", int: "a whole number", bool: "true or false", str: "text"}.get(hint, str(hint))
+    return {float: "a number", int: "a whole number", bool: "true or false", str: "text"}.get(
+        hint, str(hint)
+    )

@@ -1,4 +1,5 @@
-"""What goes from the host to a device, without making the host wait, and how much has room there."""
+"""What goes from the host to a device, without making the host wait, and how much has room
+there."""
 
 from __future__ import annotations
 
@@ -11,7 +12,8 @@ from torch import Tensor
 
 
 def upload(tensor: Tensor, device: torch.device) -> Tensor:
-    """`tensor` on `device`; by way of pinned memory where that is CUDA, so that the host goes on at once."""
+    """`tensor` on `device`; by way of pinned memory where that is CUDA, so that the host goes on at
+    once."""
     if device.type == "cuda":
         return tensor.pin_memory().to(device, non_blocking=True)
     return tensor.to(device)
@@ -22,7 +24,9 @@ def constant(values: Any, device: torch.device, dtype: torch.dtype) -> Tensor:
     """A tensor of (nested tuples of) numbers; kept, so that the same small table is sent only once.
 
     The type has to be said: (1,) and (True,) are one key."""
-    with torch.inference_mode(False):  # a tensor made in inference mode could not be used in training later
+    with torch.inference_mode(
+        False
+    ):  # a tensor made in inference mode could not be used in training later
         return upload(torch.tensor(values, dtype=dtype), device)
 
 
@@ -40,7 +44,9 @@ def free_bytes(device: torch.device) -> int | None:
     try:
         limit, used = (int((group / name).read_text()) for name in ("memory.max", "memory.current"))
         counts = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
-        limit += int(counts["inactive_file"])  # used by files that were read: given back when it is needed
+        limit += int(
+            counts["inactive_file"]
+        )  # used by files that were read: given back when it is needed
     except (OSError, KeyError, ValueError):
         return free
     return max(0, min(free, limit - used))

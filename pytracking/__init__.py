@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["DEFAULT_NETWORK", "MultiTracker", "Prediction", "Tracker", "__version__"]
 
-# Idle threads that spin take the cores from whatever else runs. Read by OpenMP when torch is imported first.
+# Idle threads that spin take the cores from whatever else runs. Read by OpenMP when torch is
+# imported first.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 DEFAULT_NETWORK = "imagenet_mobile"

@@ -20,7 +20,8 @@ from pytracking.state_files import read_snapshot, write_snapshot
 from pytracking.tracker.engine import TrackerEngine
 from pytracking.tracker.observer import Observer
 from pytracking.tracker.prediction import Box, Prediction, Status
-from pytracking.tracker.presets import TrackerPreset, preset_named
+from pytracking.tracker.preset_settings import TrackerPreset
+from pytracking.tracker.presets import preset_named
 from pytracking.tracker.snapshot import Snapshot, bytes_per_target, take_snapshot
 from pytracking.tracker.state import TrackerState, concatenate, select
 
@@ -55,19 +56,22 @@ class Tracker:
     ) -> Tracker:
         """A tracker with the network of a name or file.
 
-        preset: a name or a value, by default the network's own. device: "auto" is CUDA where there is one, else the
-        CPU. seed and name fix all random draws. color: the order of the frames' channels, "bgr" for OpenCV's.
-        Raises ConfigError or CheckpointError, BoxError for a name that cannot be."""
+        preset: a name or a value, by default the network's own. device: "auto" is CUDA where there
+        is one, else the CPU. seed and name fix all random draws. color: the order of the frames'
+        channels, "bgr" for OpenCV's. Raises ConfigError or CheckpointError, BoxError for a name
+        that cannot be."""
         return cls(load_engine(name_or_path, preset, device, seed), _checked_color(color), name)
 
     def initialize(self, frame: Any, box: Sequence[float]) -> None:
-        """Begin with the target in `box` (x, y, w, h) of `frame`: uint8 or uint16, (H, W) or (H, W, 1, 3 or 4), any
-        strides. Raises FrameError or BoxError, and then what was tracked before goes on."""
+        """Begin with the target in `box` (x, y, w, h) of `frame`: uint8 or uint16, (H, W) or (H, W,
+        1, 3 or 4), any strides. Raises FrameError or BoxError, and then what was tracked before
+        goes on."""
         image = as_frame(frame, self.color)
         self._state = self.engine.start(image, checked_box(box, image.shape[:2]), self.name)
 
     def track(self, frame: Any) -> Prediction:
-        """Find the target in the next frame. Raises FrameError, and then may be called again with a good frame."""
+        """Find the target in the next frame. Raises FrameError, and then may be called again with a
+        good frame."""
         state = self._started("track")
         image = as_frame(frame, self.color)
         self._state, (prediction,) = self.engine.step(state, [image], observer=self.observer)
@@ -78,11 +82,14 @@ class Tracker:
         return take_snapshot(self._started("snapshot"), self.engine)
 
     def resume(self, snapshot: Snapshot | str | os.PathLike[str]) -> None:
-        """Go on from a snapshot, or from a file that `save` wrote, as if nothing had happened in between. Raises
-        TrackingError where that is damaged, ConfigError where it is of another network, preset or seed."""
+        """Go on from a snapshot, or from a file that `save` wrote, as if nothing had happened in
+        between. Raises TrackingError where that is damaged, ConfigError where it is of another
+        network, preset or seed."""
         state = _opened(snapshot, self.engine).state_for(self.engine)
         if len(state.names) != 1:
-            raise ConfigError(f"the state holds {len(state.names)} targets: resume it with a MultiTracker")
+            raise ConfigError(
+                f"the state holds {len(state.names)} targets: resume it with a MultiTracker"
+            )
         self._state, self.name = state, state.names[0]
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -91,7 +98,9 @@ class Tracker:
 
     def _started(self, call: str) -> TrackerState:
         if self._state is None:
-            raise TrackingError(f"{call} was called before initialize: give the first frame and the target's box")
+            raise TrackingError(
+                f"{call} was called before initialize: give the first frame and the target's box"
+            )
         return self._state
 
 
@@ -129,11 +138,14 @@ class MultiTracker:
         return self._state.names if self._state else ()
 
     def add(self, frame: Any, box: Sequence[float], name: str) -> None:
-        """Begin to track what lies in `box` (x, y, w, h) of `frame`; a name and a seed fix its random draws. Others are
-        not touched. Raises FrameError, BoxError for a box or a name that cannot be, ConfigError where memory is short.
+        """Begin to track what lies in `box` (x, y, w, h) of `frame`; a name and a seed fix its
+        random draws. Others are not touched. Raises FrameError, BoxError for a box or a name that
+        cannot be, ConfigError where memory is short.
         """
         if checked_name(name) in self.names:
-            raise BoxError(f"a target {name!r} is tracked already: give another name, or remove it first")
+            raise BoxError(
+                f"a target {name!r} is tracked already: give another name, or remove it first"
+            )
         image = as_frame(frame, self.color)
         checked = checked_box(box, image.shape[:2])
         self.check_room(1)
@@ -142,13 +154,15 @@ class MultiTracker:
     def remove(self, name: str) -> None:
         """Forget a target. Others are not touched."""
         if self._state is None or name not in self.names:
-            raise BoxError(f"no target {name!r} is tracked: there are {', '.join(self.names) or 'none'}")
+            raise BoxError(
+                f"no target {name!r} is tracked: there are {', '.join(self.names) or 'none'}"
+            )
         kept = [row for row, known in enumerate(self.names) if known != name]
         self._state = select(self._state, kept) if kept else None
 
     def track(self, frame: Any) -> dict[str, Prediction]:
-        """Find all targets in the next frame, or each in its own: {name: frame}. Raises FrameError, and then may be
-        called again with good frames."""
+        """Find all targets in the next frame, or each in its own: {name: frame}. Raises FrameError,
+        and then may be called again with good frames."""
         if self._state is None:
             return {}
         frames, frame_of = self._frames(frame)
@@ -156,15 +170,15 @@ class MultiTracker:
         return dict(zip(self.names, predictions, strict=True))
 
     def snapshot(self) -> Snapshot:
-        """All that is known of the targets now; `resume` adds them as they were, once they are removed here or in
-        another tracker."""
+        """All that is known of the targets now; `resume` adds them as they were, once they are
+        removed here or in another tracker."""
         if self._state is None:
             raise TrackingError("there is no target to take a snapshot of: add one first")
         return take_snapshot(self._state, self.engine)
 
     def resume(self, snapshot: Snapshot | str | os.PathLike[str]) -> None:
-        """Add the targets of a snapshot or of a file, each as it was. Raises as `Tracker.resume`, and BoxError for a
-        name that is tracked already."""
+        """Add the targets of a snapshot or of a file, each as it was. Raises as `Tracker.resume`,
+        and BoxError for a name that is tracked already."""
         state = _opened(snapshot, self.engine).state_for(self.engine)
         twice = set(state.names) & set(self.names)
         if twice:
@@ -177,14 +191,20 @@ class MultiTracker:
         write_snapshot(path, self.snapshot())
 
     def check_room(self, more: int) -> None:
-        """Raises ConfigError, with the arithmetic, where the memory does not hold `more` further targets."""
+        """Raises ConfigError, with the arithmetic, where the memory does not hold `more` further
+        targets."""
         count, each = len(self.names) + more, bytes_per_target(self.engine)
-        place, needed = self.engine.net.device, (count + more) * each  # rows are copied when others join them
+        place, needed = (
+            self.engine.net.device,
+            (count + more) * each,
+        )  # rows are copied when others join them
         free = free_bytes(place)
         if free is not None and needed > free:
             raise ConfigError(
-                f"{count} target{'s do' if count > 1 else ' does'} not fit into the memory of {place}: "
-                f"({count} + {more} while they are added) x {each / 1e6:.1f} MB = {needed / 1e6:.0f} MB, and "
+                f"{count} target{'s do' if count > 1 else ' does'} not fit into the memory of "
+                f"{place}: "
+                f"({count} + {more} while they are added) x {each / 1e6:.1f} MB = "
+                f"{needed / 1e6:.0f} MB, and "
                 f"{free / 1e6:.0f} MB are free; track fewer, or lower memory.size"
             )
 
@@ -197,8 +217,13 @@ class MultiTracker:
             return [as_frame(frame, self.color)], [0] * len(self.names)
         for name in self.names:
             if name not in frame:
-                raise FrameError(f"there is no frame for target {name!r}: give one frame for all, or one for each")
-        given = [frame[name] for name in self.names]  # once each: a mapping may make them as they are asked for
+                raise FrameError(
+                    f"there is no frame for target {name!r}: give one frame for all, or one for "
+                    "each"
+                )
+        given = [
+            frame[name] for name in self.names
+        ]  # once each: a mapping may make them as they are asked for
         different = {id(image): image for image in given}
         order = list(different)
         images = [as_frame(image, self.color) for image in different.values()]
@@ -219,14 +244,16 @@ def load_engine(
     preset = preset or loaded.preset
     if not preset:
         raise ConfigError(
-            f"network {os.fspath(name_or_path)} names no preset: choose one that `pytracking presets` lists"
+            f"network {os.fspath(name_or_path)} names no preset: choose one that `pytracking "
+            "presets` lists"
         )
     values = preset_named(preset) if isinstance(preset, str) else preset
     return TrackerEngine(fold(loaded.net, place), change(values), seed)
 
 
 def choose_device(device: str) -> torch.device:
-    """The device of a name; "auto" is CUDA where there is one. Raises ConfigError for one that is not there."""
+    """The device of a name; "auto" is CUDA where there is one. Raises ConfigError for one that is
+    not there."""
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
@@ -236,7 +263,9 @@ def choose_device(device: str) -> torch.device:
     if chosen.type not in ("cpu", "cuda"):
         raise ConfigError(f"device {device!r} is not supported: give auto, cpu, cuda or cuda:N")
     if chosen.type == "cuda" and (chosen.index or 0) >= torch.cuda.device_count():
-        raise ConfigError(f"device {device!r} is not there: no CUDA device was found; give cpu or auto")
+        raise ConfigError(
+            f"device {device!r} is not there: no CUDA device was found; give cpu or auto"
+        )
     return chosen
 
 

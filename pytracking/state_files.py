@@ -1,5 +1,5 @@
-"""Snapshots in files: safetensors, whose metadata names the network, the preset and the seed. Reading executes
-nothing."""
+"""Snapshots in files: safetensors, whose metadata names the network, the preset and the seed.
+Reading executes nothing."""
 
 from __future__ import annotations
 
@@ -15,14 +15,22 @@ from ltr.errors import ConfigError, ResultError, TrackingError
 from ltr.settings import as_dict, from_dict
 from pytracking.tracker.engine import TrackerEngine
 from pytracking.tracker.memory import SampleMemory
-from pytracking.tracker.presets import TrackerPreset
+from pytracking.tracker.preset_settings import TrackerPreset
 from pytracking.tracker.snapshot import Snapshot, shapes_of, tensors_of
 from pytracking.tracker.state import TrackerState
 
 FORMAT = "pytracking.state.1"
 WHOLE = ("memory.count", "memory.previous")
 """Tensors of whole numbers."""
-_DAMAGE = (ValueError, OverflowError, KeyError, TypeError, AttributeError, RecursionError, ConfigError)
+_DAMAGE = (
+    ValueError,
+    OverflowError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    RecursionError,
+    ConfigError,
+)
 """What reading metadata that somebody made up may raise."""
 
 
@@ -37,7 +45,9 @@ def write_snapshot(path: str | os.PathLike[str], snapshot: Snapshot) -> None:
         "names": snapshot.state.names,
         "frame": snapshot.state.frame,
     }
-    tensors = {name: tensor.cpu().contiguous() for name, tensor in tensors_of(snapshot.state).items()}
+    tensors = {
+        name: tensor.cpu().contiguous() for name, tensor in tensors_of(snapshot.state).items()
+    }
     partial = Path(f"{os.fspath(path)}.partial")
     try:
         partial.write_bytes(save(tensors, metadata={"format": FORMAT, "facts": json.dumps(facts)}))
@@ -45,12 +55,15 @@ def write_snapshot(path: str | os.PathLike[str], snapshot: Snapshot) -> None:
     except OSError as error:
         with contextlib.suppress(OSError):
             partial.unlink()
-        raise ResultError(f"cannot write state {os.fspath(path)}: {error.strerror or error}") from None
+        raise ResultError(
+            f"cannot write state {os.fspath(path)}: {error.strerror or error}"
+        ) from None
 
 
 def read_snapshot(path: str | os.PathLike[str], engine: TrackerEngine) -> Snapshot:
-    """The snapshot of a file, which `engine` is to go on with. Raises TrackingError where the file is damaged or none
-    of these; whether it is of this network, preset and seed is for `Snapshot.state_for` to say."""
+    """The snapshot of a file, which `engine` is to go on with. Raises TrackingError where the file
+    is damaged or none of these; whether it is of this network, preset and seed is for
+    `Snapshot.state_for` to say."""
     from safetensors import SafetensorError, safe_open
 
     text = os.fspath(path)
@@ -60,13 +73,19 @@ def read_snapshot(path: str | os.PathLike[str], engine: TrackerEngine) -> Snapsh
         with safe_open(text, framework="pt") as file:
             metadata = file.metadata() or {}
             if metadata.get("format") != FORMAT:
-                raise TrackingError(f"{text} is not a state of a tracker: was it written by Tracker.save?")
+                raise TrackingError(
+                    f"{text} is not a state of a tracker: was it written by Tracker.save?"
+                )
             facts = json.loads(metadata["facts"])
             names = tuple(str(name) for name in facts["names"])
             frame = tuple(int(number) for number in facts["frame"])
-            well_named = len(frame) == len(names) == len(set(names)) and all(n and n.isprintable() for n in names)
+            well_named = len(frame) == len(names) == len(set(names)) and all(
+                n and n.isprintable() for n in names
+            )
             if not names or not well_named or min(frame) < 1:
-                raise TrackingError(f"state {text} is damaged: its names or frame numbers do not fit")
+                raise TrackingError(
+                    f"state {text} is damaged: its names or frame numbers do not fit"
+                )
             preset = from_dict(TrackerPreset, facts["preset"], f" in state {text}")
             snapshot_facts: tuple[Any, ...] = (str(facts["network"]), preset, int(facts["seed"]))
             slices = {key: file.get_slice(key) for key in file.keys()}  # noqa: SIM118
@@ -86,7 +105,11 @@ def read_snapshot(path: str | os.PathLike[str], engine: TrackerEngine) -> Snapsh
     except (SafetensorError, *_DAMAGE) as error:
         said = " ".join(str(error).split())[:200]  # it may quote what the file holds
         raise TrackingError(f"state {text} is damaged: {said}") from None
-    memory = {key.partition(".")[2]: tensors.pop(key) for key in list(tensors) if key.startswith("memory.")}
+    memory = {
+        key.partition(".")[2]: tensors.pop(key)
+        for key in list(tensors)
+        if key.startswith("memory.")
+    }
     state = TrackerState(names=names, frame=frame, memory=SampleMemory(**memory), **tensors)
     return Snapshot(state, *snapshot_facts)
 
@@ -107,11 +130,18 @@ def _check(
 def _check_values(tensors: dict[str, torch.Tensor], engine: TrackerEngine, text: str) -> None:
     """What a step would fail at, or index beyond the memory with."""
     slots = engine.preset.memory.size
-    bounds = {"memory.previous": (-1, slots - 1), "memory.count": (engine.preset.first_frame.count, 2**53)}
+    bounds = {
+        "memory.previous": (-1, slots - 1),
+        "memory.count": (engine.preset.first_frame.count, 2**53),
+    }
     positive = ("size_hw", "scale", "base_size_hw", "scale_limits")
     for key, tensor in tensors.items():
         least, most = bounds.get(key, (0 if key in positive else -torch.inf, torch.inf))
-        sound = (tensor >= least) & (tensor <= most) if key in WHOLE else (tensor > least) & (tensor < most)
+        sound = (
+            (tensor >= least) & (tensor <= most)
+            if key in WHOLE
+            else (tensor > least) & (tensor < most)
+        )
         if key == "refined_yx":  # nan before the first one
             sound |= tensor.isnan()
         if not sound.all():

@@ -1,8 +1,9 @@
 """Trunks with torchvision's parameter names, behind one interface.
 
-A trunk maps normalised images (B, 3, H, W) to `Taps`, its outputs at stride 8 and 16; H and W are multiples of 16.
-ResNet-18 and ResNet-50: He et al. 2016, as DiMP uses them, to the end of `layer3`. MobileNetV2: Sandler et al. 2018, to
-`features.13`, whose projections are linear, so both taps are signed.
+A trunk maps normalised images (B, 3, H, W) to `Taps`, its outputs at stride 8 and 16; H and W are
+multiples of 16. ResNet-18 and ResNet-50: He et al. 2016, as DiMP uses them, to the end of `layer3`.
+MobileNetV2: Sandler et al. 2018, to `features.13`, whose projections are linear, so both taps are
+signed.
 """
 
 from __future__ import annotations
@@ -27,7 +28,9 @@ def _downsample(channels_in: int, channels: int, stride: int) -> nn.Sequential |
     """What brings a shortcut to the shape of its block's output; None where it has that already."""
     if stride == 1 and channels_in == channels:
         return None
-    return nn.Sequential(nn.Conv2d(channels_in, channels, 1, stride, bias=False), nn.BatchNorm2d(channels))
+    return nn.Sequential(
+        nn.Conv2d(channels_in, channels, 1, stride, bias=False), nn.BatchNorm2d(channels)
+    )
 
 
 class BasicBlock(nn.Module):
@@ -48,8 +51,8 @@ class BasicBlock(nn.Module):
 
 
 class Bottleneck(nn.Module):
-    """1 x 1, 3 x 3 with the stride, 1 x 1 to four times the channels, and a shortcut (He et al. 2016, figure 5
-    right)."""
+    """1 x 1, 3 x 3 with the stride, 1 x 1 to four times the channels, and a shortcut (He et al.
+    2016, figure 5 right)."""
 
     def __init__(self, channels_in: int, channels: int, stride: int = 1) -> None:
         super().__init__()
@@ -73,13 +76,17 @@ Block = type[BasicBlock] | type[Bottleneck]
 
 
 def _stage(block: Block, channels_in: int, channels: int, count: int, stride: int) -> nn.Sequential:
-    return nn.Sequential(block(channels_in, channels, stride), *(block(channels, channels) for _ in range(count - 1)))
+    return nn.Sequential(
+        block(channels_in, channels, stride), *(block(channels, channels) for _ in range(count - 1))
+    )
 
 
 class ResNet(nn.Module):
     """A residual network from the stem to the end of `layer3`."""
 
-    def __init__(self, block: Block, channels: tuple[int, int, int], blocks: tuple[int, int, int]) -> None:
+    def __init__(
+        self, block: Block, channels: tuple[int, int, int], blocks: tuple[int, int, int]
+    ) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(3, 64, 7, 2, 3, bias=False)
         self.bn1 = nn.BatchNorm2d(64)
@@ -112,7 +119,9 @@ class ResNet50(ResNet):
         super().__init__(Bottleneck, (256, 512, 1024), (3, 4, 6))
 
 
-def _conv_bn_relu6(channels_in: int, channels: int, kernel: int, stride: int, groups: int = 1) -> nn.Sequential:
+def _conv_bn_relu6(
+    channels_in: int, channels: int, kernel: int, stride: int, groups: int = 1
+) -> nn.Sequential:
     return nn.Sequential(
         nn.Conv2d(channels_in, channels, kernel, stride, kernel // 2, groups=groups, bias=False),
         nn.BatchNorm2d(channels),
@@ -147,7 +156,8 @@ class MobileNetV2(nn.Module):
         super().__init__()
         layers: list[nn.Module] = [_conv_bn_relu6(3, 32, 3, 2)]
         channels_in = 32
-        # expansion, channels, blocks, stride of the first: table 2 of the paper, its first five rows
+        # expansion, channels, blocks, stride of the first: table 2 of the paper, its first five
+        # rows
         for expansion, channels, blocks, stride in (
             (1, 16, 1, 1),
             (6, 24, 2, 2),
@@ -156,7 +166,9 @@ class MobileNetV2(nn.Module):
             (6, 96, 3, 1),
         ):
             for block in range(blocks):
-                layers.append(InvertedResidual(channels_in, channels, stride if block == 0 else 1, expansion))
+                layers.append(
+                    InvertedResidual(channels_in, channels, stride if block == 0 else 1, expansion)
+                )
                 channels_in = channels
         self.features = nn.Sequential(*layers)
 

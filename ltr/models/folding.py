@@ -1,4 +1,5 @@
-"""fold(net) -> InferenceNet: the form of a network that the tracker runs. The training network is never touched."""
+"""fold(net) -> InferenceNet: the form of a network that the tracker runs. The training network is
+never touched."""
 
 from __future__ import annotations
 
@@ -16,7 +17,8 @@ from ltr.models.fused_convolution import RELU6, FusedConvolution
 from ltr.models.tracker_net import NetworkConfig, TrackerNet
 
 CPU_BATCH = 4
-"""Crops that go through the trunk at once on a CPU: the features of more do not stay in its cache."""
+"""Crops that go through the trunk at once on a CPU: the features of more do not stay in its
+cache."""
 
 
 class InferenceNet:
@@ -61,14 +63,17 @@ class InferenceNet:
 
     @torch.inference_mode()
     def classify(self, stride16: Tensor) -> Tensor:
-        """Trunk features of stride 16 -> classifier features (R, n/16, n/16, C), instance L2 normalised."""
+        """Trunk features of stride 16 -> classifier features (R, n/16, n/16, C), instance L2
+        normalised."""
         return self._net.classifier_features(stride16)
 
 
 def fold(net: TrackerNet, device: torch.device | str = "cpu") -> InferenceNet:
     """The inference form of `net`."""
     place = torch.device(device)
-    if place.type == "cuda" and place.index is None:  # tables are cached by device: it has to have its number
+    if (
+        place.type == "cuda" and place.index is None
+    ):  # tables are cached by device: it has to have its number
         place = torch.device("cuda", torch.cuda.current_device())
     return InferenceNet(net, place)
 
@@ -77,7 +82,9 @@ def _fuse(module: nn.Module) -> None:
     """Replace every folded convolution, with the ReLU6 that may follow it, by one operator."""
     for name, child in list(module.named_children()):
         parts = list(child) if isinstance(child, nn.Sequential) else []
-        if [type(part) for part in parts[1:]] == [nn.Identity, nn.ReLU6] and isinstance(parts[0], nn.Conv2d):
+        if [type(part) for part in parts[1:]] == [nn.Identity, nn.ReLU6] and isinstance(
+            parts[0], nn.Conv2d
+        ):
             setattr(module, name, FusedConvolution(parts[0], RELU6))
         elif isinstance(child, nn.Conv2d):
             setattr(module, name, FusedConvolution(child))

@@ -1,4 +1,5 @@
-"""TrackerNet: trunk, classifier, box head, one forward per role. It knows crops and features, nothing about frames."""
+"""TrackerNet: trunk, classifier, box head, one forward per role. It knows crops and features,
+nothing about frames."""
 
 from __future__ import annotations
 
@@ -28,15 +29,24 @@ class NetworkConfig:
     """What makes a network, as it stands in the metadata of its file."""
 
     trunk: TrunkName = setting("resnet18", "1", "the convolutional body")
-    feature_blocks: int = setting(0, "1", "residual blocks before the classifier's last convolution", (0, 4))
+    feature_blocks: int = setting(
+        0, "1", "residual blocks before the classifier's last convolution", (0, 4)
+    )
     feature_kernel: int = setting(1, "cells", "kernel of the classifier's last convolution", (1, 7))
     channels: int = setting(256, "1", "classifier feature channels", (1, 4096))
     filter_size: int = setting(4, "cells", "side of the target model's filter", (1, 16))
     initializer: Literal["none", "pooled", "pooled_zero"] = setting(
-        "none", "1", "the first filter: zero, or pooled from the first frame; pooled_zero begins training at zero"
+        "none",
+        "1",
+        "the first filter: zero, or pooled from the first frame; pooled_zero begins training at "
+        "zero",
     )
-    filter_optimizer: HingeConfig | LearnedConfig | DivergenceConfig = field(default_factory=HingeConfig)
-    box_head: Literal["none", "energy"] = setting("none", "1", "what says how well a box fits the target")
+    filter_optimizer: HingeConfig | LearnedConfig | DivergenceConfig = field(
+        default_factory=HingeConfig
+    )
+    box_head: Literal["none", "energy"] = setting(
+        "none", "1", "what says how well a box fits the target"
+    )
 
 
 class Classifier(nn.Module):
@@ -47,11 +57,16 @@ class Classifier(nn.Module):
         self.filter_initializer = (
             ZeroInitializer(config.filter_size)
             if config.initializer == "none"
-            else PooledInitializer(config.channels, config.filter_size, config.initializer == "pooled_zero")
+            else PooledInitializer(
+                config.channels, config.filter_size, config.initializer == "pooled_zero"
+            )
         )
         self.filter_optimizer = _optimizer(config.filter_optimizer)
         self.feature_extractor = ClassifierFeatures(
-            TRUNKS[config.trunk].channels16, config.channels, config.feature_blocks, config.feature_kernel
+            TRUNKS[config.trunk].channels16,
+            config.channels,
+            config.feature_blocks,
+            config.feature_kernel,
         )
 
 
@@ -64,10 +79,13 @@ class TrackerNet(nn.Module):
         trunk = TRUNKS[config.trunk]
         self.feature_extractor = trunk()
         self.classifier = Classifier(config)
-        self.bb_regressor = None if config.box_head == "none" else EnergyHead(trunk.channels8, trunk.channels16)
+        self.bb_regressor = (
+            None if config.box_head == "none" else EnergyHead(trunk.channels8, trunk.channels16)
+        )
 
     def classifier_features(self, stride16: Tensor) -> Tensor:
-        """Trunk features (B, C16, H, W) -> classifier features (B, H, W, C), instance L2 normalised."""
+        """Trunk features (B, C16, H, W) -> classifier features (B, H, W, C), instance L2
+        normalised."""
         features = self.classifier.feature_extractor(stride16)
         return instance_l2_norm(features.permute(0, 2, 3, 1), self.config.filter_size)
 
@@ -75,4 +93,6 @@ class TrackerNet(nn.Module):
 def _optimizer(config: HingeConfig | LearnedConfig | DivergenceConfig) -> FilterOptimizer:
     if isinstance(config, LearnedConfig):
         return LearnedSteepestDescent(config)
-    return HingeSteepestDescent(config) if isinstance(config, HingeConfig) else NewtonDescent(config)
+    return (
+        HingeSteepestDescent(config) if isinstance(config, HingeConfig) else NewtonDescent(config)
+    )

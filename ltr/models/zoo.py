@@ -40,7 +40,8 @@ NETWORKS: dict[str, NetworkConfig] = {
     "super_dimp": replace(_LARGE, filter_optimizer=LearnedConfig(label_sigma=SUPER_SIGMA)),
     "super_dimp_simple": replace(_LARGE, filter_optimizer=HingeConfig(filter_reg=0.1)),
 }
-"""The published networks, as their authors trained them. `TrackerNet(NETWORKS[name])` is one before training."""
+"""The published networks, as their authors trained them. `TrackerNet(NETWORKS[name])` is one before
+training."""
 
 PUBLISHED_FILES: dict[str, str] = {
     "dimp18": "dimp18.pth",
@@ -63,7 +64,9 @@ class LoadedNetwork(NamedTuple):
     """What was dropped or assumed while reading, a line each."""
 
 
-def load_network(name_or_path: str | os.PathLike[str], architecture: str | None = None) -> TrackerNet:
+def load_network(
+    name_or_path: str | os.PathLike[str], architecture: str | None = None
+) -> TrackerNet:
     """The network of a file or a name, in evaluation mode; what `open_network` notes is warned of.
 
     Raises CheckpointError, or ConfigError for an unknown name."""
@@ -73,16 +76,24 @@ def load_network(name_or_path: str | os.PathLike[str], architecture: str | None 
     return loaded.net
 
 
-def open_network(name_or_path: str | os.PathLike[str], architecture: str | None = None) -> LoadedNetwork:
-    """The network of a name, of a file of ours (.safetensors), or of a published one (.pth, .pth.tar), which is read
-    without executing what it holds. `architecture`, a key of NETWORKS, says what a published file without a record of
-    its construction holds. Raises CheckpointError, or ConfigError for an unknown name."""
+def open_network(
+    name_or_path: str | os.PathLike[str], architecture: str | None = None
+) -> LoadedNetwork:
+    """The network of a name, of a file of ours (.safetensors), or of a published one (.pth,
+    .pth.tar), which is read without executing what it holds. `architecture`, a key of NETWORKS,
+    says what a published file without a record of its construction holds. Raises CheckpointError,
+    or ConfigError for an unknown name."""
     if architecture is not None and architecture not in NETWORKS:
-        raise ConfigError(f"unknown architecture {architecture!r}: {suggestion(architecture, NETWORKS)}")
+        raise ConfigError(
+            f"unknown architecture {architecture!r}: {suggestion(architecture, NETWORKS)}"
+        )
     if is_published_name(name_or_path):
         return _from_published(Path(name_or_path), architecture)
     if architecture is not None:
-        raise ConfigError(f"{os.fspath(name_or_path)} says itself what it is: an architecture is for .pth files only")
+        raise ConfigError(
+            f"{os.fspath(name_or_path)} says itself what it is: an architecture is for .pth files "
+            "only"
+        )
     file = find_network(name_or_path, PUBLISHED_FILES)
     header = read_header(file.path)
     net = _built(file, {**_LATER_FIELDS, **header.config})
@@ -91,19 +102,27 @@ def open_network(name_or_path: str | os.PathLike[str], architecture: str | None 
 
 
 def convert(old: Path, new: Path, architecture: str | None = None) -> LoadedNetwork:
-    """Write the published file `old` as `new`, a file of ours (.safetensors) with the same numbers, and its preset and
-    origin in its card. Returns what was written. `architecture` as in `open_network`.
+    """Write the published file `old` as `new`, a file of ours (.safetensors) with the same numbers,
+    and its preset and origin in its card. Returns what was written. `architecture` as in
+    `open_network`.
 
-    The user's data folder is made where it is missing, no other. Raises CheckpointError or ConfigError, and then
-    nothing was written; what is there is never replaced."""
+    The user's data folder is made where it is missing, no other. Raises CheckpointError or
+    ConfigError, and then nothing was written; what is there is never replaced."""
     if not is_published_name(old):
-        raise ConfigError(f"{old} is not named as published networks are: give a .pth, .pth.tar, .pt or .tar file")
+        raise ConfigError(
+            f"{old} is not named as published networks are: give a .pth, .pth.tar, .pt or .tar file"
+        )
     if new.suffix != ".safetensors":
-        raise ConfigError(f"{new} cannot be the converted file: give it a name that ends in .safetensors")
+        raise ConfigError(
+            f"{new} cannot be the converted file: give it a name that ends in .safetensors"
+        )
     if os.path.lexists(new):
         raise ConfigError(f"{new} is there already: give another name, or remove it first")
     if not os.path.isdir(new.parent) and new.parent.absolute() != user_folder().absolute():
-        raise ConfigError(f"folder {new.parent} does not exist: make it first, or give another place for {new.name}")
+        raise ConfigError(
+            f"folder {new.parent} does not exist: make it first, or give another place for "
+            f"{new.name}"
+        )
     loaded = open_network(old, architecture)
     card = {
         "summary": f"converted from {old.name}",
@@ -116,7 +135,9 @@ def convert(old: Path, new: Path, architecture: str | None = None) -> LoadedNetw
     try:
         new.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise CheckpointError(f"cannot make folder {new.parent}: {error.strerror or error}") from None
+        raise CheckpointError(
+            f"cannot make folder {new.parent}: {error.strerror or error}"
+        ) from None
     write_network(new, stored_tensors(loaded.net), as_dict(loaded.net.config), card, half=False)
     return loaded
 
@@ -126,14 +147,17 @@ _LATER_FIELDS = {"initializer": "none", "filter_optimizer": vars(HingeConfig()),
 
 
 _CANNOT_BE_BUILT = (ConfigError, ValueError, RuntimeError, ArithmeticError)
-"""What a configuration may raise, with text nested without end and numbers beyond all floats among its values."""
+"""What a configuration may raise, with text nested without end and numbers beyond all floats among
+its values."""
 
 
 def _built(file: NetworkFile, config: Mapping[str, Any]) -> TrackerNet:
     try:
         return TrackerNet(from_dict(NetworkConfig, config, f" in network file {file.path}"))
     except _CANNOT_BE_BUILT as error:
-        raise CheckpointError(f"network file {file.path} has a configuration that cannot be built: {error}") from None
+        raise CheckpointError(
+            f"network file {file.path} has a configuration that cannot be built: {error}"
+        ) from None
 
 
 def _from_published(path: Path, architecture: str | None) -> LoadedNetwork:
@@ -143,10 +167,15 @@ def _from_published(path: Path, architecture: str | None) -> LoadedNetwork:
     try:
         net = TrackerNet(config)
     except _CANNOT_BE_BUILT as error:
-        raise CheckpointError(f"network file {path} has a configuration that cannot be built: {error}") from None
+        raise CheckpointError(
+            f"network file {path} has a configuration that cannot be built: {error}"
+        ) from None
     dropped = _load_strictly(net, file.state, path)
     if dropped:
-        notes.insert(0, f"dropped the {dropped} tensors of layer4 and fc, which no tracker of this family uses")
+        notes.insert(
+            0,
+            f"dropped the {dropped} tensors of layer4 and fc, which no tracker of this family uses",
+        )
     if file.unknown:
         notes.append(f"left unread what it holds of the classes {_listed(file.unknown)}")
     return LoadedNetwork(net.eval(), name, tuple(notes))
@@ -169,16 +198,20 @@ def _load_strictly(net: TrackerNet, state: Mapping[str, Tensor], path: Path) -> 
         if keys:
             more = f" and {len(keys) - 1} more" if len(keys) > 1 else ""
             raise CheckpointError(
-                f"network file {path} {problem} tensor {keys[0][:80]!r}{more}: it is of another network"
+                f"network file {path} {problem} tensor {keys[0][:80]!r}{more}: it is of another "
+                "network"
             )
     numbers = {key: used[key].float() for key in expected}
     for key, tensor in expected.items():
         if numbers[key].shape != tensor.shape:
             raise CheckpointError(
-                f"network file {path}: tensor {key!r} has shape {list(numbers[key].shape)}, not {list(tensor.shape)}"
+                f"network file {path}: tensor {key!r} has shape {list(numbers[key].shape)}, not "
+                f"{list(tensor.shape)}"
             )
         if not numbers[key].isfinite().all():
-            raise CheckpointError(f"network file {path} is damaged: tensor {key!r} holds numbers that are not finite")
+            raise CheckpointError(
+                f"network file {path} is damaged: tensor {key!r} holds numbers that are not finite"
+            )
     net.load_state_dict(numbers, strict=False)
     return sum(key.startswith(_UNUSED) for key, _ in _without_counters(state.items()))
 
@@ -203,18 +236,26 @@ def _architecture(constructor: Constructor | None, path: Path) -> str:
         )
     if constructor.function not in _FUNCTIONS:
         raise CheckpointError(
-            f"network file {path} was built by {constructor.function[:80]!r}, which is not among the known: "
+            f"network file {path} was built by {constructor.function[:80]!r}, which is not among "
+            "the known: "
             f"{', '.join(_FUNCTIONS)}"
         )
     sigma = constructor.keywords.get("init_gauss_sigma")
     wider = isinstance(sigma, float) and abs(sigma - SUPER_SIGMA) < 1e-3
-    # SuperDiMP has the constructor of DiMP-50; its labels were wider, and part of its trunk was frozen
-    if constructor.function == "dimpnet50" and (wider or constructor.keywords.get("frozen_backbone_layers")):
+    # SuperDiMP has the constructor of DiMP-50; its labels were wider, and part of its trunk was
+    # frozen
+    if constructor.function == "dimpnet50" and (
+        wider or constructor.keywords.get("frozen_backbone_layers")
+    ):
         return "super_dimp"
     return _FUNCTIONS[constructor.function]
 
 
-_NETWORK_KEYWORDS = {"filter_size": "filter_size", "clf_feat_blocks": "feature_blocks", "out_feature_dim": "channels"}
+_NETWORK_KEYWORDS = {
+    "filter_size": "filter_size",
+    "clf_feat_blocks": "feature_blocks",
+    "out_feature_dim": "channels",
+}
 _OPTIMIZER_KEYWORDS = {
     "num_dist_bins": "bins",
     "bin_displacement": "displacement",
@@ -244,13 +285,20 @@ _ONLY_VALUE = {
     "iou_inter_dim": [256, 256],
 }
 """Keywords that no published network has otherwise, and no other value is built here."""
-_TRAINING_ONLY = {"backbone_pretrained", "optim_iter", "frozen_backbone_layers", "init_initializer", "act_param"}
+_TRAINING_ONLY = {
+    "backbone_pretrained",
+    "optim_iter",
+    "frozen_backbone_layers",
+    "init_initializer",
+    "act_param",
+}
 _NOT_IN_WEIGHTS = {
     "learned": ("filter_size", "bin_displacement"),
     "kl": ("filter_size", "gauss_sigma", "alpha_eps", "optim_min_reg", "normalize_label"),
     "hinge": ("filter_size", "hinge_threshold", "activation_leak"),
 }
-"""Keywords, by the kind of the optimizer, without which the published settings are a guess that no shape checks."""
+"""Keywords, by the kind of the optimizer, without which the published settings are a guess that no
+shape checks."""
 
 
 def _published_config(
@@ -258,7 +306,9 @@ def _published_config(
 ) -> tuple[NetworkConfig, list[str]]:
     """`config` with what the file says of its construction, and what had to be assumed."""
     if constructor is None:
-        return config, ["took the published settings of its name, for it does not say how it was built"]
+        return config, [
+            "took the published settings of its name, for it does not say how it was built"
+        ]
     network: dict[str, Any] = {}
     optimizer: dict[str, Any] = {}
     known = vars(config.filter_optimizer)
@@ -276,18 +326,29 @@ def _published_config(
                 )
         elif keyword not in _TRAINING_ONLY:
             unknown.append(keyword)
-    absent = [keyword for keyword in _NOT_IN_WEIGHTS[known["kind"]] if keyword not in constructor.keywords]
+    absent = [
+        keyword for keyword in _NOT_IN_WEIGHTS[known["kind"]] if keyword not in constructor.keywords
+    ]
     notes = []
     if unknown:
-        notes.append(f"took the published settings, for the record of its construction has unknown {_listed(unknown)}")
+        notes.append(
+            "took the published settings, for the record of its construction has unknown "
+            f"{_listed(unknown)}"
+        )
     if absent:
-        notes.append(f"took the published settings, for the record of its construction lacks {_listed(absent)}")
+        notes.append(
+            "took the published settings, for the record of its construction lacks "
+            f"{_listed(absent)}"
+        )
     try:
         settings = from_dict(type(config.filter_optimizer), {**known, **optimizer}, "")
-        return from_dict(NetworkConfig, {**vars(config), **network, "filter_optimizer": vars(settings)}, ""), notes
+        return from_dict(
+            NetworkConfig, {**vars(config), **network, "filter_optimizer": vars(settings)}, ""
+        ), notes
     except _CANNOT_BE_BUILT as error:
         raise CheckpointError(
-            f"network file {path} has a record of its construction that cannot be: {str(error)[:200]}"
+            f"network file {path} has a record of its construction that cannot be: "
+            f"{str(error)[:200]}"
         ) from None
 
 

@@ -62,18 +62,25 @@ class Run:
 
 
 def run_demo(choice: TrackerChoice, output: Path) -> int:
-    """Track the demo clip of the choice's seed and write FILES into the folder `output`. Returns the exit status, 130
-    after Ctrl-C.
+    """Track the demo clip of the choice's seed and write FILES into the folder `output`. Returns
+    the exit status, 130 after Ctrl-C.
 
-    Raises ConfigError or CheckpointError for what cannot be loaded, ResultError for what cannot be written."""
+    Raises ConfigError or CheckpointError for what cannot be loaded, ResultError for what cannot be
+    written."""
     tracker = choice.load()
     make_folder(output)
     clip = DemoClip(choice.seed)
-    print(f"demo clip: {FRAMES} frames of {WIDTH} x {HEIGHT}, seed {choice.seed}; network {choice.network}", flush=True)
+    print(
+        f"demo clip: {FRAMES} frames of {WIDTH} x {HEIGHT}, seed {choice.seed}; network "
+        f"{choice.network}",
+        flush=True,
+    )
     try:
         run = tracked(clip, tracker, output)
     except KeyboardInterrupt:
-        print(f"pytracking: interrupted; video and boxes until then are in {output}", file=sys.stderr)
+        print(
+            f"pytracking: interrupted; video and boxes until then are in {output}", file=sys.stderr
+        )
         return 130
 
     overlaps = overlap(run.boxes_xywh, clip.boxes_xywh)
@@ -94,7 +101,10 @@ def tracked(clip: DemoClip, tracker: Tracker, output: Path) -> Run:
     wanted = chosen_frames(clip)
     columns, predictions, seconds = [], [], 0.0
     first: Box = tuple(clip.boxes_xywh[0].tolist())
-    with BoxesFile(output / "boxes.txt") as boxes, VideoWriter(output / "demo.mp4", clip.frame_rate) as video:
+    with (
+        BoxesFile(output / "boxes.txt") as boxes,
+        VideoWriter(output / "demo.mp4", clip.frame_rate) as video,
+    ):
         for index, frame in enumerate(with_progress(clip, clip.length, "rendering and tracking")):
             if index == 0:
                 tracker.initialize(frame, first)
@@ -137,7 +147,12 @@ def column(pictures: Pictures, drawn: Frame, prediction: Prediction, what: str) 
     """The strip's column of the frame that `pictures` kept."""
     area = np.rint(pictures.last["search_crop"].transpose(1, 2, 0)).clip(0, 255).astype(np.uint8)
     status = prediction.status.replace("_", " ")
-    return Column(area, drawn, pictures.last["score_map"], f"{what}\n{status}, score {short(prediction.score)}")
+    return Column(
+        area,
+        drawn,
+        pictures.last["score_map"],
+        f"{what}\n{status}, score {short(prediction.score)}",
+    )
 
 
 def report(clip: DemoClip, run: Run, overlaps: NDArray[np.float64], output: Path) -> list[str]:
@@ -145,11 +160,13 @@ def report(clip: DemoClip, run: Run, overlaps: NDArray[np.float64], output: Path
     visible = clip.covered[1:] < 0.5
     hidden = run.statuses[slice(*clip.occlusion)]
     lines = [
-        f"success AUC       {success_auc(overlaps[1:]):.3f}  over the {len(overlaps) - 1} frames after the first",
+        f"success AUC       {success_auc(overlaps[1:]):.3f}  over the {len(overlaps) - 1} frames "
+        "after the first",
         f"mean overlap      {overlaps[1:][visible].mean():.3f}  "
         f"over the {visible.sum()} of them in which less than half of the target is covered",
         f"behind the panel  not_found on {hidden.count('not_found')} of {len(hidden)} frames",
-        f"speed             {(len(overlaps) - 1) / run.seconds:.1f} frames per second, tracking alone",
+        f"speed             {(len(overlaps) - 1) / run.seconds:.1f} frames per second, tracking "
+        "alone",
         "files",
     ]
     width = max(len(str(output / name)) for name in FILES)

@@ -25,10 +25,13 @@ from pytracking.sources.source import SourceEndedEarly
 
 
 def run_evaluate(folder: Path, names: list[str], choice: TrackerChoice, output: Path) -> int:
-    """Print success AUC per sequence and in the mean, naming the worst; boxes and scores.json go into `output`."""
+    """Print success AUC per sequence and in the mean, naming the worst; boxes and scores.json go
+    into `output`."""
     sequences = chosen(find_sequences(folder), names)
     if output.resolve() in {folder.resolve(), *(s.frames.resolve() for s in sequences)}:
-        raise ResultError(f"results in {output} would lie among the annotations: give another --output")
+        raise ResultError(
+            f"results in {output} would lie among the annotations: give another --output"
+        )
     make_folder(output)
     scores: dict[str, float] = {}
     width = max(len(s.name) for s in sequences)
@@ -40,20 +43,37 @@ def run_evaluate(folder: Path, names: list[str], choice: TrackerChoice, output: 
             print(f"{sequence.name:<{width}}  {scores[sequence.name]:.3f}", flush=True)
             _write_scores(output, choice, tracker, scores)
     except (KeyboardInterrupt, SourceEndedEarly) as error:
-        status, why = (1, f"ended early: {error}") if isinstance(error, SourceEndedEarly) else (130, "interrupted")
-        print(f"pytracking: {why}; kept the {len(scores)} sequences that were finished in {output}", file=sys.stderr)
+        status, why = (
+            (1, f"ended early: {error}")
+            if isinstance(error, SourceEndedEarly)
+            else (130, "interrupted")
+        )
+        print(
+            f"pytracking: {why}; kept the {len(scores)} sequences that were finished in {output}",
+            file=sys.stderr,
+        )
         return status
     worst = min(scores, key=lambda name: scores[name])
     count = f"{len(scores)} sequence" + ("s" if len(scores) > 1 else "")
     average = mean(scores.values())
-    print(f"{'mean':<{width}}  {average:.3f}  success AUC over {count}; worst {worst} {scores[worst]:.3f}")
+    print(
+        f"{'mean':<{width}}  {average:.3f}  success AUC over {count}; worst {worst} "
+        f"{scores[worst]:.3f}"
+    )
     print(f"boxes and scores lie in {output}")
     return 0
 
 
-def _write_scores(output: Path, choice: TrackerChoice, tracker: Tracker, scores: dict[str, float]) -> None:
+def _write_scores(
+    output: Path, choice: TrackerChoice, tracker: Tracker, scores: dict[str, float]
+) -> None:
     settings = as_dict(tracker.engine.preset)
-    summary = {"network": choice.network, "seed": choice.seed, "mean": mean(scores.values()), "success_auc": scores}
+    summary = {
+        "network": choice.network,
+        "seed": choice.seed,
+        "mean": mean(scores.values()),
+        "success_auc": scores,
+    }
     write_text(output / "scores.json", json.dumps({**summary, "settings": settings}, indent=1))
 
 
@@ -67,15 +87,17 @@ def chosen(sequences: list[Sequence], names: list[str]) -> list[Sequence]:
 
 
 def track_sequence(tracker: Tracker, sequence: Sequence, path: Path) -> Array:
-    """(N, 4) boxes of one run from the rounded first box, also written to `path`. Raises DataError where frames and
-    boxes differ in number."""
+    """(N, 4) boxes of one run from the rounded first box, also written to `path`. Raises DataError
+    where frames and boxes differ in number."""
     truth = sequence.boxes_xywh
     try:
         box = checked_box(first_box(truth))
     except BoxError as error:
         raise DataError(f"sequence {sequence.name}: first {error}") from None
     predictions = []
-    for index, frame in enumerate(with_progress(open_source(sequence.frames), len(truth), sequence.name)):
+    for index, frame in enumerate(
+        with_progress(open_source(sequence.frames), len(truth), sequence.name)
+    ):
         if index == 0:
             tracker.initialize(frame, box)
         elif index < len(truth):
@@ -93,5 +115,6 @@ def track_sequence(tracker: Tracker, sequence: Sequence, path: Path) -> Array:
 
 def _mismatch(sequence: Sequence, frames: str) -> DataError:
     return DataError(
-        f"sequence {sequence.name} has {len(sequence.boxes_xywh)} boxes, but {frames} frames in {sequence.frames}"
+        f"sequence {sequence.name} has {len(sequence.boxes_xywh)} boxes, but {frames} frames in "
+        f"{sequence.frames}"
     )

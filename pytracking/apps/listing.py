@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from ltr.checkpoints import convert_command, find_network, known_networks, read_header, search_folders
+from ltr.checkpoints import (
+    convert_command,
+    find_network,
+    known_networks,
+    read_header,
+    search_folders,
+)
 from ltr.errors import ConfigError
 from ltr.models.zoo import PUBLISHED_FILES
 from ltr.published import is_published_name
@@ -16,7 +22,9 @@ def run_networks(name: str | None) -> int:
         _print_networks()
         return 0
     if is_published_name(name):
-        raise ConfigError(f"{name} is a file as its authors publish it: `ltr inspect {name}` says what it holds")
+        raise ConfigError(
+            f"{name} is a file as its authors publish it: `ltr inspect {name}` says what it holds"
+        )
     file = find_network(name, PUBLISHED_FILES)
     header = read_header(file.path)
     print(f"{file.name}\n  {'file':<16} {file.path}\n  {'preset':<16} {file.preset or '-'}")
@@ -32,11 +40,17 @@ def _print_networks() -> None:
     known = known_networks()
     for file in known.values():
         size = file.path.stat().st_size / 1e6
-        print(f"{file.name:<18} {size:5.1f} MB  preset {file.preset or '-':<18} {file.summary}".rstrip())
+        print(
+            f"{file.name:<18} {size:5.1f} MB  preset {file.preset or '-':<18} "
+            f"{file.summary}".rstrip()
+        )
     print("\nsearched, in this order: " + ", ".join(str(folder) for folder in search_folders()))
     absent = {name: file for name, file in PUBLISHED_FILES.items() if name not in known}
     if absent:
-        print("\nnot here: download the file from its authors (pytracking's model zoo), then convert it")
+        print(
+            "\nnot here: download the file from its authors (pytracking's model zoo), then "
+            "convert it"
+        )
     for name, published in absent.items():
         print(f"{name:<18} {published:<26} {convert_command(published, name)}")
 
@@ -46,14 +60,19 @@ def run_presets(name: str | None, toml: bool) -> int:
     if name is None:
         for known in PRESETS:
             print(known)
-        print("\n`pytracking presets NAME` shows every setting; change one with --set group.field=value")
+        print(
+            "\n`pytracking presets NAME` shows every setting; change one with --set "
+            "group.field=value"
+        )
         return 0
     preset = preset_named(name)
     if toml:
         print(to_toml(preset), end="")
         return 0
     rows = list(describe(preset))
-    name_width, value_width = (max(len(row[k]) for row in rows if len(row[k]) <= 34) for k in (0, 1))
+    name_width, value_width = (
+        max(len(row[k]) for row in rows if len(row[k]) <= 34) for k in (0, 1)
+    )
     for row in rows:
         unit = "" if row.unit == "1" else f" [{row.unit}]"
         if len(row.value) > value_width:

@@ -25,7 +25,7 @@ from pytracking.sources.opening import open_source
 from pytracking.sources.source import Source, SourceEndedEarly
 from pytracking.tracker.engine import TrackerEngine
 from pytracking.tracker.prediction import Box
-from pytracking.tracker.presets import TrackerPreset
+from pytracking.tracker.preset_settings import TrackerPreset
 
 FILES = {
     "boxes.txt": "a line a frame: x,y,w,h,score,status",
@@ -71,16 +71,22 @@ class Course:
 
 
 def named_boxes(boxes: Sequence[str], file: Path | None) -> dict[str, Box]:
-    """Targets from the command line, each "[NAME=]x,y,w,h", and from a file with such a line a target. A single one
-    without a name is `target`, others are numbered. Raises BoxError."""
+    """Targets from the command line, each "[NAME=]x,y,w,h", and from a file with such a line a
+    target. A single one without a name is `target`, others are numbered. Raises BoxError."""
     lines = [(text, "") for text in boxes]
     if file is not None:
         try:
             text = file.read_text(encoding="utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
-            raise BoxError(f"cannot read boxes {file}: {getattr(error, 'strerror', None) or error}") from None
+            raise BoxError(
+                f"cannot read boxes {file}: {getattr(error, 'strerror', None) or error}"
+            ) from None
         rows = ((number, row.strip()) for number, row in enumerate(text.splitlines(), 1))
-        lines += [(row, f" ({file}, line {number})") for number, row in rows if row and not row.startswith("#")]
+        lines += [
+            (row, f" ({file}, line {number})")
+            for number, row in rows
+            if row and not row.startswith("#")
+        ]
     if not lines:
         raise BoxError(f"boxes {file} holds no box: write a line [name=]x,y,w,h for each target")
     targets: dict[str, Box] = {}
@@ -97,17 +103,23 @@ def named_boxes(boxes: Sequence[str], file: Path | None) -> dict[str, Box]:
 
 
 def run_track(
-    source_path: Path, targets: Mapping[str, Box], choice: TrackerChoice, output: Path | None, debug: Path | None = None
+    source_path: Path,
+    targets: Mapping[str, Box],
+    choice: TrackerChoice,
+    output: Path | None,
+    debug: Path | None = None,
 ) -> int:
-    """Track the boxes of the first frame to the last one; FILES go into `output`, pictures of the algorithm into
-    `debug`. Returns the exit status: 1 where the source ended early, 130 after Ctrl-C; what was tracked until then is
-    kept, and said."""
+    """Track the boxes of the first frame to the last one; FILES go into `output`, pictures of the
+    algorithm into `debug`. Returns the exit status: 1 where the source ended early, 130 after
+    Ctrl-C; what was tracked until then is kept, and said."""
     source = open_source(source_path)
     tracker = MultiTracker(choice.engine())
     folder = output or Path("outputs") / "track" / source.name
     files = files_of(targets)
     if any((folder / name).resolve() == source_path.resolve() for name in files):
-        raise ResultError(f"results in {folder} would overwrite the video {source_path}: give another --output")
+        raise ResultError(
+            f"results in {folder} would overwrite the video {source_path}: give another --output"
+        )
     tracker.check_room(len(targets))
     make_folder(folder)
     course, status, why = Course(), 0, ""
@@ -154,9 +166,13 @@ def _track_all(
     course: Course,
 ) -> None:
     with ExitStack() as stack:
-        files = {n: stack.enter_context(BoxesFile(folder / boxes_name(n, targets))) for n in targets}
+        files = {
+            n: stack.enter_context(BoxesFile(folder / boxes_name(n, targets))) for n in targets
+        }
         video = stack.enter_context(VideoWriter(folder / "video.mp4", source.frame_rate))
-        strips = stack.enter_context(Strips(debug) if debug is not None else contextlib.nullcontext())
+        strips = stack.enter_context(
+            Strips(debug) if debug is not None else contextlib.nullcontext()
+        )
         for frame in with_progress(source, source.length, f"tracking {source.name}"):
             begin = perf_counter()
             if not course.seconds:
@@ -183,10 +199,15 @@ def _track_all(
 
 
 def _write_facts(
-    folder: Path, choice: TrackerChoice, engine: TrackerEngine, targets: Mapping[str, Box], seconds: list[float]
+    folder: Path,
+    choice: TrackerChoice,
+    engine: TrackerEngine,
+    targets: Mapping[str, Box],
+    seconds: list[float],
 ) -> None:
-    settings = f"# network {choice.network}, preset {choice.preset or 'its own'}, seed {choice.seed}\n" + to_toml(
-        engine.preset
+    settings = (
+        f"# network {choice.network}, preset {choice.preset or 'its own'}, seed {choice.seed}\n"
+        + to_toml(engine.preset)
     )
     write_text(folder / "settings.toml", settings)
     timing = {
@@ -201,7 +222,9 @@ def _write_facts(
     write_text(folder / "timing.json", json.dumps(timing, indent=1))
 
 
-def _report(folder: Path, engine: TrackerEngine, targets: Mapping[str, Box], course: Course) -> list[str]:
+def _report(
+    folder: Path, engine: TrackerEngine, targets: Mapping[str, Box], course: Course
+) -> list[str]:
     later = sorted(course.seconds[1:])
     what = "the target" if len(targets) == 1 else f"{len(targets)} targets"
     lines = [f"first frame  {course.seconds[0] * 1e3:.0f} ms to learn {what}"]
@@ -209,13 +232,19 @@ def _report(folder: Path, engine: TrackerEngine, targets: Mapping[str, Box], cou
         mean, worst = sum(later) / len(later), later[-1]
         rate = f"{1 / mean:.1f} frames per second on {engine.net.device}"
         lines.append(
-            f"then         {len(later)} frames, mean {mean * 1e3:.0f} ms, slowest {worst * 1e3:.0f} ms: {rate}"
+            f"then         {len(later)} frames, mean {mean * 1e3:.0f} ms, slowest "
+            f"{worst * 1e3:.0f} ms: {rate}"
         )
         missing = course.missing
         of_them = "of them" if len(targets) == 1 else "of them, targets counted one by one"
         lines.append(
-            f"not found    on {len(missing)} {of_them}" + (f", the first is frame {missing[0]}" if missing else "")
+            f"not found    on {len(missing)} {of_them}"
+            + (f", the first is frame {missing[0]}" if missing else "")
         )
     files = files_of(targets)
     width = max(len(str(folder / name)) for name in files)
-    return [*lines, "files", *(f"  {folder / name!s:<{width}}  {text}" for name, text in files.items())]
+    return [
+        *lines,
+        "files",
+        *(f"  {folder / name!s:<{width}}  {text}" for name, text in files.items()),
+    ]

@@ -1,7 +1,8 @@
 """One strip of pictures: what was seen of one target in one frame, drawn with OpenCV alone.
 
-Left to right: the frame; the search area with the candidate boxes, then closer; the scores, and the same times the
-window where that differs; the energies of the boxes over the refinement steps; the weights of the samples.
+Left to right: the frame; the search area with the candidate boxes, then closer; the scores, and the
+same times the window where that differs; the energies of the boxes over the refinement steps; the
+weights of the samples.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ from pytracking.tracker.prediction import Prediction
 Array = NDArray[np.float32]
 
 WIDTH, SIDE = 1600, 232
-"""Pixels: a strip's width, and the height of its pictures. Strips grow wider where everything was observed."""
+"""Pixels: a strip's width, and the height of its pictures. Strips grow wider where everything was
+observed."""
 MARGIN, GAP, HEADER, TITLE = 14, 12, 32, 22
 HEIGHT = HEADER + TITLE + SIDE + MARGIN
 FRAME_WIDTH = (120, 413)
@@ -67,8 +69,9 @@ class Boxes:
 def strip(heading: str, frame: Frame, prediction: Prediction, seen: Mapping[str, Array]) -> Frame:
     """The picture (HEIGHT, WIDTH or more, 3) of one target, RGB.
 
-    heading: frame and target. seen: by the names of `Observer`, one target's values without the batch axis, those of
-    the refinement steps stacked; a panel whose values are not there is left out."""
+    heading: frame and target. seen: by the names of `Observer`, one target's values without the
+    batch axis, those of the refinement steps stacked; a panel whose values are not there is left
+    out."""
     pictures, plots = _pictures(frame, prediction, seen), _plots(seen)
     used = 2 * MARGIN + sum(panel.picture.shape[1] + GAP for panel in pictures) - GAP
     room = (WIDTH - used) // max(1, len(plots)) - GAP
@@ -85,7 +88,9 @@ def strip(heading: str, frame: Frame, prediction: Prediction, seen: Mapping[str,
     return image
 
 
-def _header(image: Frame, heading: str, prediction: Prediction, filter_change: Array | None) -> None:
+def _header(
+    image: Frame, heading: str, prediction: Prediction, filter_change: Array | None
+) -> None:
     x, y, w, h = prediction.box
     words = [
         (heading, INK),
@@ -107,16 +112,24 @@ def _pictures(frame: Frame, prediction: Prediction, seen: Mapping[str, Array]) -
     if "search_crop" in seen:
         crop = np.ascontiguousarray(np.nan_to_num(seen["search_crop"]).transpose(1, 2, 0))
         crop = np.rint(crop).clip(0, 255).astype(np.uint8)
-        panels.append(Panel("search area" + (", candidate boxes" if boxes else ""), boxes_picture(crop, boxes)))
+        panels.append(
+            Panel(
+                "search area" + (", candidate boxes" if boxes else ""), boxes_picture(crop, boxes)
+            )
+        )
         if boxes and (area := area_around(boxes.xywh[[0, -1]], min(crop.shape[:2]))):
             left, top, side = area
-            moved = Boxes(boxes.xywh - np.array([left, top, 0, 0], np.float32), boxes.energies, boxes.colours)
+            moved = Boxes(
+                boxes.xywh - np.array([left, top, 0, 0], np.float32), boxes.energies, boxes.colours
+            )
             close = boxes_picture(crop[top : top + side, left : left + side], moved)
             panels.append(Panel("closer: first thin, last bold", close))
     scores, weighed = seen.get("score_map"), seen.get("weighed_score_map")
     if scores is not None:
         peak = _range(scores)[1]
-        panels.append(Panel(f"scores, peak {short(float(scores.max()))}", map_picture(scores, peak)))
+        panels.append(
+            Panel(f"scores, peak {short(float(scores.max()))}", map_picture(scores, peak))
+        )
         if weighed is not None and not np.array_equal(scores, weighed, equal_nan=True):
             title = f"times window, peak {short(float(weighed.max()))}"
             panels.append(Panel(title, map_picture(weighed, peak)))
@@ -150,8 +163,8 @@ def _boxes(seen: Mapping[str, Array]) -> Boxes | None:
 
 
 def frame_picture(frame: Frame, prediction: Prediction) -> Frame:
-    """The frame with box and search area, SIDE lines high. Drawn after scaling, so that lines stay sharp; status and
-    score stand in the strip's header."""
+    """The frame with box and search area, SIDE lines high. Drawn after scaling, so that lines stay
+    sharp; status and score stand in the strip's header."""
     least, most = FRAME_WIDTH
     scale = min(SIDE / frame.shape[0], most / frame.shape[1])
     width, height = (max(1, round(side * scale)) for side in (frame.shape[1], frame.shape[0]))
@@ -163,7 +176,9 @@ def frame_picture(frame: Frame, prediction: Prediction) -> Frame:
         (prediction.box, COLOURS[prediction.status], 2, 1.0),
     ):
         x, y, w, h = box
-        if np.isfinite(box).all() and min(w, h) > 0:  # -1,-1,-1,-1 may stand for a target that is not found
+        if (
+            np.isfinite(box).all() and min(w, h) > 0
+        ):  # -1,-1,-1,-1 may stand for a target that is not found
             scaled = (x * by_width, y * by_height, w * by_width, h * by_height)
             outline(small, scaled, colour, thick, strength)
     picture = np.full((SIDE, max(least, width), 3), PLOT, np.uint8)
@@ -173,7 +188,8 @@ def frame_picture(frame: Frame, prediction: Prediction) -> Frame:
 
 
 def boxes_picture(crop: Frame, boxes: Boxes | None) -> Frame:
-    """A square crop enlarged, with the first boxes thin, the last ones bold, and the way of each centre."""
+    """A square crop enlarged, with the first boxes thin, the last ones bold, and the way of each
+    centre."""
     import cv2
 
     picture = _resized(crop, SIDE, SIDE)
@@ -192,13 +208,15 @@ def boxes_picture(crop: Frame, boxes: Boxes | None) -> Frame:
         colour = _colour(boxes.colours[-1, k])
         cv2.polylines(picture, [points[:, k]], False, (0, 0, 0), 2, cv2.LINE_AA, SUBPIXEL)
         cv2.polylines(picture, [points[:, k]], False, colour, 1, cv2.LINE_AA, SUBPIXEL)
-        cv2.circle(picture, points[-1, k].tolist(), 2 * 2**SUBPIXEL, colour, -1, cv2.LINE_AA, SUBPIXEL)
+        cv2.circle(
+            picture, points[-1, k].tolist(), 2 * 2**SUBPIXEL, colour, -1, cv2.LINE_AA, SUBPIXEL
+        )
     return picture
 
 
 def area_around(boxes_xywh: Array, side: int) -> tuple[int, int, int] | None:
-    """Left, top and side of the square in a crop of `side` that shows boxes (..., 4) with a margin; None where that is
-    most of the crop."""
+    """Left, top and side of the square in a crop of `side` that shows boxes (..., 4) with a margin;
+    None where that is most of the crop."""
     corners = boxes_xywh.reshape(-1, 4).copy()
     corners[:, 2:] += corners[:, :2]
     low, high = corners[:, :2].min(axis=0), corners[:, 2:].max(axis=0)
@@ -211,14 +229,18 @@ def area_around(boxes_xywh: Array, side: int) -> tuple[int, int, int] | None:
 
 
 def map_picture(scores: Array, peak: float) -> Frame:
-    """Scores (H, W), black at 0 (at the least, where none is above 0), white at `peak`, with their own peak ringed."""
+    """Scores (H, W), black at 0 (at the least, where none is above 0), white at `peak`, with their
+    own peak ringed."""
     import cv2
 
     low = 0.0 if peak > 0 else _range(scores)[0]
     picture = _resized(coloured(scores, low, peak, "COLORMAP_MAGMA"), SIDE, SIDE, sharp=True)
     known = np.where(np.isnan(scores), -np.inf, scores)
     row, column = np.unravel_index(int(known.argmax()), scores.shape)
-    centre = [(column + 0.5) * SIDE / scores.shape[1] - 0.5, (row + 0.5) * SIDE / scores.shape[0] - 0.5]
+    centre = [
+        (column + 0.5) * SIDE / scores.shape[1] - 0.5,
+        (row + 0.5) * SIDE / scores.shape[0] - 0.5,
+    ]
     at = np.rint(np.array(centre) * 2**SUBPIXEL).astype(int).tolist()
     for colour, width in (((0, 0, 0), 3), ((255, 255, 255), 1)):
         cv2.circle(picture, at, 11 * 2**SUBPIXEL, colour, width, cv2.LINE_AA, SUBPIXEL)
@@ -234,8 +256,12 @@ def energies_plot(boxes: Boxes, width: int) -> Frame:
 
     low, high = _range(boxes.energies)
     steps = len(boxes.energies)
-    picture, (left, top, right, bottom) = _axes(width, low, high, ("step 1", str(steps) if steps > 1 else ""))
-    across = np.linspace(left + 4, right - 4, steps) if steps > 1 else np.array([(left + right) / 2])
+    picture, (left, top, right, bottom) = _axes(
+        width, low, high, ("step 1", str(steps) if steps > 1 else "")
+    )
+    across = (
+        np.linspace(left + 4, right - 4, steps) if steps > 1 else np.array([(left + right) / 2])
+    )
     up = bottom - (boxes.energies - low) / max(high - low, 1e-12) * (bottom - top)
     for k in boxes.energies[-1].argsort():
         points = np.stack([across, up[:, k]], axis=-1)
@@ -249,7 +275,9 @@ def energies_plot(boxes: Boxes, width: int) -> Frame:
 def weights_plot(weights: Array, width: int) -> Frame:
     """A bar a sample, or a group of samples where there are more than pixels."""
     high = max(float(weights.max(initial=0)), 1e-12)
-    picture, (left, top, right, bottom) = _axes(width, 0.0, high, ("first frame's", str(len(weights))))
+    picture, (left, top, right, bottom) = _axes(
+        width, 0.0, high, ("first frame's", str(len(weights)))
+    )
     count = max(1, min(len(weights), right - left))
     starts = np.arange(count) * len(weights) // count
     bars = np.maximum.reduceat(weights, starts) if len(weights) else np.zeros(1)
@@ -261,8 +289,11 @@ def weights_plot(weights: Array, width: int) -> Frame:
     return picture
 
 
-def _axes(width: int, low: float, high: float, ends: tuple[str, str]) -> tuple[Frame, tuple[int, int, int, int]]:
-    """An empty plot, and the left, top, right and bottom of what can be drawn in; `ends` are written below it."""
+def _axes(
+    width: int, low: float, high: float, ends: tuple[str, str]
+) -> tuple[Frame, tuple[int, int, int, int]]:
+    """An empty plot, and the left, top, right and bottom of what can be drawn in; `ends` are
+    written below it."""
     picture = np.full((SIDE, width, 3), PLOT, np.uint8)
     labels = [f"{high:.3g}", f"{low:.3g}"]
     left = 10 + max(measured(label, SMALL)[0] for label in labels)
@@ -289,11 +320,18 @@ def coloured(values: Array, low: float, high: float, colours: str) -> NDArray[np
     return np.ascontiguousarray(mapped[..., ::-1]).reshape(*values.shape, 3)
 
 
-def put(image: Frame, words: str, left: int, line: int, colour: Colour, size: float, room: int = 10**6) -> int:
-    """Write `words` from `left` on the base `line`, shortened to `room` pixels; returns where they end."""
+def put(
+    image: Frame, words: str, left: int, line: int, colour: Colour, size: float, room: int = 10**6
+) -> int:
+    """Write `words` from `left` on the base `line`, shortened to `room` pixels; returns where they
+    end."""
     import cv2
 
-    plain = "".join(c if c.isprintable() else "?" for c in words[:200]).encode("ascii", "replace").decode()
+    plain = (
+        "".join(c if c.isprintable() else "?" for c in words[:200])
+        .encode("ascii", "replace")
+        .decode()
+    )
     text = plain
     while measured(text, size)[0] > room and plain:
         plain = plain[:-1]
@@ -314,7 +352,10 @@ def _resized(image: Frame, width: int, height: int, sharp: bool = False) -> Fram
     import cv2
 
     kind = cv2.INTER_AREA if height < image.shape[0] else cv2.INTER_CUBIC
-    return np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_NEAREST if sharp else kind), np.uint8)
+    return np.asarray(
+        cv2.resize(image, (width, height), interpolation=cv2.INTER_NEAREST if sharp else kind),
+        np.uint8,
+    )
 
 
 def _range(values: Array) -> tuple[float, float]:

@@ -1,4 +1,5 @@
-"""A strip of pictures a frame: what the tracker saw, searched and learned, and a page that shows them in order."""
+"""A strip of pictures a frame: what the tracker saw, searched and learned, and a page that shows
+them in order."""
 
 from __future__ import annotations
 
@@ -63,20 +64,22 @@ class Entry:
 
 
 class Strips:
-    """Writes a strip of pictures a frame and target, as PNG, and index.html, which shows them in order.
+    """Writes a strip of pictures a frame and target, as PNG, and index.html, which shows them in
+    order.
 
         with Strips(folder) as strips:
             observer = strips.observer(number)  # the first frame is 1
             state, predictions = engine.step(state, [frame], observer=observer)
             strips.write(number, frame, names, predictions)
 
-    A strip is written of the first tracked frame (2), of every `every`-th one (11, 21, 31 with 10: the engine learns on
-    multiples of its interval, counted in the same way), and of the frame after one that was left out and in which a
-    status changed, once in `every` frames at the most. `write` is called for all frames: it notes the statuses.
+    A strip is written of the first tracked frame (2), of every `every`-th one (11, 21, 31 with 10:
+    the engine learns on multiples of its interval, counted in the same way), and of the frame after
+    one that was left out and in which a status changed, once in `every` frames at the most. `write`
+    is called for all frames: it notes the statuses.
 
-    Files are written to a temporary name and renamed. The index is written at the beginning, after the first strip,
-    after every 20 further ones and at the end of the block, whatever ends it; it lists this run's strips alone. Raises
-    ResultError, or ConfigError for an `every` below 1."""
+    Files are written to a temporary name and renamed. The index is written at the beginning, after
+    the first strip, after every 20 further ones and at the end of the block, whatever ends it; it
+    lists this run's strips alone. Raises ResultError, or ConfigError for an `every` below 1."""
 
     def __init__(self, folder: str | os.PathLike[str], every: int = 10) -> None:
         if every < 1:
@@ -98,7 +101,10 @@ class Strips:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         try:
             self._write_index()
@@ -107,7 +113,8 @@ class Strips:
                 raise
 
     def observer(self, number: int) -> Observer | None:
-        """The observer of frame `number`, or None where the frame is left out, so that nothing is computed for it."""
+        """The observer of frame `number`, or None where the frame is left out, so that nothing is
+        computed for it."""
         regular = number == 2 or (number - 1) % self.every == 0
         extra = self._changed and number >= self._next_extra
         self._number = number
@@ -116,13 +123,21 @@ class Strips:
             self._next_extra = number + self.every
         return self._seen
 
-    def write(self, number: int, frame: Frame, names: Sequence[str], predictions: Sequence[Prediction]) -> None:
-        """After the step: write a strip a target of what was observed in it; none where the frame was left out.
+    def write(
+        self, number: int, frame: Frame, names: Sequence[str], predictions: Sequence[Prediction]
+    ) -> None:
+        """After the step: write a strip a target of what was observed in it; none where the frame
+        was left out.
 
-        names, predictions: of the B targets, in the order of the engine's rows. Raises ResultError."""
+        names, predictions: of the B targets, in the order of the engine's rows. Raises
+        ResultError."""
         keys = [(name, names[:k].count(name)) for k, name in enumerate(names)]
-        statuses = {key: prediction.status for key, prediction in zip(keys, predictions, strict=True)}
-        self._changed |= any(self._statuses.get(key, status) != status for key, status in statuses.items())
+        statuses = {
+            key: prediction.status for key, prediction in zip(keys, predictions, strict=True)
+        }
+        self._changed |= any(
+            self._statuses.get(key, status) != status for key, status in statuses.items()
+        )
         self._statuses = statuses
         seen, self._seen = self._seen, None
         if seen is None or number != self._number or not seen.values:
@@ -132,13 +147,15 @@ class Strips:
             picture = strip(f"frame {number}   {key[0]}", frame, prediction, seen.of(row))
             file = f"{number:06d}_{self._file_name(key)}.png"
             write_picture(self.folder / file, picture)
-            self.entries.append(Entry(number, key[0], file, (picture.shape[1], picture.shape[0]), prediction))
+            self.entries.append(
+                Entry(number, key[0], file, (picture.shape[1], picture.shape[0]), prediction)
+            )
         if len(self.entries) >= self._next_index:
             self._write_index()
 
     def _file_name(self, key: tuple[str, int]) -> str:
-        """What stands for a target in the names of its files, the same in all frames and no other target's, not even
-        where capitals do not count."""
+        """What stands for a target in the names of its files, the same in all frames and no other
+        target's, not even where capitals do not count."""
         if key not in self._files:
             plain = re.sub(r"[^A-Za-z0-9._-]+", "_", key[0])[:60] or "target"
             taken = {name.lower() for name in self._files.values()}
@@ -168,7 +185,8 @@ def write_picture(path: Path, picture: Frame) -> None:
 
 
 STYLE = """
-:root { color-scheme: light dark; --ink: #1f2933; --faint: #5c6773; --ground: #f6f7f9; --card: #fff; --line: #d9dee4; }
+:root { color-scheme: light dark; --ink: #1f2933; --faint: #5c6773;
+  --ground: #f6f7f9; --card: #fff; --line: #d9dee4; }
 @media (prefers-color-scheme: dark) {
   :root { --ink: #e2e8f0; --faint: #9aa5b1; --ground: #11151a; --card: #1b2129; --line: #303a45; }
 }
@@ -178,19 +196,24 @@ h1 { font-size: 1.4rem; margin: 0 0 .3rem; }
 p { color: var(--faint); max-width: 60rem; margin: 0 0 1.2rem; }
 figure { margin: 0 0 1.2rem; padding: .7rem; background: var(--card); border: 1px solid var(--line);
   border-radius: 8px; }
-figcaption { display: flex; flex-wrap: wrap; gap: .2rem 1.4rem; align-items: baseline; margin-bottom: .5rem;
+figcaption { display: flex; flex-wrap: wrap; gap: .2rem 1.4rem;
+  align-items: baseline; margin-bottom: .5rem;
   font-variant-numeric: tabular-nums; }
 figcaption a { color: inherit; font-weight: 600; text-decoration: none; }
 figcaption b { overflow-wrap: anywhere; }
 figcaption span { color: var(--faint); }
-.status::before { content: ""; display: inline-block; width: .7em; height: .7em; margin-right: .45em;
+.status::before { content: ""; display: inline-block;
+  width: .7em; height: .7em; margin-right: .45em;
   border-radius: 50%; background: var(--mark); }
 img { display: block; max-width: 100%; height: auto; border-radius: 4px; }
 """
 LEGEND = (
-    "Left to right: the frame with box and search area; the search area, with the candidate boxes of networks that "
-    "refine them: the first ones thin, the last ones bold, brighter with energy, and the way of each centre; the "
-    "scores, and the same times the window where there is one, black at 0, the peak ringed; the energy of each box "
+    "Left to right: the frame with box and search area; the search area, with the candidate boxes "
+    "of networks that "
+    "refine them: the first ones thin, the last ones bold, brighter with energy, and the way of "
+    "each centre; the "
+    "scores, and the same times the window where there is one, black at 0, the peak ringed; the "
+    "energy of each box "
     "over the refinement steps; what each sample in memory counts, the first frame's on the left."
 )
 
@@ -216,9 +239,11 @@ def _figure(entry: Entry) -> str:
     name = escape(entry.name.encode("utf-8", "replace").decode())
     width, height = entry.size
     return (
-        f'<figure id="{anchor}">\n<figcaption><a href="#{anchor}">frame {entry.number}</a><b>{name}</b>'
+        f'<figure id="{anchor}">\n<figcaption>'
+        f'<a href="#{anchor}">frame {entry.number}</a><b>{name}</b>'
         f'<span class="status {status}">{status.replace("_", " ")}</span>'
-        f"<span>score {short(entry.prediction.score)}</span><span>box {x:.1f}, {y:.1f}, {w:.1f}, {h:.1f}</span>"
+        f"<span>score {short(entry.prediction.score)}</span><span>box {x:.1f}, {y:.1f}, {w:.1f}, "
+        f"{h:.1f}</span>"
         f'</figcaption>\n<img loading="lazy" src="{entry.file}" width="{width}" height="{height}" '
         f'alt="frame {entry.number}, {name}">\n</figure>\n'
     )

@@ -12,7 +12,8 @@ SUCCESS_THRESHOLDS: Array = np.linspace(0, 1, 21)
 
 
 def overlap(a_xywh: Array, b_xywh: Array) -> Array:
-    """Intersection over union of continuous boxes, row by row: (N, 4), (N, 4) -> (N,); NaN where a box has NaN."""
+    """Intersection over union of continuous boxes, row by row: (N, 4), (N, 4) -> (N,); NaN where a
+    box has NaN."""
     top_left = np.maximum(a_xywh[:, :2], b_xywh[:, :2])
     bottom_right = np.minimum(a_xywh[:, :2] + a_xywh[:, 2:], b_xywh[:, :2] + b_xywh[:, 2:])
     intersection = np.prod(np.clip(bottom_right - top_left, 0, None), axis=1)
@@ -21,8 +22,8 @@ def overlap(a_xywh: Array, b_xywh: Array) -> Array:
 
 
 def success_curve(overlaps: Array) -> Array:
-    """Share of frames with overlap above each of the 21 thresholds; at 1 nothing counts, so a perfect result has AUC
-    20/21."""
+    """Share of frames with overlap above each of the 21 thresholds; at 1 nothing counts, so a
+    perfect result has AUC 20/21."""
     return (overlaps[:, None] > SUCCESS_THRESHOLDS).mean(axis=0)
 
 

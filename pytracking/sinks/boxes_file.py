@@ -12,15 +12,17 @@ from pytracking.tracker.prediction import Box, Prediction
 
 
 class BoxesFile:
-    """Writes `x,y,w,h,score,status` a frame, floats with 4 decimals; the first frame has score nan, status init.
+    """Writes `x,y,w,h,score,status` a frame, floats with 4 decimals; the first frame has score nan,
+    status init.
 
         with BoxesFile(path) as boxes:
             boxes.write_first(box)
             boxes.write(prediction)
 
-    Lines go to `path` + ".partial" as they come. At the end of the block, whatever ends it, the file takes its name:
-    what was tracked is kept. Without a line nothing is left, and a former file stays.
-    `np.loadtxt(path, delimiter=",", usecols=range(4))` reads the boxes. Raises ResultError."""
+    Lines go to `path` + ".partial" as they come. At the end of the block, whatever ends it, the
+    file takes its name: what was tracked is kept. Without a line nothing is left, and a former file
+    stays. `np.loadtxt(path, delimiter=",", usecols=range(4))` reads the boxes. Raises
+    ResultError."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
@@ -36,7 +38,10 @@ class BoxesFile:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         assert self._file is not None
         try:

@@ -22,14 +22,15 @@ COLOURS: dict[str, Colour] = {
 SEARCH_AREA: Colour = (255, 255, 255)
 TRUTH: Colour = (255, 140, 230)
 SEARCH_AREA_STRENGTH, OUTLINE_STRENGTH = 0.5, 0.55
-"""Opacity of the search area's line, and of the dark outline that sets lines off from any background."""
+"""Opacity of the search area's line, and of the dark outline that sets lines off from any
+background."""
 SUBPIXEL = 4
 """Binary digits of a pixel's fraction in OpenCV's drawing."""
 
 
 def draw_box(frame: Frame, prediction: Prediction, true_box: Box | None = None) -> Frame:
-    """A new frame with the prediction's search area (thin, white), the true box where one is known (thin, pink) and the
-    box in the colour of its status, with status and score beside it."""
+    """A new frame with the prediction's search area (thin, white), the true box where one is known
+    (thin, pink) and the box in the colour of its status, with status and score beside it."""
     image = frame.copy()
     width = line_width(frame)
     outline(image, prediction.search_area, SEARCH_AREA, max(1, width // 2), SEARCH_AREA_STRENGTH)
@@ -45,7 +46,8 @@ def draw_first_box(frame: Frame, box: Box, label: str = "init") -> Frame:
 
 
 def draw_boxes(frame: Frame, predictions: Mapping[str, Prediction]) -> Frame:
-    """`draw_box` of a single target; of several the boxes alone, with name, status and score beside each."""
+    """`draw_box` of a single target; of several the boxes alone, with name, status and score beside
+    each."""
     if len(predictions) == 1:
         return draw_box(frame, next(iter(predictions.values())))
     image = frame.copy()
@@ -64,7 +66,8 @@ def draw_first_boxes(frame: Frame, boxes: Mapping[str, Box]) -> Frame:
 
 
 def labelled(image: Frame, box: Box, status: str, label: str) -> Frame:
-    """Draw `box` and a plate with `label` into `image`, in the colour of `status`; returns `image`."""
+    """Draw `box` and a plate with `label` into `image`, in the colour of `status`; returns
+    `image`."""
     width = line_width(image)
     outline(image, box, (0, 0, 0), width + 2, OUTLINE_STRENGTH)
     outline(image, box, COLOURS[status], width, 1.0)
@@ -108,7 +111,9 @@ def plate(image: Frame, box: Box, label: str, colour: Colour) -> None:
     w, h = w + 2 * pad, h + 2 * pad
     gap = line_width(image) + 1
     rows = (box[1] - h - gap, box[1] + box[3] + gap, box[1] + gap)
-    top = round(next((row for row in rows if 0 <= row <= height - h), min(max(rows[2], 0), height - h)))
+    top = round(
+        next((row for row in rows if 0 <= row <= height - h), min(max(rows[2], 0), height - h))
+    )
     left = round(min(max(box[0], 0), length - w))
     top, left = max(top, 0), max(left, 0)
     area = image[top : top + h, left : left + w]

@@ -52,19 +52,30 @@ def overlap_and_score(
     statuses: Sequence[str],
     spans: Sequence[Span] = (),
 ) -> None:
-    """Save a plot of overlaps (N,) and scores (N,) over the frames, as PNG; NaN leaves a gap. Frames with status
-    not_found are marked, `spans` shaded and labelled. Raises ResultError."""
+    """Save a plot of overlaps (N,) and scores (N,) over the frames, as PNG; NaN leaves a gap.
+    Frames with status not_found are marked, `spans` shaded and labelled. Raises ResultError."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9, 4.4), layout="constrained")
     above, below = figure.subplots(2, sharex=True)
     time = np.arange(len(overlaps))
     missing = np.array([status == "not_found" for status in statuses], dtype=bool)
-    for axes, values, name, colour in ((above, overlaps, "overlap", BLUE), (below, scores, "score", GREEN)):
+    for axes, values, name, colour in (
+        (above, overlaps, "overlap", BLUE),
+        (below, scores, "score", GREEN),
+    ):
         for span, shade in zip(spans, SHADES * len(spans), strict=False):
             axes.axvspan(span.first - 0.5, span.end - 0.5, color=shade, alpha=0.6, linewidth=0)
         axes.plot(time, values, color=colour, linewidth=1.8)
-        axes.plot(time[missing], values[missing], "o", color=RED, markersize=4.5, markeredgewidth=0, label="not found")
+        axes.plot(
+            time[missing],
+            values[missing],
+            "o",
+            color=RED,
+            markersize=4.5,
+            markeredgewidth=0,
+            label="not found",
+        )
         axes.set_ylabel(name, color=INK, fontsize=11)
         axes.set_ylim(min(-0.03, float(np.nanmin(values, initial=0)) * 1.05), 1.08)
         axes.set_yticks([0, 0.5, 1])
@@ -85,21 +96,28 @@ def overlap_and_score(
         )
     if missing.any():
         below.legend(
-            loc="lower right", bbox_to_anchor=(1, 0.98), frameon=False, fontsize=9, handletextpad=0.2, labelcolor=INK
+            loc="lower right",
+            bbox_to_anchor=(1, 0.98),
+            frameon=False,
+            fontsize=9,
+            handletextpad=0.2,
+            labelcolor=INK,
         )
     below.set_xlabel("frame", color=INK, fontsize=11)
     save(figure, path)
 
 
 def strip(path: str | os.PathLike[str], columns: Sequence[Column]) -> None:
-    """Save one picture with a column a frame, as PNG: caption, frame with its box, search area, score map with its
-    peak ringed. All score maps share one colour scale. Raises ResultError."""
+    """Save one picture with a column a frame, as PNG: caption, frame with its box, search area,
+    score map with its peak ringed. All score maps share one colour scale. Raises ResultError."""
     from matplotlib.figure import Figure
 
     width = 2.7
     frame_height = max(width * column.frame.shape[0] / column.frame.shape[1] for column in columns)
     heights = (frame_height, width, width)
-    figure = Figure(figsize=(width * len(columns) + 0.75, sum(heights) + 0.55), layout="constrained")
+    figure = Figure(
+        figsize=(width * len(columns) + 0.75, sum(heights) + 0.55), layout="constrained"
+    )
     figure.get_layout_engine().set(w_pad=0.03, h_pad=0.03, wspace=0, hspace=0)  # type: ignore[union-attr, call-arg]
     grid = figure.subplots(3, len(columns), squeeze=False, gridspec_kw={"height_ratios": heights})
     brightest = max(0.5, max(float(column.score_map.max()) for column in columns))
@@ -109,9 +127,19 @@ def strip(path: str | os.PathLike[str], columns: Sequence[Column]) -> None:
         axes[0].imshow(column.frame, interpolation="antialiased")
         axes[0].set_title(column.caption, color=INK, fontsize=11.5, pad=6)
         axes[1].imshow(column.search_area, interpolation="antialiased")
-        axes[2].imshow(column.score_map, cmap="magma", vmin=0, vmax=brightest, interpolation="nearest")
+        axes[2].imshow(
+            column.score_map, cmap="magma", vmin=0, vmax=brightest, interpolation="nearest"
+        )
         y, x = np.unravel_index(int(column.score_map.argmax()), column.score_map.shape)
-        axes[2].plot(x, y, "o", markersize=15, markerfacecolor="none", markeredgecolor="white", markeredgewidth=1.2)
+        axes[2].plot(
+            x,
+            y,
+            "o",
+            markersize=15,
+            markerfacecolor="none",
+            markeredgecolor="white",
+            markeredgewidth=1.2,
+        )
     for axes in grid.flat:
         axes.set_xticks([])
         axes.set_yticks([])
@@ -135,4 +163,6 @@ def save(figure: Figure, path: str | os.PathLike[str]) -> None:
         figure.savefig(partial, format="png", dpi=RESOLUTION, facecolor="white")
         partial.replace(path)
     except OSError as error:
-        raise ResultError(f"cannot write picture {os.fspath(path)}: {error.strerror or error}") from None
+        raise ResultError(
+            f"cannot write picture {os.fspath(path)}: {error.strerror or error}"
+        ) from None

@@ -9,7 +9,8 @@ from ltr.errors import ResultError
 
 
 def safe_name(name: str) -> str:
-    """`name` as a part of a file name: letters, digits, `-`, `_` and `.` alone, not hidden, not endless."""
+    """`name` as a part of a file name: letters, digits, `-`, `_` and `.` alone, not hidden, not
+    endless."""
     plain = re.sub(r"[^\w.-]+", "_", name).encode()[:100]  # file systems count bytes
     return plain.decode(errors="ignore").lstrip(".") or "_"
 

@@ -1,7 +1,8 @@
 """The demo clip: a cat's face wanders over a coffee table, 150 frames with a known box in each.
 
-The face grows to twice its size and shrinks back. Around frame 55 a twin passes in front of it; in frames 100 to 109
-a panel hides it while it moves on. Two photographs, a seed and this file fix every pixel.
+The face grows to twice its size and shrinks back. Around frame 55 a twin passes in front of it; in
+frames 100 to 109 a panel hides it while it moves on. Two photographs, a seed and this file fix
+every pixel.
 """
 
 from __future__ import annotations
@@ -38,7 +39,8 @@ FASTEST_STEP = 0.3
 """Of the face's size."""
 
 CROSSING_FRAME, CROSSING_FRAMES, CROSSING_REACH, TWIN_LOWER = 55, 60, 5.0, 0.15
-"""The twin goes from REACH sizes on one side to REACH on the other within FRAMES, LOWER sizes below the face."""
+"""The twin goes from REACH sizes on one side to REACH on the other within FRAMES, LOWER sizes below
+the face."""
 
 PANEL_FRAMES = slice(100, 110)
 HIDDEN_MOVE = 1.4
@@ -46,7 +48,8 @@ HIDDEN_MOVE = 1.4
 PANEL_BLEND = 4
 """Frames over which the path turns into the straight move behind the panel, and back."""
 PANEL_MARGIN, PANEL_CORNER, PANEL_SHADOW = 12, 9, 7
-"""Pixels: what the panel reaches beyond all that it hides, the radius of its corners, the blur of its shadow."""
+"""Pixels: what the panel reaches beyond all that it hides, the radius of its corners, the blur of
+its shadow."""
 
 BACKGROUND_SIZE = (720, 480)
 NOISE = 3.0
@@ -64,15 +67,16 @@ class Motion:
     twin_centre: Array
     """(N, 2) the twin's; it has the face's size."""
     panel: Array
-    """(N, 4) left, top, right and bottom edge of the panel, pixels; outside the frame when it is not needed."""
+    """(N, 4) left, top, right and bottom edge of the panel, pixels; outside the frame when it is
+    not needed."""
 
 
 class DemoClip:
     """A source of frames that knows the truth.
 
-    boxes_xywh, twin_boxes_xywh: (150, 4) bounding boxes of the two faces' ellipses. covered: (150,) share of the
-    target's ellipse that twin or panel hides. crossing, occlusion: (first, end) frames of the two events; end is
-    the first frame after it."""
+    boxes_xywh, twin_boxes_xywh: (150, 4) bounding boxes of the two faces' ellipses. covered: (150,)
+    share of the target's ellipse that twin or panel hides. crossing, occlusion: (first, end) frames
+    of the two events; end is the first frame after it."""
 
     name = "demo"
     frame_rate = 25.0
@@ -119,7 +123,8 @@ class DemoClip:
         return np.rint(image).clip(0, 255).astype(np.uint8)
 
 
-# --- motion -------------------------------------------------------------------------------------------------------
+# --- motion
+# ------------------------------------------------------------------------------------------
 
 
 def demo_motion(seed: int) -> Motion:
@@ -148,10 +153,12 @@ def noise_steps(rng: np.random.Generator, size: Array) -> Array:
 
 
 def face_path(steps: Array, size: Array, direction: float) -> Array:
-    """Centres (N, 2) from steps (N - 1, 2) in sizes, straight to `direction` along x behind the panel, reflected so
-    that the face at its largest stays within the frame."""
+    """Centres (N, 2) from steps (N - 1, 2) in sizes, straight to `direction` along x behind the
+    panel, reflected so that the face at its largest stays within the frame."""
     first, last = PANEL_FRAMES.start, PANEL_FRAMES.stop - 1
-    outside = np.maximum(first - np.arange(len(steps)), np.arange(len(steps)) - (last - 1)).clip(0, PANEL_BLEND)
+    outside = np.maximum(first - np.arange(len(steps)), np.arange(len(steps)) - (last - 1)).clip(
+        0, PANEL_BLEND
+    )
     free = (outside / PANEL_BLEND)[:, None]
     hidden = np.array([direction * HIDDEN_MOVE / (last - first), 0.0])
     moved = np.cumsum((free * steps + (1 - free) * hidden) * size[:-1, None], axis=0)
@@ -173,18 +180,21 @@ def reflected(offset: Array, room: Array) -> Array:
 
 
 def panel_path(boxes_xywh: Array) -> Array:
-    """The panel's edges (N, 4): in its frames it covers all boxes of these frames; before and after it is drawn in
-    from above and back, so fast that it hides nothing in any other frame."""
+    """The panel's edges (N, 4): in its frames it covers all boxes of these frames; before and after
+    it is drawn in from above and back, so fast that it hides nothing in any other frame."""
     hidden = boxes_xywh[PANEL_FRAMES]
     left, top = hidden[:, :2].min(axis=0) - PANEL_MARGIN
     right, bottom = (hidden[:, :2] + hidden[:, 2:]).max(axis=0) + PANEL_MARGIN
     time = np.arange(len(boxes_xywh))
     away = np.maximum(PANEL_FRAMES.start - time, time - (PANEL_FRAMES.stop - 1)).clip(0)
     lifted = away * 1.15 * (bottom - top)
-    return np.stack([np.full(len(time), left), top - lifted, np.full(len(time), right), bottom - lifted], axis=1)
+    return np.stack(
+        [np.full(len(time), left), top - lifted, np.full(len(time), right), bottom - lifted], axis=1
+    )
 
 
-# --- truth --------------------------------------------------------------------------------------------------------
+# --- truth
+# ------------------------------------------------------------------------------------------
 
 
 def sides_of(size: Array | float) -> Array:
@@ -207,11 +217,14 @@ def touching(a_xywh: Array, b_xywh: Array) -> NDArray[np.bool_]:
 def span(happens: NDArray[np.bool_], around: int) -> tuple[int, int]:
     """First frame and end of the run of True that holds frame `around`."""
     before, after = np.flatnonzero(~happens[:around]), np.flatnonzero(~happens[around:])
-    return int(before[-1]) + 1 if len(before) else 0, around + int(after[0]) if len(after) else len(happens)
+    return int(before[-1]) + 1 if len(before) else 0, around + int(after[0]) if len(after) else len(
+        happens
+    )
 
 
 def covered_share(motion: Motion, grid: int = 48) -> Array:
-    """(N,) share of the target's ellipse under the twin's ellipse or the panel, on a grid of points."""
+    """(N,) share of the target's ellipse under the twin's ellipse or the panel, on a grid of
+    points."""
     line = (np.arange(grid) + 0.5) / grid - 0.5
     points = np.stack(np.meshgrid(line, line), axis=-1).reshape(-1, 2)
     points = points[np.hypot(*points.T) < 0.5]
@@ -223,7 +236,8 @@ def covered_share(motion: Motion, grid: int = 48) -> Array:
     return np.asarray((under_twin | under_panel).mean(axis=1))
 
 
-# --- pixels -------------------------------------------------------------------------------------------------------
+# --- pixels
+# ------------------------------------------------------------------------------------------
 
 
 def enlarged(background: Frame) -> Image:
@@ -234,17 +248,21 @@ def enlarged(background: Frame) -> Image:
 
 
 def panned(background: Image, index: int) -> Image:
-    """The part of the background that frame `index` shows: slowly from its upper left to its lower right."""
+    """The part of the background that frame `index` shows: slowly from its upper left to its lower
+    right."""
     import cv2
 
     share = 0.5 - 0.5 * np.cos(np.pi * index / (FRAMES - 1))
     x, y = share * (BACKGROUND_SIZE[0] - WIDTH), share * (BACKGROUND_SIZE[1] - HEIGHT)
     shift = np.array([[1, 0, -x], [0, 1, -y]])
-    return np.asarray(cv2.warpAffine(background, shift, (WIDTH, HEIGHT), flags=cv2.INTER_LINEAR), np.float32)
+    return np.asarray(
+        cv2.warpAffine(background, shift, (WIDTH, HEIGHT), flags=cv2.INTER_LINEAR), np.float32
+    )
 
 
 def paint_face(image: Image, face: Image, centre: Array, size: float) -> None:
-    """Lay the face over `image` as an ellipse with a soft edge, at a centre (x, y) of any fraction of a pixel."""
+    """Lay the face over `image` as an ellipse with a soft edge, at a centre (x, y) of any fraction
+    of a pixel."""
     import cv2
 
     w, h = sides_of(size)
@@ -252,7 +270,9 @@ def paint_face(image: Image, face: Image, centre: Array, size: float) -> None:
     smooth = cv2.GaussianBlur(face, (0, 0), 0.4 / scale)  # else shrinking it would alias
     corner = centre - (np.array([w, h]) - 1) / 2 - 0.5
     place = np.array([[scale, 0, corner[0] + scale / 2], [0, scale, corner[1] + scale / 2]])
-    painted = cv2.warpAffine(smooth, place, (WIDTH, HEIGHT), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    painted = cv2.warpAffine(
+        smooth, place, (WIDTH, HEIGHT), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
     y, x = np.ogrid[:HEIGHT, :WIDTH]
     radius = np.hypot((x - centre[0]) / (w / 2), (y - centre[1]) / (h / 2))
     alpha = smooth_step((1 - radius) / SOFT_EDGE).astype(np.float32)[..., None]
@@ -260,7 +280,8 @@ def paint_face(image: Image, face: Image, centre: Array, size: float) -> None:
 
 
 def paint_panel(image: Image, edges: Array) -> None:
-    """Lay the panel over `image`: a board of slate with rounded corners, a bright rim and a soft shadow."""
+    """Lay the panel over `image`: a board of slate with rounded corners, a bright rim and a soft
+    shadow."""
     import cv2
 
     left, top, right, bottom = edges
@@ -269,12 +290,20 @@ def paint_panel(image: Image, edges: Array) -> None:
     y, x = np.ogrid[:HEIGHT, :WIDTH]
     across = np.abs(x - (left + right) / 2) - (right - left) / 2 + PANEL_CORNER
     down = np.abs(y - (top + bottom) / 2) - (bottom - top) / 2 + PANEL_CORNER
-    outside = np.hypot(across.clip(0), down.clip(0)) + np.minimum(np.maximum(across, down), 0) - PANEL_CORNER
+    outside = (
+        np.hypot(across.clip(0), down.clip(0))
+        + np.minimum(np.maximum(across, down), 0)
+        - PANEL_CORNER
+    )
     board = (0.5 - outside).clip(0, 1).astype(np.float32)
 
     shadow = cv2.GaussianBlur(np.roll(board, 4, axis=0), (0, 0), PANEL_SHADOW)
     image *= (1 - 0.45 * shadow)[..., None]
-    shade = 1.12 - 0.3 * (y - top) / (bottom - top) + 0.02 * np.sin(0.9 * (y - top) + 2.5 * np.sin((x - left) / 37))
+    shade = (
+        1.12
+        - 0.3 * (y - top) / (bottom - top)
+        + 0.02 * np.sin(0.9 * (y - top) + 2.5 * np.sin((x - left) / 37))
+    )
     rim = 0.45 * np.exp(-(((outside + 2.5) / 1.2) ** 2))
     colour = np.array([74.0, 92.0, 108.0]) * (shade + rim)[..., None]
     image += board[..., None] * (colour.astype(np.float32) - image)

@@ -15,8 +15,9 @@ from pytracking.sources.source import DEFAULT_FRAME_RATE, SourceEndedEarly
 class FrameFolder:
     """The images of a folder in natural order, read as they are asked for.
 
-    A folder without images of its own may hold them in a folder `img`, as the sequences of benchmarks do. Gaps in
-    the numbering mean nothing. Raises FrameError for a folder that cannot be listed or holds no image."""
+    A folder without images of its own may hold them in a folder `img`, as the sequences of
+    benchmarks do. Gaps in the numbering mean nothing. Raises FrameError for a folder that cannot be
+    listed or holds no image."""
 
     def __init__(self, path: Path, frame_rate: float = DEFAULT_FRAME_RATE) -> None:
         self.path = path
@@ -26,7 +27,9 @@ class FrameFolder:
         self.length: int | None = len(self.files)
         if not self.files:
             known = " ".join(sorted(IMAGE_SUFFIXES))
-            raise FrameError(f"folder {path} holds no images ({known}): give the folder that holds the frames")
+            raise FrameError(
+                f"folder {path} holds no images ({known}): give the folder that holds the frames"
+            )
 
     def __iter__(self) -> Iterator[Frame]:
         for done, file in enumerate(self.files):
@@ -42,11 +45,13 @@ class FrameFolder:
 
 
 def image_files(folder: Path, missing_ok: bool = False) -> list[Path]:
-    """The image files of a folder, by their suffix, in natural order. Raises FrameError where it cannot be listed."""
+    """The image files of a folder, by their suffix, in natural order. Raises FrameError where it
+    cannot be listed."""
     try:
         with os.scandir(folder) as entries:
-            # Names that begin with a dot are the droppings of file managers ("._0001.jpg" is no image). A link to
-            # nothing stays in the list: a frame that is missing must not go unnoticed.
+            # Names that begin with a dot are the droppings of file managers ("._0001.jpg" is no
+            # image). A link to nothing stays in the list: a frame that is missing must not go
+            # unnoticed.
             names = [
                 entry.name
                 for entry in entries
@@ -58,12 +63,16 @@ def image_files(folder: Path, missing_ok: bool = False) -> list[Path]:
         if missing_ok and isinstance(error, (FileNotFoundError, NotADirectoryError)):
             return []
         reason = error.strerror or error
-        raise FrameError(f"cannot list folder {folder} ({reason}): check its path and permissions") from None
+        raise FrameError(
+            f"cannot list folder {folder} ({reason}): check its path and permissions"
+        ) from None
     return [folder / name for name in sorted(names, key=natural_key)]
 
 
 def natural_key(name: str) -> tuple[list[str | int], str]:
-    """A sort key that takes the numbers in a name as numbers: 2.jpg before 10.jpg; 01.jpg and 1.jpg stay apart."""
-    # A pattern in brackets makes `split` return text and numbers in turn, so like is compared with like.
+    """A sort key that takes the numbers in a name as numbers: 2.jpg before 10.jpg; 01.jpg and 1.jpg
+    stay apart."""
+    # A pattern in brackets makes `split` return text and numbers in turn, so like is compared with
+    # like.
     parts = re.split(r"([0-9]+)", name.lower())
     return [int(part) if at % 2 else part for at, part in enumerate(parts)], name

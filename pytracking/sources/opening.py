@@ -12,11 +12,16 @@ from pytracking.sources.video import VideoFile
 
 
 def open_source(path: Path) -> Source:
-    """The frames of a folder of images or of a video file. Raises FrameError for what is neither."""
+    """The frames of a folder of images or of a video file. Raises FrameError for what is
+    neither."""
     if path.is_dir():
         return FrameFolder(path)
     if path.is_file() and path.suffix.lower() in IMAGE_SUFFIXES:
-        raise FrameError(f"{path} is a single image: give the folder that holds the frames, or a video file")
+        raise FrameError(
+            f"{path} is a single image: give the folder that holds the frames, or a video file"
+        )
     if path.exists() and not path.is_file():
-        raise FrameError(f"{path} is neither a file nor a folder: give a video file or a folder of images")
+        raise FrameError(
+            f"{path} is neither a file nor a folder: give a video file or a folder of images"
+        )
     return VideoFile(path)

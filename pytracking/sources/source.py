@@ -15,14 +15,16 @@ DEFAULT_FRAME_RATE = 30.0
 class Source(Protocol):
     """Frames in order. Iterating again starts again from the first one.
 
-    Raises FrameError where not even the first frame can be had, SourceEndedEarly where a later one cannot."""
+    Raises FrameError where not even the first frame can be had, SourceEndedEarly where a later one
+    cannot."""
 
     name: str
     """A short name for titles and output files."""
     frame_rate: float
     """Frames a second."""
     length: int | None
-    """Number of frames if known; of some video containers it is an estimate, so no more than a hint."""
+    """Number of frames if known; of some video containers it is an estimate, so no more than a
+    hint."""
 
     def __iter__(self) -> Iterator[Frame]: ...
 

@@ -1,5 +1,5 @@
-"""Random draws as values: each is a pure function of seed, target, frame and purpose. Nothing to save or keep in
-step."""
+"""Random draws as values: each is a pure function of seed, target, frame and purpose. Nothing to
+save or keep in step."""
 
 from __future__ import annotations
 
@@ -22,11 +22,13 @@ class Draws:
         return self._uniform((count, 2), "shifts", 1)
 
     def dropout(self, count: int, channels: int, share: float) -> Tensor:
-        """(count, channels) ones, and zeros in a `share` of the places: which channels a copy of a sample keeps."""
+        """(count, channels) ones, and zeros in a `share` of the places: which channels a copy of a
+        sample keeps."""
         return (self._uniform((count, channels), "dropout", 1) >= share).float()
 
     def boxes(self, frame: int, count: int) -> Tensor:
-        """(count, 4) numbers from [0, 1): place and size of the boxes that refinement also starts from."""
+        """(count, 4) numbers from [0, 1): place and size of the boxes that refinement also starts
+        from."""
         return self._uniform((count, 4), "boxes", frame)
 
     def _uniform(self, shape: tuple[int, ...], purpose: str, frame: int) -> Tensor:

@@ -12,14 +12,16 @@ from ltr.errors import ConfigError
 from ltr.models.folding import InferenceNet
 from ltr.transfer import constant
 from pytracking.tracker.prediction import Prediction
-from pytracking.tracker.presets import Update
+from pytracking.tracker.preset_settings import Update
 from pytracking.tracker.state import TrackerState
 
 UpdatePolicy = Callable[[Sequence[int], Sequence[Prediction], Update], list[int]]
 """Frame numbers, predictions and the preset's settings -> descent steps of each target; pure."""
 
 
-def iterations_due(frame: Sequence[int], predictions: Sequence[Prediction], update: Update) -> list[int]:
+def iterations_due(
+    frame: Sequence[int], predictions: Sequence[Prediction], update: Update
+) -> list[int]:
     """Descent steps of each target after its `frame[b]`-th frame (the first is 1)."""
 
     def due(number: int, prediction: Prediction) -> int:
@@ -35,11 +37,16 @@ def iterations_due(frame: Sequence[int], predictions: Sequence[Prediction], upda
     return [due(number, prediction) for number, prediction in zip(frame, predictions, strict=True)]
 
 
-def update_filters(net: InferenceNet, state: TrackerState, iterations: Sequence[int]) -> TrackerState:
-    """Learn each target's filter by its number of steps from its own memory: on the CPU one after another, for a view
-    of one memory is read in order and nothing is copied; elsewhere all with one number of steps together."""
+def update_filters(
+    net: InferenceNet, state: TrackerState, iterations: Sequence[int]
+) -> TrackerState:
+    """Learn each target's filter by its number of steps from its own memory: on the CPU one after
+    another, for a view of one memory is read in order and nothing is copied; elsewhere all with one
+    number of steps together."""
     if len(iterations) != len(state.names):
-        raise ConfigError(f"the update policy gave {len(iterations)} numbers for {len(state.names)} targets")
+        raise ConfigError(
+            f"the update policy gave {len(iterations)} numbers for {len(state.names)} targets"
+        )
     if not any(iterations):
         return state
     filters, memory = state.filters.clone(), state.memory
@@ -54,7 +61,8 @@ def update_filters(net: InferenceNet, state: TrackerState, iterations: Sequence[
 
 
 def _groups(iterations: Sequence[int], together: bool) -> list[tuple[int, tuple[int, ...]]]:
-    """(steps, rows) of all rows that have any: each row by itself, or those with one number `together`."""
+    """(steps, rows) of all rows that have any: each row by itself, or those with one number
+    `together`."""
     if not together:
         return [(count, (row,)) for row, count in enumerate(iterations) if count]
     return [

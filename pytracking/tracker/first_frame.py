@@ -1,5 +1,5 @@
-"""The samples of the first frame: one large patch, transformed and cut (facts of the published trackers, DiMP section
-3.4)."""
+"""The samples of the first frame: one large patch, transformed and cut (facts of the published
+trackers, DiMP section 3.4)."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from torch import Tensor
 
 from ltr.transfer import upload
 from pytracking.tracker.draws import Draws
-from pytracking.tracker.presets import FirstFrame, Search
+from pytracking.tracker.preset_settings import FirstFrame, Search
 
 
 class FirstView(NamedTuple):
-    """What the first frame's samples are taken to show, whatever pixels their window is rounded to."""
+    """What the first frame's samples are taken to show, whatever pixels their window is rounded
+    to."""
 
     centre_yx: Tensor
     """(1, 2) frame pixels."""
@@ -36,10 +37,13 @@ class FirstSamples(NamedTuple):
     """(N, 2) crop pixels, down and right; on the host."""
 
 
-def first_view(centre_yx: Tensor, scale: Tensor, frame_hw: tuple[int, int], search: Search) -> FirstView:
+def first_view(
+    centre_yx: Tensor, scale: Tensor, frame_hw: tuple[int, int], search: Search
+) -> FirstView:
     """The view of a target at `centre_yx` (1, 2) and `scale` (1,).
 
-    The published trackers round the centre, and move the view into the frame for the border `inside` alone."""
+    The published trackers round the centre, and move the view into the frame for the border
+    `inside` alone."""
     if search.crop_window == "exact":
         return FirstView(centre_yx, scale, (0.0, 0.0))
     if search.border != "inside":
@@ -53,38 +57,52 @@ def first_view(centre_yx: Tensor, scale: Tensor, frame_hw: tuple[int, int], sear
 
 
 def patch_side(side: int, expansion: float) -> int:
-    """Side of the large patch for crops of `side`; the difference is even, so that the centre stays a centre."""
+    """Side of the large patch for crops of `side`; the difference is even, so that the centre stays
+    a centre."""
     expanded = math.trunc(side * expansion)
     return expanded + (expanded - side) % 2
 
 
 def first_samples(
-    patch: Tensor, side: int, setting: FirstFrame, draws: Draws, moved_yx: tuple[float, float] = (0.0, 0.0)
+    patch: Tensor,
+    side: int,
+    setting: FirstFrame,
+    draws: Draws,
+    moved_yx: tuple[float, float] = (0.0, 0.0),
 ) -> FirstSamples:
-    """All samples cut from `patch` (3, E, E): identity, shifts, flip, blurs, rotations, in this order; `moved_yx` is
-    added to every shift."""
+    """All samples cut from `patch` (3, E, E): identity, shifts, flip, blurs, rotations, in this
+    order; `moved_yx` is added to every shift."""
     transforms: list[Callable[[Tensor], Tensor]] = [
         *([flip] if setting.flip else []),
         *(lambda p, sigma=sigma: blur(p, sigma) for sigma in setting.blurs),
         *(lambda p, angle=angle: rotate(p, angle) for angle in setting.rotations),
     ]
     moved = torch.tensor(moved_yx)
-    fixed = (torch.tensor([(0.0, 0.0), *setting.shifts], dtype=torch.float64) * side / 2).trunc() + moved.trunc()
+    fixed = (
+        torch.tensor([(0.0, 0.0), *setting.shifts], dtype=torch.float64) * side / 2
+    ).trunc() + moved.trunc()
     drawn = (draws.shifts(len(transforms)) - 0.5) * side * setting.random_shift + moved
     shifts = torch.cat([fixed, drawn.trunc() * (setting.random_shift > 0)]).float()
     patches = [patch] * len(fixed) + [transform(patch) for transform in transforms]
-    crops = [cut(p, side, (int(dy), int(dx))) for p, (dy, dx) in zip(patches, shifts.tolist(), strict=True)]
+    crops = [
+        cut(p, side, (int(dy), int(dx)))
+        for p, (dy, dx) in zip(patches, shifts.tolist(), strict=True)
+    ]
     return FirstSamples(torch.stack(crops), shifts)
 
 
 def dropped_out(sample: Tensor, setting: FirstFrame, draws: Draws) -> Tensor:
-    """Copies of a sample's features (H, W, C) with channels left out and the others scaled up: (N, H, W, C)."""
-    kept = draws.dropout(setting.dropout_copies, sample.shape[-1], setting.dropout) / (1 - setting.dropout)
+    """Copies of a sample's features (H, W, C) with channels left out and the others scaled up: (N,
+    H, W, C)."""
+    kept = draws.dropout(setting.dropout_copies, sample.shape[-1], setting.dropout) / (
+        1 - setting.dropout
+    )
     return sample * upload(kept, sample.device)[:, None, None]
 
 
 def cut(patch: Tensor, side: int, shift_yx: tuple[int, int]) -> Tensor:
-    """The middle (3, side, side) of a patch whose content was moved by whole pixels down and right; borders repeat."""
+    """The middle (3, side, side) of a patch whose content was moved by whole pixels down and right;
+    borders repeat."""
 
     def indices(size: int, shift: int) -> Tensor:
         first = -((side - size) // 2 + shift)
@@ -104,7 +122,9 @@ def blur(patch: Tensor, sigma_yx: tuple[float, float]) -> Tensor:
 
     def kernel(sigma: float) -> Tensor:
         half = math.ceil(2 * sigma)
-        values = torch.exp(-torch.arange(-half, half + 1, device=patch.device).square() / (2 * sigma**2))
+        values = torch.exp(
+            -torch.arange(-half, half + 1, device=patch.device).square() / (2 * sigma**2)
+        )
         return values / values.sum()
 
     down, right = (kernel(sigma) for sigma in sigma_yx)
@@ -113,7 +133,8 @@ def blur(patch: Tensor, sigma_yx: tuple[float, float]) -> Tensor:
 
 
 def rotate(patch: Tensor, degrees: float) -> Tensor:
-    """Rotate counter-clockwise as seen on screen about the centre, sampled bilinearly and exactly; borders repeat."""
+    """Rotate counter-clockwise as seen on screen about the centre, sampled bilinearly and exactly;
+    borders repeat."""
     height, width = patch.shape[1:]
     angle = math.radians(degrees)
     centre_y, centre_x = (height - 1) / 2, (width - 1) / 2
@@ -122,5 +143,7 @@ def rotate(patch: Tensor, degrees: float) -> Tensor:
     from_x = math.cos(angle) * x - math.sin(angle) * y
     from_y = math.sin(angle) * x + math.cos(angle) * y
     grid = torch.stack([from_x / centre_x, from_y / centre_y], dim=-1)[None]
-    rotated = F.grid_sample(patch[None].double(), grid, mode="bilinear", padding_mode="border", align_corners=True)
+    rotated = F.grid_sample(
+        patch[None].double(), grid, mode="bilinear", padding_mode="border", align_corners=True
+    )
     return rotated[0].float()

@@ -1,5 +1,7 @@
-"""From score maps to places: the highest peak, its rivals, and how far it can be trusted (facts of the published
-trackers). Every branch of the published algorithm is a mask over rows: no Python branch a target."""
+"""From score maps to places: the highest peak, its rivals, and how far it can be trusted (facts of
+the published
+trackers). Every branch of the published algorithm is a mask over rows: no Python branch a
+target."""
 
 from __future__ import annotations
 
@@ -10,7 +12,7 @@ import torch
 from torch import Tensor
 
 from pytracking.tracker.prediction import STATUSES
-from pytracking.tracker.presets import Localization
+from pytracking.tracker.preset_settings import Localization
 
 FOUND, UNCERTAIN, HARD_NEGATIVE, NOT_FOUND = range(len(STATUSES))
 """Statuses as numbers on the device, in the order of STATUSES."""
@@ -35,19 +37,27 @@ class Place(NamedTuple):
 
 
 def localize(
-    scores: Tensor, weighed: Tensor, last_cell_yx: Tensor, target_cells_hw: Tensor, setting: Localization
+    scores: Tensor,
+    weighed: Tensor,
+    last_cell_yx: Tensor,
+    target_cells_hw: Tensor,
+    setting: Localization,
 ) -> Place:
     """The place of each target in its score map (B, H, W), and what that is worth.
 
-    weighed: the same map times the window, in which the first peak is looked for. last_cell_yx: (B, 2) the last place;
-    target_cells_hw: (B, 2) the last size, both in cells of the map."""
+    weighed: the same map times the window, in which the first peak is looked for. last_cell_yx: (B,
+    2) the last place; target_cells_hw: (B, 2) the last size, both in cells of the map."""
     side = scores.shape[-1]
     first = find_peak(weighed)
     second = find_peak(_without(scores, first.cell_yx, setting.neighbourhood * target_cells_hw))
 
     far = setting.displacement * side / 2
-    first_far, second_far = ((peak.cell_yx - last_cell_yx).norm(dim=-1) > far for peak in (first, second))
-    first_near, second_near = ((peak.cell_yx - last_cell_yx).norm(dim=-1) < far for peak in (first, second))
+    first_far, second_far = (
+        (peak.cell_yx - last_cell_yx).norm(dim=-1) > far for peak in (first, second)
+    )
+    first_near, second_near = (
+        (peak.cell_yx - last_cell_yx).norm(dim=-1) < far for peak in (first, second)
+    )
     rival = second.score > setting.distractor_threshold * first.score
     prefer_second = rival & second_near & first_far
     clear_rival = prefer_second | (rival & second_far & first_near)
@@ -68,33 +78,36 @@ def localize(
 
 
 def find_peak(scores: Tensor) -> Peak:
-    """The peak of each map (B, H, W). Of equal maxima the smallest column, then the smallest row is taken, as in the
-    published trackers."""
+    """The peak of each map (B, H, W). Of equal maxima the smallest column, then the smallest row is
+    taken, as in the published trackers."""
     height = scores.shape[1]
     best, index = scores.transpose(1, 2).flatten(1).max(dim=1)
     return Peak(best, torch.stack([index % height, index // height], dim=-1).to(scores.dtype))
 
 
 def vertex(scores: Tensor, cell_yx: Tensor) -> Tensor:
-    """(B, 2) offset from cells (B, 2) to the vertices of the parabolas through them and their two neighbours on each
-    axis: by at most half a cell, and not at the border."""
+    """(B, 2) offset from cells (B, 2) to the vertices of the parabolas through them and their two
+    neighbours on each axis: by at most half a cell, and not at the border."""
     y, x = cell_yx.long().unbind(-1)
     rows = torch.arange(len(scores), device=scores.device)
     return torch.stack([_vertex(scores[rows, :, x], y), _vertex(scores[rows, y], x)], dim=-1)
 
 
 def _vertex(line: Tensor, at: Tensor) -> Tensor:
-    """(B, N) values and (B,) index of the maximum -> offset of the parabola's vertex, within half a cell."""
+    """(B, N) values and (B,) index of the maximum -> offset of the parabola's vertex, within half a
+    cell."""
     last = line.shape[1] - 1
-    before, here, after = (line.gather(1, (at + d).clamp(0, last)[:, None])[:, 0] for d in (-1, 0, 1))
+    before, here, after = (
+        line.gather(1, (at + d).clamp(0, last)[:, None])[:, 0] for d in (-1, 0, 1)
+    )
     curvature = before - 2 * here + after
     offset = 0.5 * (before - after) / torch.where(curvature < 0, curvature, -torch.inf)
     return torch.where((at > 0) & (at < last), offset.clamp(-0.5, 0.5), 0.0)
 
 
 def _without(scores: Tensor, cell_yx: Tensor, size_hw: Tensor) -> Tensor:
-    """The maps with zeros in a block of `size_hw` (B, 2) cells around `cell_yx`: zeros as published, so a second peak
-    is never below zero."""
+    """The maps with zeros in a block of `size_hw` (B, 2) cells around `cell_yx`: zeros as
+    published, so a second peak is never below zero."""
     middle, half = cell_yx.double(), size_hw.double() / 2
     first, end = torch.round(middle - half), torch.round(middle + half + 1)
     inside = []
@@ -106,8 +119,8 @@ def _without(scores: Tensor, cell_yx: Tensor, size_hw: Tensor) -> Tensor:
 
 @lru_cache(maxsize=16)
 def hann_window(size: int, effective: int, device: torch.device) -> Tensor:
-    """(size, size) Hann window that is zero just outside the map; where `effective` is smaller, of that side, brought
-    to the parity of `size`, with its border repeated."""
+    """(size, size) Hann window that is zero just outside the map; where `effective` is smaller, of
+    that side, brought to the parity of `size`, with its border repeated."""
     effective = min(size, effective + (size - effective) % 2)
     index = torch.arange(1, effective + 1, dtype=torch.float32)
     line = 0.5 * (1 - torch.cos(2 * torch.pi / (effective + 1) * index))

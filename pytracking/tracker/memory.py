@@ -1,5 +1,5 @@
-"""The sample memory of each target: what its filter is learned from, and what each sample counts (facts of the
-published trackers, DiMP section 3.4)."""
+"""The sample memory of each target: what its filter is learned from, and what each sample counts
+(facts of the published trackers, DiMP section 3.4)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pytracking.tracker.presets import Memory
+from pytracking.tracker.preset_settings import Memory
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,8 @@ class SampleMemory:
     samples: Tensor
     """(B, S, H, W, C) classifier features."""
     maps: Tensor
-    """(B, S, T, H', W') what each sample asks of the filter; it does not change while the sample is kept."""
+    """(B, S, T, H', W') what each sample asks of the filter; it does not change while the sample is
+    kept."""
     weights: Tensor
     """(B, S)."""
     count: Tensor
@@ -28,7 +29,8 @@ class SampleMemory:
 
 
 def first_memory(samples: Tensor, maps: Tensor, size: int) -> SampleMemory:
-    """A memory of `size` slots that begins with the first frame's samples (B, N, H, W, C), weighted alike."""
+    """A memory of `size` slots that begins with the first frame's samples (B, N, H, W, C), weighted
+    alike."""
     batch, first = samples.shape[:2]
     memory = SampleMemory(
         samples=samples.new_zeros(batch, size, *samples.shape[2:]),
@@ -44,13 +46,21 @@ def first_memory(samples: Tensor, maps: Tensor, size: int) -> SampleMemory:
 
 
 def store(
-    memory: SampleMemory, sample: Tensor, maps: Tensor, enters: Tensor, rate: Tensor, first: int, setting: Memory
+    memory: SampleMemory,
+    sample: Tensor,
+    maps: Tensor,
+    enters: Tensor,
+    rate: Tensor,
+    first: int,
+    setting: Memory,
 ) -> SampleMemory:
-    """Put one sample a target, (B, H, W, C) with its maps (B, T, H', W'), into the memories where `enters` (B,) holds.
+    """Put one sample a target, (B, H, W, C) with its maps (B, T, H', W'), into the memories where
+    `enters` (B,) holds.
 
-    A new sample's weight exceeds the one before by the factor 1 / (1 - rate), rate (B,); it takes an empty slot, else
-    that of the smallest weight. The `first` slots, of the first frame, are never replaced and keep at least
-    `setting.first_samples_weight` of the sum, unless that is 0. A rate of 1 forgets everything else."""
+    A new sample's weight exceeds the one before by the factor 1 / (1 - rate), rate (B,); it takes
+    an empty slot, else that of the smallest weight. The `first` slots, of the first frame, are
+    never replaced and keep at least `setting.first_samples_weight` of the sum, unless that is 0. A
+    rate of 1 forgets everything else."""
     weights, size, least = memory.weights, memory.weights.shape[1], setting.first_samples_weight
     rows = torch.arange(len(weights), device=weights.device)
     restarts = (rate >= 1) | (memory.count == 0)

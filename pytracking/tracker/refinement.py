@@ -1,5 +1,5 @@
-"""Fitting the box: gradient ascent on the energy of several boxes at once, and what becomes of them (ATOM, section 3.4;
-Gustafsson et al. 2020, section 4)."""
+"""Fitting the box: gradient ascent on the energy of several boxes at once, and what becomes of them
+(ATOM, section 3.4; Gustafsson et al. 2020, section 4)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor
 from ltr.models.backbone import Taps
 from ltr.models.box.closed_form import ClosedFormHead
 from pytracking.tracker.observer import Observer
-from pytracking.tracker.presets import Refinement
+from pytracking.tracker.preset_settings import Refinement
 
 
 class Fitted(NamedTuple):
@@ -24,8 +24,8 @@ class Fitted(NamedTuple):
 
 
 def candidates(box_xywh: Tensor, uniform: Tensor, setting: Refinement) -> Tensor:
-    """The boxes to start from, (B, 1 + N, 4): `box_xywh` (B, 4) itself and random ones around it, from numbers of
-    [0, 1), `uniform` (B, N, 4)."""
+    """The boxes to start from, (B, 1 + N, 4): `box_xywh` (B, 4) itself and random ones around it,
+    from numbers of [0, 1), `uniform` (B, N, 4)."""
     corner, size = box_xywh[:, None].split(2, dim=-1)
     side = size.prod(-1, keepdim=True).sqrt()
     moved, grown = (uniform - 0.5).split(2, dim=-1)
@@ -43,11 +43,13 @@ def ascend(
     setting: Refinement,
     observer: Observer | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Move boxes (B, N, 4) uphill. Returns them and energies (B, N), those from before the last step, as published."""
+    """Move boxes (B, N, 4) uphill. Returns them and energies (B, N), those from before the last
+    step, as published."""
     maps = head.maps(taps, modulation, boxes_xywh)
     step_position, step_size = setting.step
     relative = setting.space == "relative"
-    # in relative space the place is measured in sizes of the first box, and the size by its logarithm
+    # in relative space the place is measured in sizes of the first box, and the size by its
+    # logarithm
     place = boxes_xywh[..., :2] + boxes_xywh[..., 2:] / 2
     unit = boxes_xywh[:, :1, 2:]
     place, log_size = place / unit, boxes_xywh[..., 2:].log()
@@ -67,16 +69,22 @@ def ascend(
         else:
             corner = boxes_xywh[..., :2] + step_position * by_corner * size
             boxes_xywh = torch.cat([corner, size + step_size * by_size * size], dim=-1)
-        step_position, step_size = step_position * setting.step_decay, step_size * setting.step_decay
+        step_position, step_size = (
+            step_position * setting.step_decay,
+            step_size * setting.step_decay,
+        )
     return boxes_xywh, energies
 
 
 def select_boxes(boxes_xywh: Tensor, energies: Tensor, setting: Refinement) -> Fitted:
-    """The mean of the best of boxes (B, N, 4), those of an extreme aspect and those that left all bounds left out."""
+    """The mean of the best of boxes (B, N, 4), those of an extreme aspect and those that left all
+    bounds left out."""
     corner, size = boxes_xywh.split(2, dim=-1)
     boxes = torch.cat([corner, size.clamp(min=1)], dim=-1)
     aspect = boxes[..., 2] / boxes[..., 3]
-    kept = (aspect < setting.max_aspect) & (aspect > 1 / setting.max_aspect) & boxes.isfinite().all(-1)
+    kept = (
+        (aspect < setting.max_aspect) & (aspect > 1 / setting.max_aspect) & boxes.isfinite().all(-1)
+    )
     count = min(setting.average, boxes.shape[1])
     best = torch.where(kept, energies, -torch.inf).topk(count, dim=1).indices
     taken = kept.gather(1, best)[..., None]

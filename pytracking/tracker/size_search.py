@@ -1,5 +1,5 @@
-"""Search over sizes: other sizes of a target are extra rows of the batch, brought back to one row by a segment
-maximum."""
+"""Search over sizes: other sizes of a target are extra rows of the batch, brought back to one row
+by a segment maximum."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ltr.transfer import upload
-from pytracking.tracker.presets import SizeSearch
+from pytracking.tracker.preset_settings import SizeSearch
 
 
 class Rows(NamedTuple):
@@ -36,7 +36,8 @@ def rows_to_search(frame: Sequence[int], search: SizeSearch, device: torch.devic
 
 @lru_cache(maxsize=256)
 def _rows(searches: tuple[bool, ...], search: SizeSearch, device: torch.device) -> Rows:
-    # cached by pattern, so that the host does not send the same small tables to the device at every step
+    # cached by pattern, so that the host does not send the same small tables to the device at every
+    # step
     targets, ratios = list(range(len(searches))), [1.0] * len(searches)
     rows_of = [[b] * (1 + len(search.ratios) * any(searches)) for b in range(len(searches))]
     for b in (b for b, due in enumerate(searches) if due):
@@ -50,14 +51,18 @@ def _rows(searches: tuple[bool, ...], search: SizeSearch, device: torch.device) 
 
 
 def best_rows(rows: Rows, score: Tensor) -> Tensor:
-    """(R,) scores of the rows -> (B,) the row that each target is found best in, by penalised score."""
+    """(R,) scores of the rows -> (B,) the row that each target is found best in, by penalised
+    score."""
     weighted = (score * rows.penalty)[rows.rows_of]
     return rows.rows_of.gather(1, weighted.argmax(dim=1, keepdim=True))[:, 0]
 
 
-def scale_limits(size_hw: Tensor, scale: Tensor, frame_hw: tuple[int, int], min_side: float) -> Tensor:
-    """(B, 2) the least and the greatest scale of targets that are (B, 2) large at scales (B,): no side falls below
-    `min_side` pixels and none exceeds the frame, but the size that was given is always admitted."""
+def scale_limits(
+    size_hw: Tensor, scale: Tensor, frame_hw: tuple[int, int], min_side: float
+) -> Tensor:
+    """(B, 2) the least and the greatest scale of targets that are (B, 2) large at scales (B,): no
+    side falls below `min_side` pixels and none exceeds the frame, but the size that was given is
+    always admitted."""
     height, width = frame_hw
     least = scale * (min_side / size_hw.amin(dim=1)).clamp(max=1)
     most = scale * torch.minimum(height / size_hw[:, 0], width / size_hw[:, 1]).clamp(min=1)

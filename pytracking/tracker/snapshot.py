@@ -1,4 +1,5 @@
-"""Targets as they were after a frame, with what they were tracked by: what is kept, copied and gone back to."""
+"""Targets as they were after a frame, with what they were tracked by: what is kept, copied and gone
+back to."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ from ltr.models.backbone import STRIDE
 from ltr.models.box.energy import CHANNELS
 from ltr.settings import describe
 from pytracking.tracker.engine import TrackerEngine
-from pytracking.tracker.presets import TrackerPreset
+from pytracking.tracker.preset_settings import TrackerPreset
 from pytracking.tracker.state import TrackerState, moved
 
 
@@ -28,19 +29,26 @@ class Snapshot:
     seed: int
 
     def state_for(self, engine: TrackerEngine) -> TrackerState:
-        """A copy of the state for `engine` to go on with, as if nothing had happened in between. Raises ConfigError
-        where it is not the network, preset or seed that the targets were tracked by."""
+        """A copy of the state for `engine` to go on with, as if nothing had happened in between.
+        Raises ConfigError where it is not the network, preset or seed that the targets were tracked
+        by."""
         names = ", ".join(self.state.names[:5]) + (", ..." if len(self.state.names) > 5 else "")
         if self.network != engine.net.fingerprint:
-            raise ConfigError(f"the state of {names} is of another network: load the tracker with the one that made it")
+            raise ConfigError(
+                f"the state of {names} is of another network: load the tracker with the one that "
+                "made it"
+            )
         for old, new in zip(describe(self.preset), describe(engine.preset), strict=True):
             value = attrgetter(old.name)
             if value(self.preset) != value(engine.preset):  # a file has 0.0 where a preset has 0
                 raise ConfigError(
-                    f"the state of {names} is of another preset: {old.name} was {old.value}, here it is {new.value}"
+                    f"the state of {names} is of another preset: {old.name} was {old.value}, here "
+                    f"it is {new.value}"
                 )
         if self.seed != engine.seed:
-            raise ConfigError(f"the state of {names} is of seed {self.seed}, here it is {engine.seed}")
+            raise ConfigError(
+                f"the state of {names} is of seed {self.seed}, here it is {engine.seed}"
+            )
         return moved(self.state, engine.net.device)
 
 
@@ -50,7 +58,8 @@ def take_snapshot(state: TrackerState, engine: TrackerEngine) -> Snapshot:
 
 
 def shapes_of(engine: TrackerEngine, targets: int) -> dict[str, tuple[int, ...]]:
-    """The shapes of the tensors of a state of `targets`, by name; those of the memory as memory.NAME."""
+    """The shapes of the tensors of a state of `targets`, by name; those of the memory as
+    memory.NAME."""
     config, cells = engine.net.config, engine.preset.search.crop_side // STRIDE
     channels, filter_size, slots = config.channels, config.filter_size, engine.preset.memory.size
     maps = engine.net.sample_maps(torch.zeros(1, 2, device=engine.net.device), (1, 1), 1.0).shape[1]
@@ -81,6 +90,14 @@ def bytes_per_target(engine: TrackerEngine) -> int:
 def tensors_of(state: TrackerState) -> dict[str, torch.Tensor]:
     """The tensors of a state, by the names of `shapes_of`."""
     own = {
-        f.name: getattr(state, f.name) for f in dataclasses.fields(state) if f.name not in ("names", "frame", "memory")
+        f.name: getattr(state, f.name)
+        for f in dataclasses.fields(state)
+        if f.name not in ("names", "frame", "memory")
     }
-    return {**own, **{f"memory.{f.name}": getattr(state.memory, f.name) for f in dataclasses.fields(state.memory)}}
+    return {
+        **own,
+        **{
+            f"memory.{f.name}": getattr(state.memory, f.name)
+            for f in dataclasses.fields(state.memory)
+        },
+    }

@@ -15,7 +15,8 @@ from pytracking.tracker.memory import SampleMemory
 
 @dataclass(frozen=True)
 class TrackerState:
-    """All that a tracker knows of its B targets. Tensors have B in front and lie on the network's device."""
+    """All that a tracker knows of its B targets. Tensors have B in front and lie on the network's
+    device."""
 
     names: tuple[str, ...]
     frame: tuple[int, ...]
@@ -60,8 +61,8 @@ def moved(state: TrackerState, device: torch.device) -> TrackerState:
 
 
 def _map(combine, values, rows):  # type: ignore[no-untyped-def]
-    """Combine the fields of several states (or memories): tensors by `combine`, tuples by joining and selecting
-    `rows`."""
+    """Combine the fields of several states (or memories): tensors by `combine`, tuples by joining
+    and selecting `rows`."""
     combined = {}
     for field in dataclasses.fields(values[0]):
         parts = [getattr(value, field.name) for value in values]

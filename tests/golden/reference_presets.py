@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pytracking.tracker.presets import (
+from pytracking.tracker.preset_settings import (
     Classifier,
     FirstFrame,
     Localization,
@@ -23,7 +23,9 @@ NEVER = -1e9
 def localization_of(params: dict[str, Any]) -> Localization:
     """The settings of localization; what a file does not name has the default of facts/dimp.md 3.11."""
     plain = not params.get("advanced_localization", False)
-    windowed = params.get("window_output", False) and params.get("perform_hn_without_windowing", False)
+    windowed = params.get("window_output", False) and params.get(
+        "perform_hn_without_windowing", False
+    )
     return Localization(
         scores="softmax" if params.get("score_preprocess") == "softmax" else "raw",
         subcell=False,
@@ -48,7 +50,9 @@ def memory_of(params: dict[str, Any], size: int) -> Memory:
     )
 
 
-def preset_of(params: dict[str, Any], network: str, crop_window: Literal["integer", "float"]) -> TrackerPreset:
+def preset_of(
+    params: dict[str, Any], network: str, crop_window: Literal["integer", "float"]
+) -> TrackerPreset:
     """The preset of a trajectory's `params`."""
     augmentation = params["augmentation"]
     copies, share = augmentation.get("dropout", (0, 0.2))
@@ -74,7 +78,9 @@ def preset_of(params: dict[str, Any], network: str, crop_window: Literal["intege
             dropout=share,
             iterations=params["net_opt_iter"],
         ),
-        classifier=Classifier(label_sigma=22 * 0.25 / 6) if network.startswith("super") else Classifier(),
+        classifier=Classifier(label_sigma=22 * 0.25 / 6)
+        if network.startswith("super")
+        else Classifier(),
         localization=localization_of(params),
         refinement=Refinement(
             space=params.get("box_refinement_space", "default"),

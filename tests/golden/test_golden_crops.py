@@ -39,7 +39,9 @@ def test_published_windows(golden, rounding) -> None:  # type: ignore[no-untyped
         )
         top_left = window.centre_yx - (window.size_hw - 1) / 2
         corners = torch.cat([top_left, top_left + window.size_hw], dim=1).numpy()
-        np.testing.assert_array_equal(corners, data[f"case{k:02d}_{rounding}_coord"], err_msg=f"case {k}")
+        np.testing.assert_array_equal(
+            corners, data[f"case{k:02d}_{rounding}_coord"], err_msg=f"case {k}"
+        )
         patch = crop([image], window)
         np.testing.assert_allclose(patch[0], expected, atol=GREY, rtol=0, err_msg=f"case {k}")
         taps = [_taps(window, axis, size) for axis, size in enumerate(image.shape[:2])]
@@ -66,6 +68,8 @@ def test_first_frame_transforms(golden) -> None:  # type: ignore[no-untyped-def]
             "Rotate": lambda p, s=spec: rotate(p, np.degrees(s["angle"])),
         }[spec["type"]](patch)
         expected = data[f"transform_{spec['name']}"].reshape(3, side, side)
-        np.testing.assert_allclose(cut(changed, side, shift), expected, atol=1e-3, rtol=0, err_msg=spec["name"])
+        np.testing.assert_allclose(
+            cut(changed, side, shift), expected, atol=1e-3, rtol=0, err_msg=spec["name"]
+        )
         compared += 1
     assert compared == 17

@@ -26,7 +26,7 @@ from ltr.models.classifier.newton_kl import DivergenceConfig, NewtonDescent, sof
 from ltr.models.classifier.steepest_descent import leaky_slope
 from ltr.models.folding import fold
 from ltr.models.tracker_net import TrackerNet
-from pytracking.tracker.presets import Refinement
+from pytracking.tracker.preset_settings import Refinement
 from pytracking.tracker.refinement import ascend
 
 NETS = ("dimp18", "dimp50", "prdimp18", "prdimp50", "super_dimp", "super_dimp_simple")
@@ -63,7 +63,11 @@ class Case:
         expected = self.parts[key]
         scale = np.abs(expected).max()
         np.testing.assert_allclose(
-            actual.cpu().numpy().reshape(expected.shape), expected, atol=tolerance * scale, rtol=0, err_msg=key
+            actual.cpu().numpy().reshape(expected.shape),
+            expected,
+            atol=tolerance * scale,
+            rtol=0,
+            err_msg=key,
         )
 
     def has(self, key: str) -> bool:
@@ -124,7 +128,11 @@ def test_trunk_and_classifier_features(case: Case) -> None:
 def test_initializer(case: Case) -> None:
     initializer, tolerance = case.net.classifier.filter_initializer, case.tolerance(1e-5)
     if case.has("init_conv_out"):
-        case.check("init_conv_out", initializer.filter_conv(case.features[:2].permute(0, 3, 1, 2)), tolerance)
+        case.check(
+            "init_conv_out",
+            initializer.filter_conv(case.features[:2].permute(0, 3, 1, 2)),
+            tolerance,
+        )
     case.check("init_filter", initializer(case.samples, case.boxes[None, :2]), tolerance)
 
 
@@ -147,7 +155,9 @@ def test_descent(case: Case) -> None:
             ours = (objective.loss(apply_filter(case.samples, filters)) + norm).item()
             if case.name == "super_dimp_simple":  # reported there per residual
                 ours /= maps.numel() + filters.numel()
-            assert ours == pytest.approx(float(loss), abs=case.tolerance(1e-5) * scale), f"loss {count}{suffix}"
+            assert ours == pytest.approx(float(loss), abs=case.tolerance(1e-5) * scale), (
+                f"loss {count}{suffix}"
+            )
 
 
 @torch.inference_mode()
@@ -159,8 +169,12 @@ def test_maps_of_the_learned_residual(case: Case) -> None:
     case.check("centers_yx", cells, 1e-6)
     height, width = case.features.shape[1:3]
     knots = distance_map(cells, 100, 0.1, (height + 1, width + 1))
-    np.testing.assert_allclose(knots[:, :20].cpu(), parts["distance_map_bins0_19"], atol=5e-6, rtol=0)
-    np.testing.assert_allclose(knots[:, -1:].cpu(), parts["distance_map_last_bin"], atol=5e-6, rtol=0)
+    np.testing.assert_allclose(
+        knots[:, :20].cpu(), parts["distance_map_bins0_19"], atol=5e-6, rtol=0
+    )
+    np.testing.assert_allclose(
+        knots[:, -1:].cpu(), parts["distance_map_last_bin"], atol=5e-6, rtol=0
+    )
     for k, key in enumerate(("label_map", "target_mask", "spatial_weight")):
         case.check(key, case.maps()[0, :, k], 1e-5)
 
@@ -188,13 +202,22 @@ def test_label_density_and_its_variant(case: Case) -> None:
     height, width = case.features.shape[1:3]
     maps = variant.sample_maps(centres(case.boxes[:2]), (height + 1, width + 1), 0.0)[None]
     case.check("label_density_variant", maps[0], 1e-6)
-    iterates, gamma = case.parts["filter_iterates_variant"], torch.full((1, 2), 0.5, device=case.device)
+    iterates, gamma = (
+        case.parts["filter_iterates_variant"],
+        torch.full((1, 2), 0.5, device=case.device),
+    )
     for count, expected in enumerate(iterates):
-        filters = variant(torch.from_numpy(iterates[0]).to(case.device), case.samples, maps, gamma, count)
-        np.testing.assert_allclose(filters.cpu(), expected, atol=tolerance * np.abs(iterates).max(), rtol=0)
+        filters = variant(
+            torch.from_numpy(iterates[0]).to(case.device), case.samples, maps, gamma, count
+        )
+        np.testing.assert_allclose(
+            filters.cpu(), expected, atol=tolerance * np.abs(iterates).max(), rtol=0
+        )
         loss = variant.residual(maps, gamma).loss(apply_filter(case.samples, filters))
         loss = loss + variant.regularisation() * filters.square().sum()
-        assert loss.item() == pytest.approx(float(case.parts["losses_variant"][count]), rel=tolerance)
+        assert loss.item() == pytest.approx(
+            float(case.parts["losses_variant"][count]), rel=tolerance
+        )
     scores = apply_filter(case.test, case.array("filter_iterates")[-1])
     case.check("scores_test_softmax", softmax_cells(scores), 2 * tolerance)
     case.check("scores_test_softmax_reg1.5", softmax_cells(scores, 1.5), 2 * tolerance)
@@ -204,7 +227,11 @@ def test_label_density_and_its_variant(case: Case) -> None:
 def test_scores_and_adjoint(case: Case) -> None:
     tolerance = case.tolerance(1e-5)
     iterates = case.array("filter_iterates")
-    case.check("scores_test", torch.stack([apply_filter(case.test, filters) for filters in iterates]), tolerance)
+    case.check(
+        "scores_test",
+        torch.stack([apply_filter(case.test, filters) for filters in iterates]),
+        tolerance,
+    )
     case.check("scores_train_final", apply_filter(case.samples, iterates[-1]), tolerance)
     height, width = case.features.shape[1:3]
     residual = torch.linspace(-1, 1, 2 * (height + 1) * (width + 1), device=case.device).view(
@@ -222,7 +249,8 @@ def test_modulation(case: Case) -> None:
     c3, c4 = head.conv3_1r(taps.stride8), head.conv4_1r(taps.stride16)
     boxes = case.boxes[:2, None]
     roi3, roi4 = (
-        pool(channels_last(c), boxes, s, (k, k))[:, 0].permute(0, 3, 1, 2) for c, s, k in ((c3, 8, 3), (c4, 16, 1))
+        pool(channels_last(c), boxes, s, (k, k))[:, 0].permute(0, 3, 1, 2)
+        for c, s, k in ((c3, 8, 3), (c4, 16, 1))
     )
     if case.has("iou_c3_r"):
         case.check("iou_c3_r", c3, tolerance)
@@ -263,12 +291,18 @@ def test_energies_and_their_gradient(case: Case) -> None:
     case.check("iou_fc4_rt", head.fc4_rt(columns[1].flatten(1)), tolerance)
 
     sizes = boxes.detach()[:, :1, 2:]
-    relative = torch.cat([(boxes[..., :2] + boxes[..., 2:] / 2) / sizes, boxes[..., 2:].log()], -1).detach()
+    relative = torch.cat(
+        [(boxes[..., :2] + boxes[..., 2:] / 2) / sizes, boxes[..., 2:].log()], -1
+    ).detach()
     case.check("boxes_rel", relative, 1e-6)
     w, h = boxes.detach()[..., 2:].unbind(-1)
     gx, gy, gw, gh = gradient.unbind(-1)
     s_w, s_h = sizes.unbind(-1)
-    case.check("iou_grad_box_rel", torch.stack([s_w * gx, s_h * gy, w * (gw - gx / 2), h * (gh - gy / 2)], -1), wider)
+    case.check(
+        "iou_grad_box_rel",
+        torch.stack([s_w * gx, s_h * gy, w * (gw - gx / 2), h * (gh - gy / 2)], -1),
+        wider,
+    )
 
 
 @torch.inference_mode()
@@ -300,7 +334,10 @@ def test_refinement_in_closed_form(case: Case) -> None:
                 assert difference[kink].max() < 0.5
                 difference[kink], scores[kink] = 0, 0
         assert difference.max() <= tolerance * np.abs(expected).max(), key
-        assert scores.max() <= case.tolerance(5e-5, 2e-4) * np.abs(case.parts[f"refine_{key}_scores"]).max(), key
+        assert (
+            scores.max()
+            <= case.tolerance(5e-5, 2e-4) * np.abs(case.parts[f"refine_{key}_scores"]).max()
+        ), key
 
 
 @torch.inference_mode()
@@ -309,7 +346,10 @@ def test_whole_network(case: Case) -> None:
     parts, net = case.parts, case.net
     initial = net.classifier.filter_initializer(case.samples, case.boxes[None, :2])
     optimizer, gamma = net.classifier.filter_optimizer, torch.full((1, 2), 0.5, device=case.device)
-    scores = [apply_filter(case.test, optimizer(initial, case.samples, case.maps(), gamma, n)) for n in range(6)]
+    scores = [
+        apply_filter(case.test, optimizer(initial, case.samples, case.maps(), gamma, n))
+        for n in range(6)
+    ]
     case.check("net_forward_scores", torch.stack(scores), case.tolerance(2e-5))
     features = net.bb_regressor.box_features(Taps(*(t[2:] for t in case.taps)))
     first = Modulation(*(m[:1] for m in case.modulation()))
@@ -333,7 +373,11 @@ def test_large_image_folded_and_not(case: Case, golden, shared) -> None:  # type
         (whole, case.net.classifier_features(whole.stride16)),
         (folded, inference.classify(folded.stride16)),
     ):
-        arrays = {"clf_feat": features.permute(0, 3, 1, 2), "layer2": taps.stride8, "layer3": taps.stride16}
+        arrays = {
+            "clf_feat": features.permute(0, 3, 1, 2),
+            "layer2": taps.stride8,
+            "layer3": taps.stride16,
+        }
         box_features = case.net.bb_regressor.box_features(Taps(*(t.contiguous() for t in taps)))
         arrays.update(iou_feat_3=box_features.stride8, iou_feat_4=box_features.stride16)
         for key, value in arrays.items():

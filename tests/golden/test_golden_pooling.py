@@ -36,5 +36,9 @@ def test_pooling_and_gradients(golden, tag: str) -> None:  # type: ignore[no-unt
     upstream = torch.from_numpy(data[f"top_grad_{tag}"]).double()
     by_features, by_rois = torch.autograd.grad((out * upstream).sum(), (features, rois))
     np.testing.assert_allclose(by_features, data[f"grad_features_{tag}"], atol=1e-10, rtol=1e-6)
-    np.testing.assert_allclose(by_rois[:, 1:], data[f"grad_rois_{tag}"][:, 1:], atol=1e-6, rtol=1e-6)
-    np.testing.assert_allclose(pooled(torch.float32).detach(), data[f"out_{tag}"], atol=1e-6, rtol=0)
+    np.testing.assert_allclose(
+        by_rois[:, 1:], data[f"grad_rois_{tag}"][:, 1:], atol=1e-6, rtol=1e-6
+    )
+    np.testing.assert_allclose(
+        pooled(torch.float32).detach(), data[f"out_{tag}"], atol=1e-6, rtol=0
+    )

@@ -30,7 +30,14 @@ from pytracking.tracker.engine import TrackerEngine, View
 from pytracking.tracker.localization import FOUND, UNCERTAIN, find_peak, hann_window, localize
 from pytracking.tracker.memory import SampleMemory, first_memory, store
 from pytracking.tracker.prediction import STATUSES, Prediction
-from pytracking.tracker.presets import Localization, Refinement, Search, SizeSearch, TrackerPreset, Update
+from pytracking.tracker.preset_settings import (
+    Localization,
+    Refinement,
+    Search,
+    SizeSearch,
+    TrackerPreset,
+    Update,
+)
 from pytracking.tracker.refinement import ascend
 from pytracking.tracker.size_search import best_rows, rows_to_search, scale_limits
 from pytracking.tracker.state import TrackerState
@@ -78,9 +85,12 @@ class Branch:
         self.index = index
         self.case: dict[str, Any] = table(arrays, "cases_json")[index]
         self.setting: Localization = localization_of(self.case["params"])
-        self.extra_logit = -math.inf if self.case["softmax_reg"] is None else self.case["softmax_reg"]
+        self.extra_logit = (
+            -math.inf if self.case["softmax_reg"] is None else self.case["softmax_reg"]
+        )
         self.scores_in, self.scores_out, self.translation = (
-            torch.from_numpy(arrays[f"c{index:02d}_{key}"]) for key in ("scores_in", "scores_out", "translation")
+            torch.from_numpy(arrays[f"c{index:02d}_{key}"])
+            for key in ("scores_in", "scores_out", "translation")
         )
         self.scale_index: int = self.case["scale_index"]
         self.status = STATUS_OF[self.case["flag"]]
@@ -113,7 +123,9 @@ def test_branch(golden, index: int) -> None:  # type: ignore[no-untyped-def]
     branch = Branch(golden("branches.npz"), index)
     raw, case = branch.scores_in, branch.case
     scores = softmax_cells(raw, branch.extra_logit) if branch.setting.scores == "softmax" else raw
-    weighed = scores * hann_window(raw.shape[-1], raw.shape[-1], CPU) if branch.setting.window else scores
+    weighed = (
+        scores * hann_window(raw.shape[-1], raw.shape[-1], CPU) if branch.setting.window else scores
+    )
     scales = SizeSearch(ratios=(1.0,) * (len(raw) - 1), interval=1, penalty=1.0)
     chosen = best_rows(rows_to_search((1,), scales, CPU), weighed.amax(dim=(1, 2)))
     assert chosen.tolist() == [branch.scale_index]
@@ -148,9 +160,13 @@ class Searching(TrackerEngine):
     sample_pos: Tensor
     asked: tuple[Tensor, Tensor]
 
-    def _window(self, centre: Tensor, scale: Tensor, side: int, frame_hw: Tensor, first: bool = False):  # type: ignore[no-untyped-def]
+    def _window(
+        self, centre: Tensor, scale: Tensor, side: int, frame_hw: Tensor, first: bool = False
+    ):  # type: ignore[no-untyped-def]
         self.asked = centre, scale
-        return SimpleNamespace(centre_yx=self.sample_pos, scale=scale, size_hw=(scale * side)[:, None].expand(-1, 2))
+        return SimpleNamespace(
+            centre_yx=self.sample_pos, scale=scale, size_hw=(scale * side)[:, None].expand(-1, 2)
+        )
 
 
 def fake_net(extra_logit: float = -math.inf, box_head: object | None = None) -> Any:
@@ -168,7 +184,11 @@ def fake_net(extra_logit: float = -math.inf, box_head: object | None = None) -> 
 
 
 def state_of(
-    centre_yx: Tensor, size_hw: Tensor, scale: Tensor, base_size_hw: Tensor, frame: tuple[int, ...] | None = None
+    centre_yx: Tensor,
+    size_hw: Tensor,
+    scale: Tensor,
+    base_size_hw: Tensor,
+    frame: tuple[int, ...] | None = None,
 ) -> TrackerState:
     count = len(scale)
     return TrackerState(
@@ -192,11 +212,15 @@ def steps_of(
     """One step of the engine with one target a case, those of two scales in their second frame, and all others in
     their third, in which no size is searched."""
     several = [branch for branch in branches if len(branch.scores_in) > 1]
-    raw = torch.cat([branch.scores_in[:1] for branch in branches] + [branch.scores_in[1:] for branch in several])
+    raw = torch.cat(
+        [branch.scores_in[:1] for branch in branches] + [branch.scores_in[1:] for branch in several]
+    )
     places = [branch.case["sample_pos"][0] for branch in branches]
     places += [place for branch in several for place in branch.case["sample_pos"][1:]]
     scale = torch.tensor([branch.case["sample_scales"][0] for branch in branches])
-    ratios = {branch.case["sample_scales"][1] / branch.case["sample_scales"][0] for branch in several}
+    ratios = {
+        branch.case["sample_scales"][1] / branch.case["sample_scales"][0] for branch in several
+    }
     assert len(ratios) < 2
     preset = TrackerPreset(
         search=Search(crop_side=288, crop_window="exact"),
@@ -206,7 +230,9 @@ def steps_of(
     )
     engine = Searching(fake_net(branches[0].extra_logit), preset)
     engine.sample_pos = torch.tensor(places)
-    monkeypatch.setattr(engine_module, "crop", lambda images, window, frame_of: torch.zeros(len(raw), 3, 1, 1))
+    monkeypatch.setattr(
+        engine_module, "crop", lambda images, window, frame_of: torch.zeros(len(raw), 3, 1, 1)
+    )
     monkeypatch.setattr(engine_module, "apply_filter", lambda features, filters: raw[:, None])
     size = torch.tensor([branch.case["target_sz"] for branch in branches])
     state = state_of(
@@ -244,10 +270,18 @@ def test_branches_as_rows_of_batches(golden, monkeypatch) -> None:  # type: igno
             close(torch.tensor(prediction.score), branch.case["max_score"], what=what)
             close(recorder.values["score_map"][b], branch.scores_out[branch.scale_index], what=what)
             found = branch.status != "not_found"
-            close(state.centre_yx[b], branch.case["new_pos"] if found else branch.case["pos"], what=what)
+            close(
+                state.centre_yx[b],
+                branch.case["new_pos"] if found else branch.case["pos"],
+                what=what,
+            )
             scale = branch.case["sample_scales"][branch.scale_index if found else 0]
             close(state.scale[b], scale, what=what)
-            close(state.size_hw[b] * branch.case["sample_scales"][0] / scale, branch.case["target_sz"], what=what)
+            close(
+                state.size_hw[b] * branch.case["sample_scales"][0] / scale,
+                branch.case["target_sz"],
+                what=what,
+            )
             stored = branch.status in ("found", "hard_negative")
             assert state.memory.count[b].item() == 1 + stored, what
 
@@ -283,7 +317,11 @@ def test_windows(golden) -> None:  # type: ignore[no-untyped-def]
     close(hann_window(19, 13, CPU), clipped, what="an effective side of the same parity")
     line, longer = (hann_window(side, side, CPU)[side // 2] for side in (19, 23))
     close(line, arrays["hann1d_centered_19"])
-    close(line[:, None] * longer, arrays["hann2d_19_23"], what="the factors are those of the square windows")
+    close(
+        line[:, None] * longer,
+        arrays["hann2d_19_23"],
+        what="the factors are those of the square windows",
+    )
     close(hann_window(19, 19, CPU), golden("branches.npz")["window_hann2d_19"])
     tested = {"hann2d_clipped_19_19_eff_12_13", "hann1d_centered_19", "hann2d_19_23"}
     assert {key for key in arrays.files if key.startswith("hann")} == tested | NO_WINDOW
@@ -329,9 +367,13 @@ def test_sample_location(geometry) -> None:  # type: ignore[no-untyped-def]
         coordinates = torch.tensor(case["coord"])
         rounding = "float" if (coordinates % 1).any() else "integer"
         length = coordinates[:, 2:] - coordinates[:, :2] - (0.5 if rounding == "float" else 0)
-        position = coordinates[:, :2] + torch.floor((length - 1) / 2 + (0.5 if rounding == "float" else 0))
+        position = coordinates[:, :2] + torch.floor(
+            (length - 1) / 2 + (0.5 if rounding == "float" else 0)
+        )
         frame_hw = torch.full_like(position, 1000)
-        window = published_window(position, length, tuple(case["img_sample_sz"]), frame_hw, rounding)
+        window = published_window(
+            position, length, tuple(case["img_sample_sz"]), frame_hw, rounding
+        )
         close(window.size_hw, coordinates[:, 2:] - coordinates[:, :2])
         close(window.centre_yx, case["sample_pos"])
         close(window.scale, case["sample_scales"])
@@ -352,7 +394,9 @@ def test_centred_sample_position(geometry, golden, monkeypatch) -> None:  # type
             assert case["result"] != case["pos"]
             continue
         branch = Branch(golden("branches.npz"), 0)
-        branch.case.update(pos=case["pos"], sample_pos=[case["pos"]], sample_scales=[case["target_scale"]])
+        branch.case.update(
+            pos=case["pos"], sample_pos=[case["pos"]], sample_scales=[case["target_scale"]]
+        )
         _, _, engine, _ = steps_of([branch], monkeypatch)
         close(engine.asked[0], [case["result"]])
         close(engine.asked[1], [case["target_scale"]])
@@ -363,7 +407,8 @@ def test_state_update(geometry) -> None:  # type: ignore[no-untyped-def]
     cases = geometry("update state")
     frame_hw = rows(cases, "image_sz")
     close(
-        kept_inside(rows(cases, "new_pos"), rows(cases, "target_sz_before"), frame_hw, 0.2), rows(cases, "result_pos")
+        kept_inside(rows(cases, "new_pos"), rows(cases, "target_sz_before"), frame_hw, 0.2),
+        rows(cases, "result_pos"),
     )
 
     sized = [case for case in cases if case["new_scale"] is not None]
@@ -393,12 +438,16 @@ class Refined:
     """Cases of refine_json as rows of one batch. Boxes that a row has fewer than others are filled up with some that
     are rejected for their aspect, whatever their energy."""
 
-    def __init__(self, cases: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch, stale_place: bool = True) -> None:
+    def __init__(
+        self, cases: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch, stale_place: bool = True
+    ) -> None:
         first = cases[0]
         same = ("iounet_k", "maximal_aspect_ratio", "use_iounet_pos_for_learning", "img_sample_sz")
         assert all(case[key] == first[key] for case in cases for key in same)
         most = max(len(case["boxes"]) for case in cases)
-        filled = [case["boxes"] + [[100, 90, 1, 100]] * (most - len(case["boxes"])) for case in cases]
+        filled = [
+            case["boxes"] + [[100, 90, 1, 100]] * (most - len(case["boxes"])) for case in cases
+        ]
         energies = [case["scores"] + [9.0] * (most - len(case["boxes"])) for case in cases]
         setting = Refinement(
             space="default",
@@ -411,7 +460,8 @@ class Refined:
         )
         assert first["img_sample_sz"] == [288, 288]
         engine = TrackerEngine(
-            fake_net(box_head=object()), TrackerPreset(search=Search(crop_side=288), refinement=setting)
+            fake_net(box_head=object()),
+            TrackerPreset(search=Search(crop_side=288), refinement=setting),
         )
         found = torch.tensor(filled, dtype=torch.float32), torch.tensor(energies)
         monkeypatch.setattr(engine_module, "ascend", lambda *arguments: found)
@@ -455,7 +505,9 @@ def test_refined_boxes_as_rows_of_one_batch(golden, monkeypatch) -> None:  # typ
 
 def test_without_stale_places_the_found_place_stays(golden, monkeypatch) -> None:  # type: ignore[no-untyped-def]
     """The one quirk of the reference that the product can do without when all boxes are rejected."""
-    (case,) = (c for c in table(golden("branches.npz"), "refine_json") if c["label"] == "all dropped")
+    (case,) = (
+        c for c in table(golden("branches.npz"), "refine_json") if c["label"] == "all dropped"
+    )
     refined = Refined([case], monkeypatch, stale_place=False)
     assert torch.equal(refined.after.refined_yx, refined.before.centre_yx)
 
@@ -506,7 +558,10 @@ def test_relative_boxes(golden, form: str) -> None:  # type: ignore[no-untyped-d
 
 def test_iou(golden) -> None:  # type: ignore[no-untyped-def]
     arrays = golden("data_functions.npz")
-    reference, proposals = torch.from_numpy(arrays["iou_ref"]), torch.from_numpy(arrays["iou_props"])
+    reference, proposals = (
+        torch.from_numpy(arrays["iou_ref"]),
+        torch.from_numpy(arrays["iou_props"]),
+    )
     assert (proposals[:, 2:] == 0).any()
     close(iou(reference, proposals), arrays["iou"])
     close(iou(proposals, reference), arrays["iou"])
@@ -531,7 +586,10 @@ class Filling:
         self.weights = [arrays[f"m{k:02d}_weights"] for k in indices]
         self.replaced = [arrays[f"m{k:02d}_replaced"] for k in indices]
         self.rates = [
-            [case["params"]["learning_rate"] if np.isnan(rate) else rate for rate in arrays[f"m{k:02d}_rates"]]
+            [
+                case["params"]["learning_rate"] if np.isnan(rate) else rate
+                for rate in arrays[f"m{k:02d}_rates"]
+            ]
             for k, case in zip(indices, cases, strict=True)
         ]
 
@@ -539,7 +597,9 @@ class Filling:
         count = len(self.indices)
         updates = [len(rates) for rates in self.rates]
         memory = first_memory(
-            torch.zeros(count, self.first, 1, 1, 1), torch.zeros(count, self.first, 1, 1, 1), self.size
+            torch.zeros(count, self.first, 1, 1, 1),
+            torch.zeros(count, self.first, 1, 1, 1),
+            self.size,
         )
         self.check(memory, [0] * count)
         held = torch.zeros(count, self.size)
@@ -551,7 +611,9 @@ class Filling:
             done = [min(update + 1, own) for own in updates]
             self.check(memory, done)
             for row, replaced in enumerate(self.replaced):
-                assert memory.previous[row].item() == replaced[done[row] - 1], f"case {self.indices[row]}, {update}"
+                assert memory.previous[row].item() == replaced[done[row] - 1], (
+                    f"case {self.indices[row]}, {update}"
+                )
                 if enters[row]:
                     held[row, replaced[update]] = update + 1.0
             assert torch.equal(memory.samples.flatten(1), held)
@@ -560,7 +622,11 @@ class Filling:
 
     def check(self, memory: SampleMemory, done: list[int]) -> None:
         for row, update in enumerate(done):
-            close(memory.weights[row], self.weights[row][update], what=f"case {self.indices[row]}, {update} updates")
+            close(
+                memory.weights[row],
+                self.weights[row][update],
+                what=f"case {self.indices[row]}, {update} updates",
+            )
 
 
 @pytest.mark.parametrize("index", range(MEMORIES))
@@ -596,14 +662,20 @@ def pair(value: float | list[float]) -> np.ndarray:
     return np.broadcast_to(value, 2)[::-1]
 
 
-def label_of(boxes_xywh: Tensor, arguments: dict[str, Any]) -> tuple[Tensor, float, tuple[int, int]]:
+def label_of(
+    boxes_xywh: Tensor, arguments: dict[str, Any]
+) -> tuple[Tensor, float, tuple[int, int]]:
     """(centres in index coordinates, sigma in cells, size of the map) for the arguments of a label there."""
     feature, kernel = pair(arguments["feat_sz"]), pair(arguments["kernel_sz"])
     assert (pair(arguments["image_sz"]) == 16 * feature).all()
     middle = (boxes_xywh[:, :2] + boxes_xywh[:, 2:] / 2).flip(-1)
     centre = middle / 16 - torch.tensor(kernel % 2) / 2
     padded = feature + (1 - kernel % 2) * arguments.get("end_pad_if_even", True)
-    return centre, arguments["sigma_factor"] * math.sqrt(feature.prod()), (int(padded[0]), int(padded[1]))
+    return (
+        centre,
+        arguments["sigma_factor"] * math.sqrt(feature.prod()),
+        (int(padded[0]), int(padded[1])),
+    )
 
 
 @pytest.mark.parametrize("index", range(LABELS))
@@ -614,11 +686,22 @@ def test_label(golden, index: int) -> None:  # type: ignore[no-untyped-def]
     arguments = cases[index]
     label = label_of(torch.from_numpy(arrays["label_boxes"]), arguments)
     share = arguments.get("uni_bias", 0.0)
-    known = {"index", "sigma_factor", "kernel_sz", "feat_sz", "image_sz", "end_pad_if_even", "density", "uni_bias"}
+    known = {
+        "index",
+        "sigma_factor",
+        "kernel_sz",
+        "feat_sz",
+        "image_sz",
+        "end_pad_if_even",
+        "density",
+        "uni_bias",
+    }
     assert set(arguments) <= known
     if arguments.get("density"):
         actual = label_density(*label, normalise=False, uniform=share)
-        close(training_density(*label, normalise=False, uniform=share), arrays[f"label_{index:02d}"])
+        close(
+            training_density(*label, normalise=False, uniform=share), arrays[f"label_{index:02d}"]
+        )
     else:
         actual = gaussian(*label) + share  # no function of the product raises a label
     close(actual, arrays[f"label_{index:02d}"])
@@ -640,10 +723,14 @@ def test_label_density(golden, index: int) -> None:  # type: ignore[no-untyped-d
     }
     assert set(arguments) == {"index", "image_sz", "feat_sz", "sigma_factor", "kernel_sz"}
     expected = arrays[f"density_{index:02d}"]
-    actual = training_density(*label_of(torch.from_numpy(arrays["label_boxes"]), arguments), **options)
+    actual = training_density(
+        *label_of(torch.from_numpy(arrays["label_boxes"]), arguments), **options
+    )
     close(actual, expected)
     for own, wanted in zip(actual, expected, strict=True):
-        if wanted.max() > 1e-3:  # each map by its own largest value, but for the far tails of boxes outside
+        if (
+            wanted.max() > 1e-3
+        ):  # each map by its own largest value, but for the far tails of boxes outside
             close(own, wanted, what="one map")
 
 
@@ -658,7 +745,9 @@ def test_distance_map(golden, bins: int, step: float) -> None:  # type: ignore[n
     arrays = golden("data_functions.npz")
     assert len([key for key in arrays.files if key.startswith("distance_map")]) == 2
     expected = arrays[f"distance_map_{bins}bins_step{step}"]
-    actual = distance_map(torch.from_numpy(arrays["distance_centers_yx"]), bins, step, expected.shape[-2:])
+    actual = distance_map(
+        torch.from_numpy(arrays["distance_centers_yx"]), bins, step, expected.shape[-2:]
+    )
     np.testing.assert_allclose(actual.numpy(), expected, atol=5e-6, rtol=0)
 
 

@@ -33,7 +33,12 @@ PUT_BACK = (
     "super_dimp_det_float",
     "super_dimp_simple_det_float",
 )
-FLAGS = {"normal": "found", "hard_negative": "hard_negative", "uncertain": "uncertain", "not_found": "not_found"}
+FLAGS = {
+    "normal": "found",
+    "hard_negative": "hard_negative",
+    "uncertain": "uncertain",
+    "not_found": "not_found",
+}
 
 
 class RecordedDraws:
@@ -42,13 +47,18 @@ class RecordedDraws:
     def __init__(self, data: Any) -> None:
         values = data["draws"] if "draws" in data.files else np.zeros(0, np.float32)
         entries = json.loads(str(data["draws_json"])) if "draws_json" in data.files else []
-        arrays = [(e["kind"], values[e["offset"] : e["offset"] + e["count"]].reshape(e["shape"])) for e in entries]
+        arrays = [
+            (e["kind"], values[e["offset"] : e["offset"] + e["count"]].reshape(e["shape"]))
+            for e in entries
+        ]
         self._shifts = [a for kind, a in arrays if kind == "uniform" and a.shape == (2,)]
         self._masks = [a for kind, a in arrays if kind == "dropout_keep_mask"]
         boxes = iter([a for kind, a in arrays if kind == "uniform" and a.shape[-1] == 4])
         # only frames that were refined drew boxes
         self._boxes = {
-            k + 2: next(boxes) for k, flag in enumerate(data["flag"]) if str(flag) != "not_found" and self._shifts
+            k + 2: next(boxes)
+            for k, flag in enumerate(data["flag"])
+            if str(flag) != "not_found" and self._shifts
         }
 
     def shifts(self, count: int) -> torch.Tensor:
@@ -61,7 +71,11 @@ class RecordedDraws:
         return torch.from_numpy(self._masks[0]) if count else torch.zeros(0, channels)
 
     def boxes(self, frame: int, count: int) -> torch.Tensor:
-        return torch.from_numpy(self._boxes[frame]) if frame in self._boxes else torch.full((count, 4), 0.5)
+        return (
+            torch.from_numpy(self._boxes[frame])
+            if frame in self._boxes
+            else torch.full((count, 4), 0.5)
+        )
 
 
 def frames_of(golden: Callable[[str], Any]) -> list[Frame]:
@@ -94,7 +108,9 @@ def tracked(
     data = golden(f"traj_{name}.npz")
     network = name.rsplit("_", 2)[0]
     net = fold(reference_net(network, shared / "reference"), device)
-    engine = TrackerEngine(net, preset_of(json.loads(str(data["params"])), network, name.rsplit("_", 1)[1]))
+    engine = TrackerEngine(
+        net, preset_of(json.loads(str(data["params"])), network, name.rsplit("_", 1)[1])
+    )
     recorded = RecordedDraws(data)
     engine.draws = lambda _: recorded  # type: ignore[assignment, return-value]
     frames = frames_of(golden)
@@ -129,18 +145,29 @@ def check_first_frame(state: TrackerState, data: Any) -> None:
     halves = state.modulation[0].cpu().split(256)
     for k, half in enumerate(halves):
         np.testing.assert_allclose(
-            half, data[f"init_modulation_{k}"], atol=1e-4 * np.abs(data[f"init_modulation_{k}"]).max()
+            half,
+            data[f"init_modulation_{k}"],
+            atol=1e-4 * np.abs(data[f"init_modulation_{k}"]).max(),
         )
-    norms = state.memory.samples[0, : len(data["init_feat_norm_per_sample"])].flatten(1).norm(dim=1).cpu()
+    norms = (
+        state.memory.samples[0, : len(data["init_feat_norm_per_sample"])]
+        .flatten(1)
+        .norm(dim=1)
+        .cpu()
+    )
     np.testing.assert_allclose(norms, data["init_feat_norm_per_sample"], rtol=1e-4)
     first = state.memory.samples[0, 0, ..., :8].permute(2, 0, 1).cpu()
-    np.testing.assert_allclose(first, data["init_feat_sample0_ch0_7"], atol=3e-4 * first.abs().max().item())
+    np.testing.assert_allclose(
+        first, data["init_feat_sample0_ch0_7"], atol=3e-4 * first.abs().max().item()
+    )
 
 
 def check_learning(before: TrackerState, after: TrackerState, data: Any, k: int) -> None:
     """Whether and where the sample was stored, and whether the filter was learned."""
     slot = int(data["replaced_index"][k])
-    assert int(after.memory.previous) == (slot if slot >= 0 else int(before.memory.previous)), f"frame {k + 1}"
+    assert int(after.memory.previous) == (slot if slot >= 0 else int(before.memory.previous)), (
+        f"frame {k + 1}"
+    )
     assert int(after.memory.count) - int(before.memory.count) == (slot >= 0)
     learned = bool((after.filters != before.filters).any())
     assert learned == bool(data["filter_changed"][k]), f"frame {k + 1}"
@@ -161,7 +188,9 @@ def test_free(name: str, device: str, golden, shared) -> None:  # type: ignore[n
     boxes, statuses, scores, data = tracked(name, golden, shared, device)
     check_statuses(statuses, data, name)
     np.testing.assert_allclose(boxes, data["box"], atol=1e-3 if device == "cpu" else 0.05, rtol=0)
-    np.testing.assert_allclose(scores, data["max_score"], atol=1e-4 if device == "cpu" else 1e-3, rtol=0)
+    np.testing.assert_allclose(
+        scores, data["max_score"], atol=1e-4 if device == "cpu" else 1e-3, rtol=0
+    )
 
 
 @pytest.mark.parametrize("device", DEVICES)
@@ -169,7 +198,9 @@ def test_free(name: str, device: str, golden, shared) -> None:  # type: ignore[n
 def test_put_back_after_every_frame(name: str, device: str, golden, shared) -> None:  # type: ignore[no-untyped-def]
     boxes, statuses, scores, data = tracked(name, golden, shared, device)
     check_statuses(statuses, data, name)
-    np.testing.assert_allclose(scores, data["max_score"], atol=5e-4 if device == "cpu" else 5e-3, rtol=0)
+    np.testing.assert_allclose(
+        scores, data["max_score"], atol=5e-4 if device == "cpu" else 5e-3, rtol=0
+    )
     differences = np.abs(boxes - data["box"]).max(axis=1)
     assert differences.max() < 0.25, f"worst in frame {differences.argmax() + 1}"
     assert (differences < 1e-3).sum() >= 24
@@ -183,11 +214,19 @@ def test_presets_are_those_of_the_reference(name: str, golden) -> None:  # type:
 
 
 @pytest.mark.parametrize(
-    "name", ["dimp50_det_float", "prdimp50_det_float", "super_dimp_det_integer", "super_dimp_simple_det_float"]
+    "name",
+    [
+        "dimp50_det_float",
+        "prdimp50_det_float",
+        "super_dimp_det_integer",
+        "super_dimp_simple_det_float",
+    ],
 )
 def test_presets_are_those_of_the_reference_but_for_chance(name: str, golden) -> None:  # type: ignore[no-untyped-def]
     network = name.rsplit("_", 2)[0]
     read = preset_of(json.loads(str(golden(f"traj_{name}.npz")["params"])), network, "integer")
     preset = PRESETS[network]
     first = replace(preset.first_frame, dropout_copies=0, random_shift=0.0)
-    assert read == replace(preset, first_frame=first, refinement=replace(preset.refinement, random_boxes=0))
+    assert read == replace(
+        preset, first_frame=first, refinement=replace(preset.refinement, random_boxes=0)
+    )

@@ -1,8 +1,8 @@
-"""The energy head: how well a box fits the target, one unbounded number a box (the IoU predictor of ATOM, Danelljan et
-al. 2019, section 3.2; trained as an energy in Gustafsson et al. 2020).
+"""The energy head: how well a box fits the target, one unbounded number a box (the IoU predictor of
+ATOM, Danelljan et al. 2019, section 3.2; trained as an energy in Gustafsson et al. 2020).
 
-The target of the first frame enters as two *modulation* vectors that weigh the channels of both feature maps.
-Parameter names are those of the published networks.
+The target of the first frame enters as two *modulation* vectors that weigh the channels of both
+feature maps. Parameter names are those of the published networks.
 """
 
 from __future__ import annotations
@@ -28,10 +28,14 @@ class Modulation(NamedTuple):
     stride16: Tensor
 
 
-def convolution(channels_in: int, channels: int, kernel: int = 3, padding: int = 1) -> nn.Sequential:
+def convolution(
+    channels_in: int, channels: int, kernel: int = 3, padding: int = 1
+) -> nn.Sequential:
     """Convolution with bias, batch norm, ReLU."""
     return nn.Sequential(
-        nn.Conv2d(channels_in, channels, kernel, padding=padding), nn.BatchNorm2d(channels), nn.ReLU(inplace=True)
+        nn.Conv2d(channels_in, channels, kernel, padding=padding),
+        nn.BatchNorm2d(channels),
+        nn.ReLU(inplace=True),
     )
 
 
@@ -73,16 +77,22 @@ class EnergyHead(nn.Module):
                 nn.init.zeros_(module.bias)
 
     def modulation(self, taps: Taps, boxes_xywh: Tensor) -> Modulation:
-        """The target's modulation from the trunk's features (B, ...) of its crop and its box there (B, 4)."""
+        """The target's modulation from the trunk's features (B, ...) of its crop and its box there
+        (B, 4)."""
         boxes = boxes_xywh[:, None]
         pooled8 = pool(_channels_last(self.conv3_1r(taps.stride8)), boxes, 8, (3, 3))[:, 0]
         pooled16 = pool(_channels_last(self.conv4_1r(taps.stride16)), boxes, 16, (1, 1))[:, 0]
-        both = torch.cat([self.fc3_1r(pooled8.permute(0, 3, 1, 2)), pooled16.permute(0, 3, 1, 2)], dim=1)
+        both = torch.cat(
+            [self.fc3_1r(pooled8.permute(0, 3, 1, 2)), pooled16.permute(0, 3, 1, 2)], dim=1
+        )
         return Modulation(self.fc34_3r(both).flatten(1), self.fc34_4r(both).flatten(1))
 
     def box_features(self, taps: Taps) -> Taps:
-        """The feature maps that boxes are pooled from: (B, 256, H/8, W/8) and (B, 256, H/16, W/16)."""
-        return Taps(self.conv3_2t(self.conv3_1t(taps.stride8)), self.conv4_2t(self.conv4_1t(taps.stride16)))
+        """The feature maps that boxes are pooled from: (B, 256, H/8, W/8) and (B, 256, H/16,
+        W/16)."""
+        return Taps(
+            self.conv3_2t(self.conv3_1t(taps.stride8)), self.conv4_2t(self.conv4_1t(taps.stride16))
+        )
 
     def forward(self, box_features: Taps, modulation: Modulation, boxes_xywh: Tensor) -> Tensor:
         """Energies (B, N) of boxes (B, N, 4) in pool format."""
@@ -91,7 +101,10 @@ class EnergyHead(nn.Module):
             (box_features.stride8, modulation.stride8, 8, BINS8, self.fc3_rt),
             (box_features.stride16, modulation.stride16, 16, BINS16, self.fc4_rt),
         ):
-            pooled = pool(_channels_last(features), boxes_xywh, stride, (bins, bins)) * weights[:, None, None, None]
+            pooled = (
+                pool(_channels_last(features), boxes_xywh, stride, (bins, bins))
+                * weights[:, None, None, None]
+            )
             branches.append(hidden(pooled.permute(0, 1, 4, 2, 3).flatten(2).flatten(0, 1)))
         return self.iou_predictor(torch.cat(branches, dim=1)).view(boxes_xywh.shape[:2])
 

@@ -1,5 +1,6 @@
-"""Box features on the cells that boxes can reach: pooling a box touches few cells, and two 3 x 3 convolutions need two
-cells more on each side. Exact: what lies outside of the map is zero, before and after each convolution."""
+"""Box features on the cells that boxes can reach: pooling a box touches few cells, and two 3 x 3
+convolutions need two cells more on each side. Exact: what lies outside of the map is zero, before
+and after each convolution."""
 
 from __future__ import annotations
 
@@ -31,13 +32,16 @@ def whole_map(size_hw: torch.Size, targets: int) -> Window:
 
 
 def window_around(boxes_xywh: Tensor, stride: int, size_hw: torch.Size) -> Window:
-    """The windows of cells whose hats boxes (B, N, 4) reach, with the margin, no larger than the map.
+    """The windows of cells whose hats boxes (B, N, 4) reach, with the margin, no larger than the
+    map.
 
     Boxes that are not finite do not count. Reads the boxes back: for the CPU."""
     finite = boxes_xywh.isfinite().all(-1, keepdim=True)
     boxes_xywh = boxes_xywh.where(finite, boxes_xywh[:, :1].nan_to_num(0, 0, 0))
     corner, end = boxes_xywh[..., :2] / stride, (boxes_xywh[..., :2] + boxes_xywh[..., 2:]) / stride
-    reached = torch.cat([corner.amin(1).floor() - MARGIN, end.amax(1).ceil() + MARGIN], dim=1).tolist()
+    reached = torch.cat(
+        [corner.amin(1).floor() - MARGIN, end.amax(1).ceil() + MARGIN], dim=1
+    ).tolist()
     low, sizes = [], []
     for left, top, right, bottom in reached:
         y0, y1 = _clipped(top, bottom, size_hw[0])
@@ -48,7 +52,8 @@ def window_around(boxes_xywh: Tensor, stride: int, size_hw: torch.Size) -> Windo
 
 
 def limits_xy(window: Window, stride: int, size_hw: torch.Size) -> tuple[Tensor, Tensor]:
-    """How far boxes may reach, in pixels: (B, 1, 2) least corners and greatest ends as (x, y); no limit at a border."""
+    """How far boxes may reach, in pixels: (B, 1, 2) least corners and greatest ends as (x, y); no
+    limit at a border."""
     height, width = window.size
     least = [[-torch.inf if at == 0 else at * stride for at in (x, y)] for y, x in window.low]
     most = [
@@ -62,8 +67,8 @@ def limits_xy(window: Window, stride: int, size_hw: torch.Size) -> tuple[Tensor,
 
 
 def features_in(tap: Tensor, convolutions: Convolutions, window: Window) -> Tensor:
-    """Two convolutions with ReLU of a map (B, C, H, W), in a window: (B, C', h, w), zero beyond the map. On other
-    devices than the CPU the window has to be the map."""
+    """Two convolutions with ReLU of a map (B, C, H, W), in a window: (B, C', h, w), zero beyond the
+    map. On other devices than the CPU the window has to be the map."""
     if tap.device.type != "cpu":
         return convolutions[1](convolutions[0](tap).relu_()).relu_()
     x = _cut(tap, window, 2)
@@ -91,7 +96,8 @@ def _cut(tap: Tensor, window: Window, border: int) -> Tensor:
 
 
 def _clear_outside(image: Tensor, first: Cell, size_hw: torch.Size) -> None:
-    """Zero the cells of a window (C, h, w), whose first cell is `first`, that lie outside of the map."""
+    """Zero the cells of a window (C, h, w), whose first cell is `first`, that lie outside of the
+    map."""
     for axis, (low, size) in enumerate(zip(first, size_hw, strict=True), 1):
         side = image.shape[axis]
         begin, end = min(max(-low, 0), side), min(max(size - low, 0), side)

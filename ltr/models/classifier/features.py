@@ -1,4 +1,5 @@
-"""Classifier features: what the filter is applied to (DiMP, section 3.4; facts of the published networks)."""
+"""Classifier features: what the filter is applied to (DiMP, section 3.4; facts of the published
+networks)."""
 
 from __future__ import annotations
 
@@ -9,16 +10,19 @@ from ltr.models.backbone import BasicBlock
 
 
 def instance_l2_norm(features: Tensor, filter_size: int) -> Tensor:
-    """Scale each image's features to mean square 1/(C K^2), so that a filter's scores do not depend on contrast.
+    """Scale each image's features to mean square 1/(C K^2), so that a filter's scores do not depend
+    on contrast.
 
-    features: (B, H, W, C), channels last. y = x s sqrt(CHW / (sum x^2 + 1e-5)), s = sqrt(1/(C K^2))."""
+    features: (B, H, W, C), channels last. y = x s sqrt(CHW / (sum x^2 + 1e-5)), s = sqrt(1/(C
+    K^2))."""
     height, width = features.shape[1:3]
     energy = features.square().sum(dim=(1, 2, 3), keepdim=True)
     return features * torch.sqrt(height * width / (filter_size**2 * (energy + 1e-5)))
 
 
 class ClassifierFeatures(nn.Sequential):
-    """`blocks` residual blocks and one bias-free convolution; the normalisation has no parameters and follows it."""
+    """`blocks` residual blocks and one bias-free convolution; the normalisation has no parameters
+    and follows it."""
 
     def __init__(self, channels_in: int, channels: int, blocks: int, kernel: int) -> None:
         super().__init__(

@@ -12,8 +12,8 @@ from ltr.models.box.pooling import pool
 
 
 class PooledInitializer(nn.Module):
-    """One convolution, then the mean over each of K x K bins of the target's box, and over the samples (DiMP, section
-    3.1, "model initializer")."""
+    """One convolution, then the mean over each of K x K bins of the target's box, and over the
+    samples (DiMP, section 3.1, "model initializer")."""
 
     def __init__(self, channels: int, filter_size: int, zero: bool) -> None:
         super().__init__()
@@ -26,8 +26,12 @@ class PooledInitializer(nn.Module):
         """samples (B, S, H, W, C) and boxes (B, S, 4) in pool format -> filters (B, C, K, K)."""
         features = self.filter_conv(samples.flatten(0, 1).permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
         k = self.filter_size
-        pooled = pool(features, boxes_xywh.flatten(0, 1)[:, None], STRIDE, (k, k))  # (B S, 1, K, K, C)
-        return pooled.view(*samples.shape[:2], k, k, -1).mean(dim=1).permute(0, 3, 1, 2).contiguous()
+        pooled = pool(
+            features, boxes_xywh.flatten(0, 1)[:, None], STRIDE, (k, k)
+        )  # (B S, 1, K, K, C)
+        return (
+            pooled.view(*samples.shape[:2], k, k, -1).mean(dim=1).permute(0, 3, 1, 2).contiguous()
+        )
 
 
 class ZeroInitializer(nn.Module):

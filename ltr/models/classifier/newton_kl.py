@@ -1,5 +1,6 @@
-"""Learning the filter as a density over cells: steepest descent with Newton step lengths on the Kullback-Leibler
-divergence between label density and the softmax of the scores (PrDiMP; Gustafsson et al. 2020, section 4)."""
+"""Learning the filter as a density over cells: steepest descent with Newton step lengths on the
+Kullback-Leibler divergence between label density and the softmax of the scores (PrDiMP; Gustafsson
+et al. 2020, section 4)."""
 
 from __future__ import annotations
 
@@ -16,8 +17,8 @@ from ltr.settings import setting
 
 
 def softmax_cells(scores: Tensor, extra_logit: float = -math.inf) -> Tensor:
-    """Softmax over the cells of each map (..., H', W'), with one more class of the logit `extra_logit` whose
-    probability is dropped; -inf leaves it out."""
+    """Softmax over the cells of each map (..., H', W'), with one more class of the logit
+    `extra_logit` whose probability is dropped; -inf leaves it out."""
     flat = scores.flatten(-2)
     if extra_logit == -math.inf:
         return flat.softmax(dim=-1).view(scores.shape)
@@ -26,8 +27,8 @@ def softmax_cells(scores: Tensor, extra_logit: float = -math.inf) -> Tensor:
 
 
 class Divergence(NamedTuple):
-    """sum_i gamma_i (log sum exp s - sum l s), the cross entropy of densities l (B, S, H', W'), samples weighted by
-    gamma (B, S)."""
+    """sum_i gamma_i (log sum exp s - sum l s), the cross entropy of densities l (B, S, H', W'),
+    samples weighted by gamma (B, S)."""
 
     density: Tensor
     weights: Tensor
@@ -59,8 +60,12 @@ class DivergenceConfig:
     """The optimizer of PrDiMP."""
 
     kind: Literal["kl"] = setting("kl", "1", "the filter learns a density over cells")
-    filter_reg: float = setting(0.05, "1", "initial weight of the filter's norm; it is squared", (0, 10))
-    min_filter_reg: float = setting(0.05, "1", "least weight of the filter's norm, before squaring", (0, 10))
+    filter_reg: float = setting(
+        0.05, "1", "initial weight of the filter's norm; it is squared", (0, 10)
+    )
+    min_filter_reg: float = setting(
+        0.05, "1", "least weight of the filter's norm, before squaring", (0, 10)
+    )
     step_length: float = setting(1.0, "1", "initial factor on the step length", (1e-6, 10))
     damping: float = setting(0.05, "1", "added to the curvature, per squared gradient", (0, 10))
     label_sigma: float = setting(0.9, "cells", "width of the label density", (0.01, 100))
@@ -68,7 +73,9 @@ class DivergenceConfig:
     threshold: float = setting(0.0, "1", "the label density is zero below", (0, 1))
     shrink: float = setting(0.0, "1", "share that is taken off the label density", (0, 1))
     uniform: float = setting(0.0, "1", "share of the uniform density in the label", (0, 1))
-    extra_logit: float | None = setting(None, "1", "logit of one more class, which means: in no cell", (-1000, 1000))
+    extra_logit: float | None = setting(
+        None, "1", "logit of one more class, which means: in no cell", (-1000, 1000)
+    )
 
 
 class NewtonDescent(nn.Module):
@@ -82,10 +89,12 @@ class NewtonDescent(nn.Module):
         self.filter_reg = nn.Parameter(torch.full((1,), config.filter_reg))
 
     def sample_maps(self, cell_yx: Tensor, size_hw: tuple[int, int], label_sigma: float) -> Tensor:
-        """What a sample with its target at `cell_yx` (..., 2) asks of the filter: the label density,
-        (..., 1, H', W'). Its width is the network's: `label_sigma` has no part in it."""
+        """What a sample with its target at `cell_yx` (..., 2) asks of the filter: the label
+        density, (..., 1, H', W'). Its width is the network's: `label_sigma` has no part in it."""
         c = self.config
-        density = label_density(cell_yx, c.label_sigma, size_hw, c.normalise, c.threshold, c.shrink, c.uniform)
+        density = label_density(
+            cell_yx, c.label_sigma, size_hw, c.normalise, c.threshold, c.shrink, c.uniform
+        )
         return density[..., None, :, :]
 
     def residual(self, maps: Tensor, weights: Tensor) -> Divergence:
@@ -96,7 +105,18 @@ class NewtonDescent(nn.Module):
         """lambda."""
         return self.filter_reg.square().clamp(min=self.config.min_filter_reg**2)
 
-    def forward(self, filters: Tensor, samples: Tensor, maps: Tensor, weights: Tensor, iterations: int) -> Tensor:
-        """filters (B, C, K, K), samples (B, S, H, W, C), maps of `sample_maps`, weights (B, S) -> new filters."""
+    def forward(
+        self, filters: Tensor, samples: Tensor, maps: Tensor, weights: Tensor, iterations: int
+    ) -> Tensor:
+        """filters (B, C, K, K), samples (B, S, H, W, C), maps of `sample_maps`, weights (B, S) ->
+        new filters."""
         objective, step = self.residual(maps, weights).at, self.log_step_length.exp()
-        return descend(filters, samples, objective, self.regularisation(), iterations, step, self.config.damping)
+        return descend(
+            filters,
+            samples,
+            objective,
+            self.regularisation(),
+            iterations,
+            step,
+            self.config.damping,
+        )

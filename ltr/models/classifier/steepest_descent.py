@@ -1,8 +1,9 @@
-"""Steepest descent with Gauss-Newton step lengths: how the target model's filter is learned online (DiMP, section 3.2
-and algorithm 1).
+"""Steepest descent with Gauss-Newton step lengths: how the target model's filter is learned online
+(DiMP, section 3.2 and algorithm 1).
 
-The products with the Jacobian are the filter and its adjoint: no autograd, no graph. What is minimised is an
-`Objective` of the score maps; this file has the LeakyReLU-style residual, `newton_kl` the divergence of densities.
+The products with the Jacobian are the filter and its adjoint: no autograd, no graph. What is
+minimised is an `Objective` of the score maps; this file has the LeakyReLU-style residual,
+`newton_kl` the divergence of densities.
 """
 
 from __future__ import annotations
@@ -22,14 +23,16 @@ from ltr.settings import setting
 Curvature = Callable[[Tensor], Tensor]
 """A direction of score maps (B, S, H', W') -> the objective's curvature along it, (B,)."""
 Objective = Callable[[Tensor], tuple[Tensor, Curvature]]
-"""Score maps (B, S, H', W') -> half the gradient with respect to them, and half the curvature there."""
+"""Score maps (B, S, H', W') -> half the gradient with respect to them, and half the curvature
+there."""
 
 
 class ResidualMaps(NamedTuple):
-    """The residual r = q (sigma(s; m) - y) of each score cell, given by three maps of one shape, (B, S, H', W').
+    """The residual r = q (sigma(s; m) - y) of each score cell, given by three maps of one shape,
+    (B, S, H', W').
 
-    sigma(s; m) is s for s >= 0 and m s below: where m is small, scores below zero are not punished (DiMP,
-    equation 6)."""
+    sigma(s; m) is s for s >= 0 and m s below: where m is small, scores below zero are not punished
+    (DiMP, equation 6)."""
 
     target: Tensor
     """y."""
@@ -42,7 +45,10 @@ class ResidualMaps(NamedTuple):
         """The objective sum r^2 at `scores`."""
         slope = leaky_slope(scores, self.mask)
         residual = self.weight * (slope * scores - self.target)
-        return slope * self.weight * residual, lambda d: (self.weight * slope * d).square().sum(dim=(1, 2, 3))
+        return (
+            slope * self.weight * residual,
+            lambda d: (self.weight * slope * d).square().sum(dim=(1, 2, 3)),
+        )
 
     def loss(self, scores: Tensor) -> Tensor:
         """(B,) sum r^2."""
@@ -64,12 +70,12 @@ def descend(
     step_factor: Tensor | float = 1.0,
     damping: float = 0.0,
 ) -> Tensor:
-    """Minimise objective(samples * w) + lambda |w|^2 by `iterations` steepest descent steps from `filters`
-    (B, C, K, K).
+    """Minimise objective(samples * w) + lambda |w|^2 by `iterations` steepest descent steps from
+    `filters` (B, C, K, K).
 
-    samples (B, S, H, W, C); regularisation: lambda, a scalar tensor. A step has the length that minimises the local
-    quadratic model, whose curvature is raised by `damping` |g|^2, times `step_factor`. Returns the new filters; all B
-    are independent."""
+    samples (B, S, H, W, C); regularisation: lambda, a scalar tensor. A step has the length that
+    minimises the local quadratic model, whose curvature is raised by `damping` |g|^2, times
+    `step_factor`. Returns the new filters; all B are independent."""
     scores = apply_filter(samples, filters)
     for _ in range(iterations):
         pull, curvature = objective(scores)
@@ -85,21 +91,35 @@ def descend(
 
 @dataclass(frozen=True)
 class HingeConfig:
-    """The fixed hinge of SuperDiMPSimple: a mask of 1 where the label exceeds `threshold`, `leak` elsewhere."""
+    """The fixed hinge of SuperDiMPSimple: a mask of 1 where the label exceeds `threshold`, `leak`
+    elsewhere."""
 
-    kind: Literal["hinge"] = setting("hinge", "1", "the filter learns Gaussian labels with a fixed mask")
-    filter_reg: float = setting(0.01, "1", "initial weight of the filter's norm; it is squared", (0, 10))
-    threshold: float = setting(0.05, "1", "label above which a negative score is punished in full", (-1000, 1))
+    kind: Literal["hinge"] = setting(
+        "hinge", "1", "the filter learns Gaussian labels with a fixed mask"
+    )
+    filter_reg: float = setting(
+        0.01, "1", "initial weight of the filter's norm; it is squared", (0, 10)
+    )
+    threshold: float = setting(
+        0.05, "1", "label above which a negative score is punished in full", (-1000, 1)
+    )
     leak: float = setting(0.1, "1", "share of the punishment elsewhere", (0, 1))
 
 
 @dataclass(frozen=True)
 class LearnedConfig:
-    """The learned residual of DiMP: label, mask and spatial weight are piecewise linear functions of the distance."""
+    """The learned residual of DiMP: label, mask and spatial weight are piecewise linear functions
+    of the distance."""
 
-    kind: Literal["learned"] = setting("learned", "1", "the filter learns from learned label, mask and weight")
-    filter_reg: float = setting(0.1, "1", "initial weight of the filter's norm; it is squared", (0, 10))
-    min_filter_reg: float = setting(1e-3, "1", "least weight of the filter's norm, before squaring", (0, 10))
+    kind: Literal["learned"] = setting(
+        "learned", "1", "the filter learns from learned label, mask and weight"
+    )
+    filter_reg: float = setting(
+        0.1, "1", "initial weight of the filter's norm; it is squared", (0, 10)
+    )
+    min_filter_reg: float = setting(
+        1e-3, "1", "least weight of the filter's norm, before squaring", (0, 10)
+    )
     step_length: float = setting(0.9, "1", "initial factor on the step length", (1e-6, 10))
     damping: float = setting(0.0, "1", "added to the curvature, per squared gradient", (0, 10))
     bins: int = setting(100, "1", "knots of the functions of the distance", (2, 10000))
@@ -127,7 +147,8 @@ class HingeSteepestDescent(nn.Module):
         self.residual_module = HingeResidual(config.filter_reg)
 
     def sample_maps(self, cell_yx: Tensor, size_hw: tuple[int, int], label_sigma: float) -> Tensor:
-        """What a sample with its target at `cell_yx` (..., 2) asks of the filter: the label, (..., 1, H', W')."""
+        """What a sample with its target at `cell_yx` (..., 2) asks of the filter: the label, (...,
+        1, H', W')."""
         return gaussian(cell_yx, label_sigma, size_hw)[..., None, :, :]
 
     def residual(self, maps: Tensor, weights: Tensor) -> ResidualMaps:
@@ -140,14 +161,19 @@ class HingeSteepestDescent(nn.Module):
         """lambda."""
         return self.residual_module.filter_reg.square()
 
-    def forward(self, filters: Tensor, samples: Tensor, maps: Tensor, weights: Tensor, iterations: int) -> Tensor:
-        """filters (B, C, K, K), samples (B, S, H, W, C), maps of `sample_maps`, weights (B, S) -> new filters."""
-        return descend(filters, samples, self.residual(maps, weights).at, self.regularisation(), iterations)
+    def forward(
+        self, filters: Tensor, samples: Tensor, maps: Tensor, weights: Tensor, iterations: int
+    ) -> Tensor:
+        """filters (B, C, K, K), samples (B, S, H, W, C), maps of `sample_maps`, weights (B, S) ->
+        new filters."""
+        return descend(
+            filters, samples, self.residual(maps, weights).at, self.regularisation(), iterations
+        )
 
 
 class LearnedSteepestDescent(nn.Module):
-    """Learns filters with the learned residual (DiMP, section 3.3): label y_c, mask m_c and weight v_c of a sample
-    whose target is at c depend on the distance from c alone."""
+    """Learns filters with the learned residual (DiMP, section 3.3): label y_c, mask m_c and weight
+    v_c of a sample whose target is at c depend on the distance from c alone."""
 
     extra_logit = -math.inf
 
@@ -156,7 +182,9 @@ class LearnedSteepestDescent(nn.Module):
         self.config = config
         self.log_step_length = nn.Parameter(torch.full((1,), math.log(config.step_length)))
         self.filter_reg = nn.Parameter(torch.full((1,), config.filter_reg))
-        label_predictor, mask_predictor, weight_predictor = (nn.Conv2d(config.bins, 1, 1, bias=False) for _ in range(3))
+        label_predictor, mask_predictor, weight_predictor = (
+            nn.Conv2d(config.bins, 1, 1, bias=False) for _ in range(3)
+        )
         self.label_map_predictor = label_predictor
         self.target_mask_predictor = nn.Sequential(mask_predictor, nn.Sigmoid())
         self.spatial_weight_predictor = weight_predictor
@@ -169,11 +197,15 @@ class LearnedSteepestDescent(nn.Module):
             weight_predictor.weight.fill_(1.0)
 
     def sample_maps(self, cell_yx: Tensor, size_hw: tuple[int, int], label_sigma: float) -> Tensor:
-        """What a sample with its target at `cell_yx` (..., 2) asks of the filter: label, mask and spatial weight,
-        (..., 3, H', W'). They are learned: `label_sigma` has no part in them."""
+        """What a sample with its target at `cell_yx` (..., 2) asks of the filter: label, mask and
+        spatial weight, (..., 3, H', W'). They are learned: `label_sigma` has no part in them."""
         knots = distance_map(cell_yx, self.config.bins, self.config.displacement, size_hw)
         mask_weight = self.target_mask_predictor[0].weight
-        weights = (self.label_map_predictor.weight, mask_weight, self.spatial_weight_predictor.weight)
+        weights = (
+            self.label_map_predictor.weight,
+            mask_weight,
+            self.spatial_weight_predictor.weight,
+        )
         table = torch.cat([weight.flatten(1) for weight in weights])  # type: ignore[operator]
         label, mask, weight = torch.einsum("tk,...khw->t...hw", table, knots)
         return torch.stack([label, mask.sigmoid(), weight], dim=-3)
@@ -187,7 +219,18 @@ class LearnedSteepestDescent(nn.Module):
         """lambda."""
         return self.filter_reg.square().clamp(min=self.config.min_filter_reg**2)
 
-    def forward(self, filters: Tensor, samples: Tensor, maps: Tensor, weights: Tensor, iterations: int) -> Tensor:
-        """filters (B, C, K, K), samples (B, S, H, W, C), maps of `sample_maps`, weights (B, S) -> new filters."""
+    def forward(
+        self, filters: Tensor, samples: Tensor, maps: Tensor, weights: Tensor, iterations: int
+    ) -> Tensor:
+        """filters (B, C, K, K), samples (B, S, H, W, C), maps of `sample_maps`, weights (B, S) ->
+        new filters."""
         objective, step = self.residual(maps, weights).at, self.log_step_length.exp()
-        return descend(filters, samples, objective, self.regularisation(), iterations, step, self.config.damping)
+        return descend(
+            filters,
+            samples,
+            objective,
+            self.regularisation(),
+            iterations,
+            step,
+            self.config.damping,
+        )

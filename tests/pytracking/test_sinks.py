@@ -19,7 +19,9 @@ from pytracking.tracker.prediction import Box, Prediction, Status
 FIRST: Box = (10.0, 20.0, 30.0, 40.0)
 
 
-def prediction(box: Box = (12.25, 21.5, 30.125, 40.0), score: float = 0.87, status: Status = "found") -> Prediction:
+def prediction(
+    box: Box = (12.25, 21.5, 30.125, 40.0), score: float = 0.87, status: Status = "found"
+) -> Prediction:
     return Prediction(box, score, status, (-20.0, -10.0, 100.0, 100.0))
 
 
@@ -86,7 +88,9 @@ def test_full_disk_is_told(tmp_path: Path) -> None:
     (tmp_path / "boxes.txt.partial").symlink_to("/dev/full")
     with pytest.raises(ResultError) as error, BoxesFile(tmp_path / "boxes.txt") as boxes:
         boxes.write_first(FIRST)
-    assert str(error.value) == f"cannot write boxes {tmp_path / 'boxes.txt'}: No space left on device"
+    assert (
+        str(error.value) == f"cannot write boxes {tmp_path / 'boxes.txt'}: No space left on device"
+    )
 
 
 # --- video
@@ -184,7 +188,12 @@ def test_overlay_shows_status_and_truth() -> None:
         status: draw_box(frame, Prediction(box, 0.1, status, (200.0, 50.0, 280.0, 260.0)))
         for status in ("found", "not_found")
     }
-    assert np.abs(pictures["not_found"][190, 299:302].astype(int) - COLOURS["not_found"]).sum(axis=-1).min() < 30
+    assert (
+        np.abs(pictures["not_found"][190, 299:302].astype(int) - COLOURS["not_found"])
+        .sum(axis=-1)
+        .min()
+        < 30
+    )
     true_box: Box = (320.0, 170.0, 80.0, 60.0)
     truth = draw_box(frame, Prediction(box, 0.1, "found", (200.0, 50.0, 280.0, 260.0)), true_box)
     rows, columns = np.nonzero((truth != pictures["found"]).any(axis=-1))
@@ -194,7 +203,9 @@ def test_overlay_shows_status_and_truth() -> None:
     assert columns.max() <= 401
 
 
-@pytest.mark.parametrize("box", [(-1e7, -1e7, 3e7, 3e7), (600.0, 340.0, 80.0, 60.0), (-50.0, -40.0, 60.0, 50.0)])
+@pytest.mark.parametrize(
+    "box", [(-1e7, -1e7, 3e7, 3e7), (600.0, 340.0, 80.0, 60.0), (-50.0, -40.0, 60.0, 50.0)]
+)
 def test_overlay_of_boxes_beyond_the_frame(box: Box) -> None:
     frame = flat((90, 90, 90), 360, 640)
     drawn = draw_box(frame, Prediction(box, -0.02, "uncertain", box))
@@ -218,7 +229,13 @@ def test_tiny_frames_can_be_drawn_on() -> None:
 
 
 def test_short_scores() -> None:
-    assert [short(score) for score in (0.874, -0.02, 1.0, 0.999, 0.0)] == [".87", "-.02", "1.00", "1.00", ".00"]
+    assert [short(score) for score in (0.874, -0.02, 1.0, 0.999, 0.0)] == [
+        ".87",
+        "-.02",
+        "1.00",
+        "1.00",
+        ".00",
+    ]
 
 
 # --- plots
@@ -231,7 +248,9 @@ def test_plots_are_written(tmp_path: Path) -> None:
     statuses = ["init", *("not_found" if 100 <= frame < 110 else "found" for frame in time[1:])]
     plain, marked = tmp_path / "plain.png", tmp_path / "marked.png"
     overlap_and_score(plain, overlaps, scores, ["init", *["found"] * 149])
-    overlap_and_score(marked, overlaps, scores, statuses, [Span("crossing", 49, 62), Span("panel", 100, 110)])
+    overlap_and_score(
+        marked, overlaps, scores, statuses, [Span("crossing", 49, 62), Span("panel", 100, 110)]
+    )
     without, with_marks = cv2.imread(str(plain)), cv2.imread(str(marked))
     assert without.std() > 5
     assert without.shape[1] > 1000
@@ -243,7 +262,10 @@ def test_strip_is_written(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     columns = [
         Column(
-            flat((200, 40, 30), 64, 64), flat((30, 180, 60)), rng.random((19, 19), dtype=np.float32), f"frame {index}"
+            flat((200, 40, 30), 64, 64),
+            flat((30, 180, 60)),
+            rng.random((19, 19), dtype=np.float32),
+            f"frame {index}",
         )
         for index in range(3)
     ]

@@ -15,7 +15,8 @@ from pytracking.tracker.engine import TrackerEngine
 from pytracking.tracker.first_frame import first_samples, patch_side
 from pytracking.tracker.localization import find_peak, vertex
 from pytracking.tracker.prediction import Prediction
-from pytracking.tracker.presets import FirstFrame, SizeSearch, TrackerPreset, preset_named
+from pytracking.tracker.preset_settings import FirstFrame, SizeSearch, TrackerPreset
+from pytracking.tracker.presets import preset_named
 from pytracking.tracker.size_search import best_rows, rows_to_search, scale_limits
 from pytracking.tracker.state import TrackerState, concatenate, select
 
@@ -73,7 +74,9 @@ def test_one_target_alone_and_among_others(engine: TrackerEngine, clip: DemoClip
         torch.testing.assert_close(ours.filters[0], together.filters[1], atol=1e-4, rtol=1e-3)
 
 
-def test_a_copied_state_goes_on_as_if_nothing_had_happened(engine: TrackerEngine, clip: DemoClip) -> None:
+def test_a_copied_state_goes_on_as_if_nothing_had_happened(
+    engine: TrackerEngine, clip: DemoClip
+) -> None:
     state = engine.start(clip.frame(0), tuple(clip.boxes_xywh[0]))
     state, _ = engine.step(state, [clip.frame(1)])
     kept = state.copy()
@@ -100,7 +103,9 @@ def test_observer_sees_what_was_searched(engine: TrackerEngine, clip: DemoClip) 
     for k in range(2, 11):
         state, _ = engine.step(state, [clip.frame(k)], observer=Keep())
         due = k % engine.preset.update.interval == 0
-        assert (seen["filter_change"].item() > 0) == due, "the filter is learned anew on every n-th frame"
+        assert (seen["filter_change"].item() > 0) == due, (
+            "the filter is learned anew on every n-th frame"
+        )
 
 
 def test_target_that_vanishes_is_not_moved(engine: TrackerEngine, clip: DemoClip) -> None:
@@ -114,11 +119,15 @@ def test_target_that_vanishes_is_not_moved(engine: TrackerEngine, clip: DemoClip
     assert state.memory.count.item() == stored, "what was not found is not learned"
 
 
-def test_memory_stays_bounded_and_keeps_the_first_frame(inference_net: Callable[[str], InferenceNet]) -> None:
+def test_memory_stays_bounded_and_keeps_the_first_frame(
+    inference_net: Callable[[str], InferenceNet],
+) -> None:
     from ltr.settings import with_assignments
 
     clip = DemoClip(0)
-    preset = with_assignments(preset_named("imagenet_mobile"), ["memory.size=20", "memory.learning_rate=0.1"])
+    preset = with_assignments(
+        preset_named("imagenet_mobile"), ["memory.size=20", "memory.learning_rate=0.1"]
+    )
     small = TrackerEngine(inference_net("imagenet_mobile"), preset)
     state = small.start(clip.frame(0), tuple(clip.boxes_xywh[0]))
     first = state.memory.samples[:, :13].clone()
@@ -137,21 +146,31 @@ def test_rows_of_the_size_search() -> None:
     assert rows.rows_of.tolist() == [[0, 3, 4], [1, 1, 1], [2, 5, 6]]
     assert rows.ratio.tolist() == pytest.approx([1, 1, 1, 1.04, 1 / 1.04, 1.04, 1 / 1.04])
     score = torch.tensor([0.5, 0.1, 0.5, 0.506, 0.6, 0.505, 0.507])
-    assert best_rows(rows, score).tolist() == [4, 1, 2], "another size must win by more than its penalty"
+    assert best_rows(rows, score).tolist() == [4, 1, 2], (
+        "another size must win by more than its penalty"
+    )
     assert rows_to_search((1, 3), search, torch.device("cpu")).rows_of.tolist() == [[0], [1]]
 
 
 def test_scale_limits() -> None:
     def limits(height: float, width: float) -> list[float]:
-        return scale_limits(torch.tensor([[height, width]]), torch.tensor([2.0]), (360, 640), 10.0)[0].tolist()
+        return scale_limits(torch.tensor([[height, width]]), torch.tensor([2.0]), (360, 640), 10.0)[
+            0
+        ].tolist()
 
     assert limits(50, 100) == pytest.approx([2 / 5, 2 * 6.4])
-    assert limits(30, 6) == pytest.approx([2, 2 * 12]), "a target that begins thinner than the limit stays as it is"
-    assert limits(200, 800) == pytest.approx([2 / 20, 2]), "nor is one cut that begins larger than the frame"
+    assert limits(30, 6) == pytest.approx([2, 2 * 12]), (
+        "a target that begins thinner than the limit stays as it is"
+    )
+    assert limits(200, 800) == pytest.approx([2 / 20, 2]), (
+        "nor is one cut that begins larger than the frame"
+    )
 
 
 @pytest.mark.parametrize("size", [(6.0, 30.0), (40.0, 4.0)])
-def test_thin_targets_keep_their_size(size: tuple[float, float], engine: TrackerEngine, clip: DemoClip) -> None:
+def test_thin_targets_keep_their_size(
+    size: tuple[float, float], engine: TrackerEngine, clip: DemoClip
+) -> None:
     state = engine.start(clip.frame(0), (300.0, 100.0, *size))
     for _ in range(3):
         state, (prediction,) = engine.step(state, [clip.frame(0)])
@@ -163,7 +182,9 @@ def test_peak_below_the_cell() -> None:
     for cy, cx in ((9.0, 9.0), (4.3, 12.8), (7.45, 2.6)):
         parabola = 1 - 0.01 * ((y - cy) ** 2 + (x - cx) ** 2)
         cell = find_peak(parabola[None]).cell_yx
-        assert (cell + vertex(parabola[None], cell))[0].tolist() == pytest.approx([cy, cx], abs=1e-4)
+        assert (cell + vertex(parabola[None], cell))[0].tolist() == pytest.approx(
+            [cy, cx], abs=1e-4
+        )
     ties = torch.zeros(1, 5, 5)
     ties[0, 3, 1] = ties[0, 1, 2] = 1
     assert find_peak(ties).cell_yx.tolist() == [[3, 1]], "of equal maxima the smallest column"
@@ -174,7 +195,9 @@ def test_peak_below_the_cell() -> None:
 
 def test_first_samples_carry_their_shifts() -> None:
     patch = torch.rand(3, 64, 64, generator=torch.Generator().manual_seed(0))
-    setting = FirstFrame(shifts=((0.32, -0.19),), blurs=((1, 2),), rotations=(10.0,), random_shift=0.4)
+    setting = FirstFrame(
+        shifts=((0.32, -0.19),), blurs=((1, 2),), rotations=(10.0,), random_shift=0.4
+    )
     samples = first_samples(patch, 32, setting, Draws(7, "a"))
     assert samples.crops.shape == (setting.count, 3, 32, 32) == (5, 3, 32, 32)
     assert samples.shift_yx[:2].tolist() == [[0, 0], [5, -3]]
@@ -188,7 +211,8 @@ def test_first_samples_carry_their_shifts() -> None:
 
 
 @pytest.mark.parametrize(
-    ("side", "expansion", "expected"), [(288, 2.0, 576), (288, 1.4, 404), (32, 1.5, 48), (31, 2, 63)]
+    ("side", "expansion", "expected"),
+    [(288, 2.0, 576), (288, 1.4, 404), (32, 1.5, 48), (31, 2, 63)],
 )
 def test_patch_side(side: int, expansion: float, expected: int) -> None:
     assert patch_side(side, expansion) == expected
@@ -202,7 +226,9 @@ def test_published_windows_track_too(
 
     preset: TrackerPreset = replace(preset_named("imagenet_mobile"), "search.crop_window", rounding)
     other = TrackerEngine(inference_net("imagenet_mobile"), preset)
-    predictions = run(other, other.start(clip.frame(0), tuple(clip.boxes_xywh[0])), [clip.frame(1), clip.frame(2)])
+    predictions = run(
+        other, other.start(clip.frame(0), tuple(clip.boxes_xywh[0])), [clip.frame(1), clip.frame(2)]
+    )
     np.testing.assert_allclose(predictions[-1].box, clip.boxes_xywh[2], atol=4)
 
 

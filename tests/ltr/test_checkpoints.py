@@ -11,7 +11,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from ltr.checkpoints import FORMAT, find_network, known_networks, read_header, sha256_of, write_network
+from ltr.checkpoints import (
+    FORMAT,
+    find_network,
+    known_networks,
+    read_header,
+    sha256_of,
+    write_network,
+)
 from ltr.errors import CheckpointError, ConfigError
 from ltr.models.tracker_net import NetworkConfig, TrackerNet
 from ltr.models.zoo import load_network, stored_tensors
@@ -54,7 +61,9 @@ def test_round_trip_in_half_precision(small: Path) -> None:
     assert net.config == original.config
     assert header.card == {"name": "small"}
     for key, tensor in stored_tensors(original).items():
-        assert torch.equal(stored_tensors(net)[key], tensor.half().float() if tensor.dim() > 1 else tensor), key
+        assert torch.equal(
+            stored_tensors(net)[key], tensor.half().float() if tensor.dim() > 1 else tensor
+        ), key
     assert not small.with_suffix(".partial").exists()
 
 
@@ -83,7 +92,9 @@ def test_search_order(small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_unknown_names() -> None:
-    with pytest.raises(ConfigError, match="^unknown network 'imagnet18': did you mean imagenet18\\?$"):
+    with pytest.raises(
+        ConfigError, match="^unknown network 'imagnet18': did you mean imagenet18\\?$"
+    ):
         load_network("imagnet18")
     assert refusal("no/such.safetensors") == "network file FILE does not exist"
 
@@ -182,7 +193,9 @@ def test_overlapping_tensors(small: Path) -> None:
 def test_checksum_and_numbers(small: Path) -> None:
     registry = {"small": {"sha256": "0" * 64, "summary": "", "preset": "", "licence": ""}}
     (small.parent / "models.json").write_text(json.dumps(registry))
-    assert refusal(small) == "network file FILE is damaged: its checksum is not the one in models.json"
+    assert (
+        refusal(small) == "network file FILE is damaged: its checksum is not the one in models.json"
+    )
     (small.parent / "models.json").write_text("{")
     with pytest.raises(CheckpointError, match="^registry .* is damaged"):
         load_network(small)

@@ -62,21 +62,42 @@ def table(entries: dict[Any, bytes]) -> bytes:
     return b"}(" + b"".join(parts) + b"u"
 
 
-def storage(key: object = "0", numel: object = 6, kind: str = "FloatStorage", *view: bytes) -> bytes:
-    return group(plain("storage"), named("torch", kind), plain(key), plain("cuda:0"), plain(numel), *view) + b"Q"
+def storage(
+    key: object = "0", numel: object = 6, kind: str = "FloatStorage", *view: bytes
+) -> bytes:
+    return (
+        group(
+            plain("storage"), named("torch", kind), plain(key), plain("cuda:0"), plain(numel), *view
+        )
+        + b"Q"
+    )
 
 
-def tensor(where: bytes, offset: object = 0, size: object = (2, 3), stride: object = (3, 1)) -> bytes:
+def tensor(
+    where: bytes, offset: object = 0, size: object = (2, 3), stride: object = (3, 1)
+) -> bytes:
     rest = (FALSE, call(named("collections", "OrderedDict")))
-    return call(named("torch._utils", "_rebuild_tensor_v2"), where, *map(plain, (offset, size, stride)), *rest)
+    return call(
+        named("torch._utils", "_rebuild_tensor_v2"),
+        where,
+        *map(plain, (offset, size, stride)),
+        *rest,
+    )
 
 
-def holder(state: bytes, module: str = "ltr.admin.model_constructor", name: str = "NetConstructor") -> bytes:
+def holder(
+    state: bytes, module: str = "ltr.admin.model_constructor", name: str = "NetConstructor"
+) -> bytes:
     return named(module, name) + b")\x81" + state + b"b"
 
 
 def constructor(**state: bytes) -> bytes:
-    sound = {"fun_name": plain("dimpnet18"), "fun_module": plain("ltr.models"), "args": b")", "kwds": b"}"}
+    sound = {
+        "fun_name": plain("dimpnet18"),
+        "fun_module": plain("ltr.models"),
+        "args": b")",
+        "kwds": b"}",
+    }
     return holder(table({**sound, **state}))
 
 
@@ -91,26 +112,47 @@ def program(entries: dict[Any, bytes] | bytes) -> bytes:
 # --- Containers ---
 
 
-def zipped(path: Path, code: bytes, storages: dict[str, bytes] | None = None, **others: bytes) -> Path:
+def zipped(
+    path: Path, code: bytes, storages: dict[str, bytes] | None = None, **others: bytes
+) -> Path:
     """The newer container. `others` are further entries of the folder."""
     storages = {"0": DATA} if storages is None else storages
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("top/data.pkl", code)
-        for name, data in {**others, **{f"data/{key}": data for key, data in storages.items()}}.items():
+        for name, data in {
+            **others,
+            **{f"data/{key}": data for key, data in storages.items()},
+        }.items():
             archive.writestr(f"top/{name}", data)
     return path
 
 
 MAGIC = plain(0x1950A86A20F9469CFC6C)
-SYSTEM = plain({"protocol_version": 1001, "little_endian": True, "type_sizes": {"short": 2, "int": 4, "long": 4}})
+SYSTEM = plain(
+    {
+        "protocol_version": 1001,
+        "little_endian": True,
+        "type_sizes": {"short": 2, "int": 4, "long": 4},
+    }
+)
 
 
 def streamed(
-    path: Path, code: bytes, storages: dict[str, bytes] | None = None, magic: bytes = MAGIC, system: bytes = SYSTEM
+    path: Path,
+    code: bytes,
+    storages: dict[str, bytes] | None = None,
+    magic: bytes = MAGIC,
+    system: bytes = SYSTEM,
 ) -> Path:
     """The older container, of storages with four bytes an element. It holds no storage that the program does not name."""
     storages = ({"0": DATA} if b"storage" in code else {}) if storages is None else storages
-    parts = [program(magic), program(plain(1001)), program(system), code, program(plain(list(storages)))]
+    parts = [
+        program(magic),
+        program(plain(1001)),
+        program(system),
+        code,
+        program(plain(list(storages))),
+    ]
     parts += [struct.pack("<q", len(data) // 4) + data for data in storages.values()]
     path.write_bytes(b"".join(parts))
     return path
@@ -184,14 +226,20 @@ def damaged(what: str) -> str:
 @pytest.fixture(autouse=True, scope="module")
 def _imported_before_watching(tmp_path_factory: pytest.TempPathFactory) -> None:
     """What torch and zipfile import at first use is imported now."""
-    read_published(zipped(tmp_path_factory.mktemp("first") / "net.pth", program({"net": table({"w": WEIGHT})})))
+    read_published(
+        zipped(tmp_path_factory.mktemp("first") / "net.pth", program({"net": table({"w": WEIGHT})}))
+    )
 
 
 # --- The shared material ---
 
 
 def test_fill_rule() -> None:
-    assert [name_hash(n) for n in ("", "a", "feature_extractor.conv1.weight")] == [0x811C9DC5, 0xE40C292C, 0x812F4B81]
+    assert [name_hash(n) for n in ("", "a", "feature_extractor.conv1.weight")] == [
+        0x811C9DC5,
+        0xE40C292C,
+        0x812F4B81,
+    ]
     assert mix(np.array([1, 2, 0xDEADBEEF])).tolist() == [0x514E28B7, 0x30F4C306, 0x0DE5C6A9]
     assert pattern("feature_extractor.conv1.weight")[:8].tolist() == [-3, -1, 3, -3, 1, 1, -3, -3]
     assert pattern("bb_regressor.iou_predictor.weight").sum() == -7
@@ -214,7 +262,10 @@ def test_fill_agrees_with_the_check_values(name: str, shared: Path) -> None:
 @pytest.fixture
 def unpacked(shared: Path, tmp_path: Path) -> Callable[[str], Path]:
     def unpack(name: str) -> Path:
-        with gzip.open(shared / "reference" / f"{name}.gz") as packed, (tmp_path / name).open("wb") as file:
+        with (
+            gzip.open(shared / "reference" / f"{name}.gz") as packed,
+            (tmp_path / name).open("wb") as file,
+        ):
             shutil.copyfileobj(packed, file, 1 << 20)
         return tmp_path / name
 
@@ -230,7 +281,9 @@ def unpacked(shared: Path, tmp_path: Path) -> Callable[[str], Path]:
         ("super_dimp_random.pth.tar", "super_dimp"),
     ],
 )
-def test_golden_files_bit_by_bit(file: str, net: str, unpacked: Callable[[str], Path], shared: Path) -> None:
+def test_golden_files_bit_by_bit(
+    file: str, net: str, unpacked: Callable[[str], Path], shared: Path
+) -> None:
     found, expected = read(unpacked(file)), fill_state(net, shared / "reference")
     assert list(found.state) == list(expected)
     for key, value in expected.items():
@@ -239,7 +292,9 @@ def test_golden_files_bit_by_bit(file: str, net: str, unpacked: Callable[[str], 
         assert got.shape == value.shape, key
         assert got.numpy().tobytes() == value.numpy().tobytes(), key
     record = read_manifest(net, shared / "reference")["constructor"]
-    assert found.constructor == Constructor(record["fun_name"], record["fun_module"], (), record["kwds"])
+    assert found.constructor == Constructor(
+        record["fun_name"], record["fun_module"], (), record["kwds"]
+    )
     assert found.unknown == ()
 
 
@@ -260,7 +315,15 @@ def test_renamed_constructor(unpacked: Callable[[str], Path]) -> None:
 def test_agrees_with_torch(new: bool, protocol: int, tmp_path: Path) -> None:
     torch.manual_seed(0)
     base = torch.randn(4, 6)
-    types = (torch.float64, torch.float16, torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
+    types = (
+        torch.float64,
+        torch.float16,
+        torch.int64,
+        torch.int32,
+        torch.int16,
+        torch.int8,
+        torch.uint8,
+    )
     net = {
         "whole": base,
         "turned": base.t(),
@@ -274,7 +337,12 @@ def test_agrees_with_torch(new: bool, protocol: int, tmp_path: Path) -> None:
     }
     path = tmp_path / "net.pth"
     optimizer = {"moment": torch.ones(3, dtype=torch.bool)}
-    torch.save({"net": net, "optimizer": optimizer}, path, pickle_protocol=protocol, _use_new_zipfile_serialization=new)
+    torch.save(
+        {"net": net, "optimizer": optimizer},
+        path,
+        pickle_protocol=protocol,
+        _use_new_zipfile_serialization=new,
+    )
     found = read(path).state
     assert list(found) == list(net)
     for key, value in net.items():
@@ -288,10 +356,17 @@ def test_agrees_with_torch(new: bool, protocol: int, tmp_path: Path) -> None:
 
 
 def test_old_forms_of_tensors(write: Writer) -> None:
-    first = call(named("torch._utils", "_rebuild_tensor"), storage(), plain(2), plain((2, 2)), plain((1, 2)))
-    view = tensor(storage("0", 6, "FloatStorage", group(plain("77"), plain(1), plain(4))), 1, (3,), (1,))
+    first = call(
+        named("torch._utils", "_rebuild_tensor"), storage(), plain(2), plain((2, 2)), plain((1, 2))
+    )
+    view = tensor(
+        storage("0", 6, "FloatStorage", group(plain("77"), plain(1), plain(4))), 1, (3,), (1,)
+    )
     parameter = call(
-        named("torch._utils", "_rebuild_parameter"), WEIGHT, TRUE, call(named("collections", "OrderedDict"))
+        named("torch._utils", "_rebuild_parameter"),
+        WEIGHT,
+        TRUE,
+        call(named("collections", "OrderedDict")),
     )
     found = read(write(program({"net": table({"a": first, "b": view, "c": parameter})}))).state
     assert {k: v.tolist() for k, v in found.items()} == {
@@ -299,7 +374,9 @@ def test_old_forms_of_tensors(write: Writer) -> None:
         "b": [3, 4, 5],
         "c": [[1, 2, 3], [4, 5, 6]],
     }
-    beyond = tensor(storage("0", 6, "FloatStorage", group(plain("77"), plain(1), plain(4))), 2, (3,), (1,))
+    beyond = tensor(
+        storage("0", 6, "FloatStorage", group(plain("77"), plain(1), plain(4))), 2, (3,), (1,)
+    )
     assert refusal(write(program({"net": table({"b": beyond})}))) == damaged(
         "its tensor 'b' asks for more than the 4 numbers of its storage"
     )
@@ -321,7 +398,15 @@ def test_prefix_of_parallel_training(write: Writer) -> None:
 
 
 def test_constructor_keeps_plain_values(write: Writer) -> None:
-    values = {"a": 1, "b": 0.5, "c": "x", "d": None, "e": True, "f": [1, (2, "y")], "g": {"h": {1: -3}}}
+    values = {
+        "a": 1,
+        "b": 0.5,
+        "c": "x",
+        "d": None,
+        "e": True,
+        "f": [1, (2, "y")],
+        "g": {"h": {1: -3}},
+    }
     scalars = {"i": np.float64(0.25), "j": np.int64(-7), "k": np.bool_(True), "l": np.float32(0.5)}
     objects = {
         "m": named("torch.nn", "ReLU"),
@@ -329,7 +414,11 @@ def test_constructor_keeps_plain_values(write: Writer) -> None:
         "o": WEIGHT,
         "p": plain(10**30),
         "q": call(named("collections", "defaultdict"), named("os", "getcwd")),
-        "r": call(named("numpy.core.multiarray", "scalar"), call(named("numpy", "dtype"), plain("O8")), plain("c")),
+        "r": call(
+            named("numpy.core.multiarray", "scalar"),
+            call(named("numpy", "dtype"), plain("O8")),
+            plain("c"),
+        ),
     }
     kwds = table({k: plain(v) for k, v in {**values, **scalars}.items()} | objects)
     state = {"fun_module": plain("dlframework.ltr.models"), "args": plain((3, "z")), "kwds": kwds}
@@ -351,12 +440,18 @@ def test_constructor_keeps_plain_values(write: Writer) -> None:
     assert found.unknown == ("os.getcwd", "torch.nn.ReLU")
 
 
-@pytest.mark.parametrize(("code", "data"), [("f8", b"C\x04abcd"), ("f8", plain("abcdefgh")), ("V8", b"C\x08abcdefgh")])
+@pytest.mark.parametrize(
+    ("code", "data"), [("f8", b"C\x04abcd"), ("f8", plain("abcdefgh")), ("V8", b"C\x08abcdefgh")]
+)
 def test_odd_numpy_scalars_stay_names(code: str, data: bytes, write: Writer) -> None:
     order = plain((3, "<", None, None, None, -1, -1, 0))
     kind = call(named("numpy", "dtype"), plain(code), FALSE, TRUE) + order + b"b"
     scalar = call(named("numpy._core.multiarray", "scalar"), kind, data)
-    found = read(write(program({"net": table({"w": WEIGHT}), "constructor": constructor(args=group(scalar))})))
+    found = read(
+        write(
+            program({"net": table({"w": WEIGHT}), "constructor": constructor(args=group(scalar))})
+        )
+    )
     assert found.constructor is not None
     assert found.constructor.arguments == ("numpy._core.multiarray.scalar",)
     assert found.unknown == ()
@@ -375,20 +470,28 @@ def test_odd_numpy_scalars_stay_names(code: str, data: bytes, write: Writer) -> 
 )
 def test_constructor_that_names_no_function(state: dict[str, bytes], write: Writer) -> None:
     code = program({"net": table({"w": WEIGHT}), "constructor": constructor(**state)})
-    assert refusal(write(code)) == damaged("its constructor does not name a function and its arguments")
+    assert refusal(write(code)) == damaged(
+        "its constructor does not name a function and its arguments"
+    )
 
 
 def test_constructor_may_be_absent_or_unknown(write: Writer) -> None:
     net = table({"w": WEIGHT})
     assert read(write(program({"net": net}))).constructor is None
     assert read(write(program({"net": net, "constructor": NONE}))).constructor is None
-    other = holder(table({"fun_name": plain("f"), "fun_module": plain("m")}), "my.fork", "NetConstructor")
+    other = holder(
+        table({"fun_name": plain("f"), "fun_module": plain("m")}), "my.fork", "NetConstructor"
+    )
     found = read(write(program({"net": net, "constructor": other})))
     assert (found.constructor, found.unknown) == (None, ("my.fork.NetConstructor",))
 
 
 def test_unknown_names_are_sorted_and_printable(write: Writer) -> None:
-    entries = {"b": named("b", "B"), "a": named("a", "A"), "n": plain("\x1b[2J\n") + plain("x") + b"\x93"}
+    entries = {
+        "b": named("b", "B"),
+        "a": named("a", "A"),
+        "n": plain("\x1b[2J\n") + plain("x") + b"\x93",
+    }
     known = {f"k{i}": holder(b"}", *names) for i, names in enumerate([
         ("ltr.admin.stats", "AverageMeter"),
         ("ltr.admin.settings", "Settings"),
@@ -439,7 +542,12 @@ def harms(marker: Path) -> dict[str, bytes]:
         "BUILD": named("evil", "Evil") + b")\x81" + b"}b",
         "APPEND": named("evil", "Evil") + b")\x81" + NONE + b"a",
         "SETITEM": named("evil", "Evil") + b")\x81" + NONE + NONE + b"s",
-        "state that replaces __setstate__": named("evil", "Plain") + b")\x81" + swap + b"b" + shell + b"b",
+        "state that replaces __setstate__": named("evil", "Plain")
+        + b")\x81"
+        + swap
+        + b"b"
+        + shell
+        + b"b",
         "call of a holder": call(call(named("functools", "partial"), system, shell)),
     }
 
@@ -457,17 +565,27 @@ def test_calls_are_recorded_and_not_made(kind: str, write: Writer, marker: Path)
     marker.unlink()
     sys.modules.pop("evil", None)
     sound = {"net": table({"w": WEIGHT})}
-    found = read(write(program({"stats": value, **sound, "constructor": constructor(kwds=table({"a": value}))})))
+    found = read(
+        write(
+            program({"stats": value, **sound, "constructor": constructor(kwds=table({"a": value}))})
+        )
+    )
     assert found.unknown
     assert not {"torch._utils._rebuild_tensor_v2", "collections.OrderedDict"} & {*found.unknown}
     assert found.state["w"].tolist() == NUMBERS.reshape(2, 3).tolist()
     assert found.constructor is not None
     assert found.constructor.keywords["a"] in found.unknown
     message = refusal(write(program({"net": table({"w": value})})))
-    assert message.startswith("network file FILE has in its entry 'net' under 'w' no tensor in a storage but ")
+    assert message.startswith(
+        "network file FILE has in its entry 'net' under 'w' no tensor in a storage but "
+    )
     assert "under 'w'" in refusal(write(program({"net": table({"w": tensor(value)})})))
-    assert refusal(write(program({"net": value}))).startswith("network file FILE has no tensors in its entry 'net', ")
-    assert refusal(write(program(value))).endswith("not the table of entries that a training run saves")
+    assert refusal(write(program({"net": value}))).startswith(
+        "network file FILE has no tensors in its entry 'net', "
+    )
+    assert refusal(write(program(value))).endswith(
+        "not the table of entries that a training run saves"
+    )
     assert "evil" not in sys.modules
     assert not marker.exists()
 
@@ -499,13 +617,24 @@ def test_operations_that_torch_does_not_write(kind: str, write: Writer, marker: 
 def test_states_of_classes_and_odd_attributes_change_nothing(write: Writer) -> None:
     record = ltr.published._Inert
     before = dict(vars(record))
-    odd = table({"__class__": named("os", "system"), "__dict__": b"}", "name": plain("other"), "arguments": NONE})
+    odd = table(
+        {
+            "__class__": named("os", "system"),
+            "__dict__": b"}",
+            "name": plain("other"),
+            "arguments": NONE,
+        }
+    )
     entries = {
         "a": holder(odd) + odd + b"b",
-        "b": named("ltr.admin.settings", "Settings") + group(NONE, table({"__init__": NONE})) + b"b",
+        "b": named("ltr.admin.settings", "Settings")
+        + group(NONE, table({"__init__": NONE}))
+        + b"b",
         "c": named("collections", "OrderedDict") + group(NONE, table({"harmed": NONE})) + b"b",
     }
-    found = read(write(program({**entries, "net": table({"w": WEIGHT}), "constructor": constructor()})))
+    found = read(
+        write(program({**entries, "net": table({"w": WEIGHT}), "constructor": constructor()}))
+    )
     assert found.constructor == Constructor("dimpnet18", "ltr.models", (), {})
     assert dict(vars(record)) == before
     net = call(named("collections", "OrderedDict")) + plain("w") + WEIGHT + b"s" + odd + b"b"
@@ -518,9 +647,15 @@ def test_states_of_classes_and_odd_attributes_change_nothing(write: Writer) -> N
         (call(plain("text"), NONE), "it calls str"),
         (call(WEIGHT + b"]", NONE), "it calls list"),
         (named("os", "system") + NONE + b"R", "it calls os.system"),
-        (plain("text") + NONE + b"b", "it has the pickle operation BUILD where PyTorch writes none"),
+        (
+            plain("text") + NONE + b"b",
+            "it has the pickle operation BUILD where PyTorch writes none",
+        ),
         (plain(3) + NONE + b"a", "it has the pickle operation APPEND where PyTorch writes none"),
-        (b")" + NONE + NONE + b"s", "it has the pickle operation SETITEM where PyTorch writes none"),
+        (
+            b")" + NONE + NONE + b"s",
+            "it has the pickle operation SETITEM where PyTorch writes none",
+        ),
         (plain("m" * 300) + plain("x") + b"\x93", "it names a class by what is no name"),
         (plain(3) + plain("x") + b"\x93", "it names a class by what is no name"),
         (plain("../x") + b"Q", "it refers to a storage otherwise than by class, number and size"),
@@ -530,9 +665,18 @@ def test_states_of_classes_and_odd_attributes_change_nothing(write: Writer) -> N
         (storage(0), "it refers to a storage otherwise than by class, number and size"),
         (storage("0", -1), "its storage 0 has an impossible size"),
         (storage("0", 1 << 40), "its storage 0 has an impossible size"),
-        (storage("0", 6, "FloatStorage", group(NONE, plain(-1), plain(2))), "its storage 0 has an impossible size"),
-        (storage("0", 6, "FloatStorage", group(NONE, plain(5), plain(2))), "its storage 0 has an impossible size"),
-        (storage("0", 6, "FloatStorage", group(NONE, plain(0.5), plain(2))), "its storage 0 has an impossible size"),
+        (
+            storage("0", 6, "FloatStorage", group(NONE, plain(-1), plain(2))),
+            "its storage 0 has an impossible size",
+        ),
+        (
+            storage("0", 6, "FloatStorage", group(NONE, plain(5), plain(2))),
+            "its storage 0 has an impossible size",
+        ),
+        (
+            storage("0", 6, "FloatStorage", group(NONE, plain(0.5), plain(2))),
+            "its storage 0 has an impossible size",
+        ),
         (storage("0", 5), "it describes its storage 0 in two ways"),
         (storage("0", 6, "IntStorage"), "it describes its storage 0 in two ways"),
     ],
@@ -542,7 +686,17 @@ def test_operations_out_of_place(value: bytes, what: str, write: Writer) -> None
 
 
 @pytest.mark.parametrize(
-    "code", [b".", b"\x80\x02.", b"\x80\x020.", b"\x80\x02t.", b"\x80\x02)R.", b"\x80\x02h\x00.", b"\xff", b""]
+    "code",
+    [
+        b".",
+        b"\x80\x02.",
+        b"\x80\x020.",
+        b"\x80\x02t.",
+        b"\x80\x02)R.",
+        b"\x80\x02h\x00.",
+        b"\xff",
+        b"",
+    ],
 )
 def test_pickles_that_are_none(code: bytes, write: Writer) -> None:
     assert refusal(write(code)).startswith("network file FILE is damaged")
@@ -567,23 +721,31 @@ def test_values_without_end(kind: str, write: Writer) -> None:
         "its constructor has arguments without end"
     )
     wide = b"]q\x00(" + NONE * 200 + b"e" + b"]q\x01(" + b"h\x00" * 200 + b"e\x86"
-    assert "without end" in refusal(write(program({"net": net, "constructor": constructor(args=wide)})))
+    assert "without end" in refusal(
+        write(program({"net": net, "constructor": constructor(args=wide)}))
+    )
 
 
 @pytest.mark.timeout(20)
 def test_keys_that_take_for_ever_to_hash(write: Writer) -> None:
-    assert list(read(write(program({doubled("tuple"): NONE, "net": table({"w": WEIGHT})}))).state) == ["w"]
+    assert list(
+        read(write(program({doubled("tuple"): NONE, "net": table({"w": WEIGHT})}))).state
+    ) == ["w"]
 
 
 def test_value_that_contains_itself(write: Writer) -> None:
     loop, net = b"]q\x00h\x00a", table({"w": WEIGHT})
     assert list(read(write(program({"a": loop, "net": net}))).state) == ["w"]
-    assert "without end" in refusal(write(program({"net": net, "constructor": constructor(kwds=table({"a": loop}))})))
+    assert "without end" in refusal(
+        write(program({"net": net, "constructor": constructor(kwds=table({"a": loop}))}))
+    )
 
 
 @pytest.mark.timeout(20)
 @pytest.mark.parametrize(
-    "opening", [b"]", b"}N", b"(", named("a", "B") + b")\x81"], ids=["list", "dict", "tuple", "state"]
+    "opening",
+    [b"]", b"}N", b"(", named("a", "B") + b")\x81"],
+    ids=["list", "dict", "tuple", "state"],
 )
 def test_deep_nesting(opening: bytes, write: Writer) -> None:
     depth, net = 100_000, table({"w": WEIGHT})
@@ -599,7 +761,12 @@ def test_deep_nesting(opening: bytes, write: Writer) -> None:
 def test_memo_and_lengths_that_would_take_memory(write: Writer) -> None:
     far = NONE + b"r\xff\xff\xff\xff"
     assert list(read(write(program({"a": far, "net": table({"w": WEIGHT})}))).state) == ["w"]
-    for huge in (b"\x8e" + struct.pack("<Q", 1 << 62), b"X\xff\xff\xff\xff", b"\x8a\xff", b"\x95" + b"\xff" * 8):
+    for huge in (
+        b"\x8e" + struct.pack("<Q", 1 << 62),
+        b"X\xff\xff\xff\xff",
+        b"\x8a\xff",
+        b"\x95" + b"\xff" * 8,
+    ):
         assert refusal(write(program({"net": table({"w": WEIGHT}), "a": huge}))).startswith(
             "network file FILE is damaged"
         )
@@ -607,13 +774,18 @@ def test_memo_and_lengths_that_would_take_memory(write: Writer) -> None:
 
 def test_long_texts_are_not_copied(write: Writer) -> None:
     text = call(named("_codecs", "encode"), plain("x" * 17), plain("latin1"))
-    found = read(write(program({"net": table({"w": WEIGHT}), "constructor": constructor(args=group(text))})))
+    found = read(
+        write(program({"net": table({"w": WEIGHT}), "constructor": constructor(args=group(text))}))
+    )
     assert found.constructor is not None
     assert found.constructor.arguments == ("_codecs.encode",)
 
 
 def test_limits_of_the_pickle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path, code = tmp_path / "net.pth", program({"net": table({"w": WEIGHT}), "a": plain([None] * 5000)})
+    path, code = (
+        tmp_path / "net.pth",
+        program({"net": table({"w": WEIGHT}), "a": plain([None] * 5000)}),
+    )
     assert list(read(zipped(path, code)).state) == ["w"]
     monkeypatch.setattr(ltr.published, "MAX_OPERATIONS", 5000)
     for writer in (zipped, streamed):
@@ -651,7 +823,9 @@ def test_limits_of_the_pickle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         ((None, (2, 3), (3, 1)), "has a size, stride or offset that cannot be"),
     ],
 )
-def test_tensors_beyond_their_storage(arguments: tuple[object, ...], what: str, write: Writer) -> None:
+def test_tensors_beyond_their_storage(
+    arguments: tuple[object, ...], what: str, write: Writer
+) -> None:
     assert refusal(write(program({"net": table({"w": tensor(storage(), *arguments)})}))) == damaged(
         f"its tensor 'w' {what}"
     )
@@ -663,7 +837,8 @@ def test_every_view_is_judged_exactly(write: Writer) -> None:
         size = tuple(draw.choice((0, 1, 2, 2, 3, 3, 3)) for _ in range(draw.randint(0, 3)))
         stride, offset = tuple(draw.randint(0, 4) for _ in size), draw.randint(0, 5)
         places = [
-            offset + sum(i * s for i, s in zip(at, stride, strict=True)) for at in itertools.product(*map(range, size))
+            offset + sum(i * s for i, s in zip(at, stride, strict=True))
+            for at in itertools.product(*map(range, size))
         ]
         path = write(program({"net": table({"w": tensor(storage(), offset, size, stride)})}))
         if len(places) <= 6 and all(place < 6 for place in places):
@@ -679,12 +854,16 @@ def test_every_view_is_judged_exactly(write: Writer) -> None:
 def test_memory_is_bounded_by_the_file(write: Writer) -> None:
     data = bytes(4 * 50_000)
     net = {f"w{i}": tensor(storage("0", 50_000), 0, (50_000,), (1,)) for i in range(5)}
-    assert refusal(write(program({"net": table(net)}), {"0": data})) == damaged("its tensor 'w4' is beyond its bytes")
+    assert refusal(write(program({"net": table(net)}), {"0": data})) == damaged(
+        "its tensor 'w4' is beyond its bytes"
+    )
     del net["w4"]
     assert len(read(write(program({"net": table(net)}), {"0": data})).state) == 4
 
 
-@pytest.mark.parametrize("kind", ["BoolStorage", "BFloat16Storage", "ComplexFloatStorage", "QInt8Storage", "Mine"])
+@pytest.mark.parametrize(
+    "kind", ["BoolStorage", "BFloat16Storage", "ComplexFloatStorage", "QInt8Storage", "Mine"]
+)
 def test_kinds_of_numbers_that_networks_do_not_hold(kind: str, tmp_path: Path) -> None:
     code = program({"net": table({"w": tensor(storage("0", 6, kind))})})
     assert refusal(zipped(tmp_path / "net.pth", code)) == (
@@ -701,7 +880,9 @@ def test_tensor_of_an_unknown_function(write: Writer) -> None:
 
 def test_conjugated_tensor(write: Writer) -> None:
     marked = WEIGHT[:-2] + table({"neg": TRUE}) + b"tR"
-    assert "has the tensor 'w' in torch.FloatStorage: " in refusal(write(program({"net": table({"w": marked})})))
+    assert "has the tensor 'w' in torch.FloatStorage: " in refusal(
+        write(program({"net": table({"w": marked})}))
+    )
 
 
 @pytest.mark.parametrize(
@@ -732,7 +913,8 @@ SOUND = program({"net": table({"w": WEIGHT})})
 
 def test_truncated_anywhere(write: Writer) -> None:
     path = write(
-        program({"net": table({"w": WEIGHT}), "optimizer": tensor(storage("1", 2))}), {"0": DATA, "1": bytes(8)}
+        program({"net": table({"w": WEIGHT}), "optimizer": tensor(storage("1", 2))}),
+        {"0": DATA, "1": bytes(8)},
     )
     data = path.read_bytes()
     for cut in range(len(data)):
@@ -757,20 +939,35 @@ def test_flipped_bits_do_no_harm(write: Writer) -> None:
 
 
 def test_missing_and_wrong_storages(tmp_path: Path) -> None:
-    path, huge = tmp_path / "net.pth", program({"net": table({"w": tensor(storage("0", 10**12 // 4))})})
+    path, huge = (
+        tmp_path / "net.pth",
+        program({"net": table({"w": tensor(storage("0", 10**12 // 4))})}),
+    )
     assert refusal(zipped(path, SOUND, {})) == damaged("its storage 0 is missing")
     assert refusal(streamed(path, SOUND, {})) == damaged("its storage 0 is missing")
-    assert refusal(zipped(path, SOUND, {"0": DATA[:-4]})) == damaged("its storage 0 has not 24 bytes")
-    assert refusal(zipped(path, SOUND, {"0": DATA + DATA})) == damaged("its storage 0 has not 24 bytes")
-    assert refusal(streamed(path, SOUND, {"0": DATA[:-4]})) == damaged("its storage 0 has 5 numbers, not 6")
+    assert refusal(zipped(path, SOUND, {"0": DATA[:-4]})) == damaged(
+        "its storage 0 has not 24 bytes"
+    )
+    assert refusal(zipped(path, SOUND, {"0": DATA + DATA})) == damaged(
+        "its storage 0 has not 24 bytes"
+    )
+    assert refusal(streamed(path, SOUND, {"0": DATA[:-4]})) == damaged(
+        "its storage 0 has 5 numbers, not 6"
+    )
     assert refusal(streamed(path, SOUND, {"0": DATA, "9": DATA})) == damaged(
         "nothing says how large its storage '9' is"
     )
     assert refusal(zipped(path, huge)) == damaged("its storage 0 has not 1000000000000 bytes")
     assert refusal(streamed(path, huge)) == damaged("its storage 0 has 6 numbers, not 250000000000")
-    path.write_bytes(path.read_bytes().replace(struct.pack("<q", 6) + DATA, struct.pack("<q", 10**12 // 4) + DATA))
+    path.write_bytes(
+        path.read_bytes().replace(
+            struct.pack("<q", 6) + DATA, struct.pack("<q", 10**12 // 4) + DATA
+        )
+    )
     assert refusal(path) == damaged("it ends within its storage 0")
-    path.write_bytes(streamed(path, SOUND).read_bytes().replace(struct.pack("<q", 6), struct.pack("<q", -6)))
+    path.write_bytes(
+        streamed(path, SOUND).read_bytes().replace(struct.pack("<q", 6), struct.pack("<q", -6))
+    )
     assert refusal(path) == damaged("its storage 0 has -6 numbers, not 6")
 
 
@@ -781,7 +978,9 @@ def test_first_parts_of_the_older_container(tmp_path: Path) -> None:
     assert refusal(streamed(path, SOUND, system=plain({"little_endian": False}))) == endian
     assert refusal(streamed(path, SOUND, system=plain([]))) == endian
     assert refusal(streamed(path, SOUND, magic=plain(0x1950A86A20F9469CFC6D))) == wrong
-    path.write_bytes(streamed(path, SOUND).read_bytes().replace(program(plain(1001)), program(plain(1002))))
+    path.write_bytes(
+        streamed(path, SOUND).read_bytes().replace(program(plain(1001)), program(plain(1002)))
+    )
     assert refusal(path) == wrong
     keys = program(plain(["0"]))
     for other in (plain("0"), plain(["0", "0"]), plain([0]), b"](]]e"):
@@ -856,14 +1055,18 @@ def test_files_of_other_kinds(tmp_path: Path) -> None:
     with tarfile.open(path, "w") as archive:
         archive.addfile(tarfile.TarInfo("storages"), io.BytesIO())
     assert (
-        refusal(path) == "network file FILE is a tar archive, not a PyTorch file: if it holds network files, unpack it"
+        refusal(path)
+        == "network file FILE is a tar archive, not a PyTorch file: if it holds network files, unpack it"
     )
     save_file({"w": torch.zeros(3)}, path)
     assert refusal(path) == "network file FILE is a safetensors file: name it so"
     for data, message in (
         (b"", "is empty: download it again"),
         (b"PK\x05\x06" + bytes(18), "is not a PyTorch file: download it again"),
-        (b"version https://git-lfs.github.com/spec/v1\n", "is not a PyTorch file: download it again"),
+        (
+            b"version https://git-lfs.github.com/spec/v1\n",
+            "is not a PyTorch file: download it again",
+        ),
         (b"\n<!DOCTYPE html><html>", "is a web page, not a network: download it again"),
         (gzip.compress(DATA), "is compressed by gzip: unpack it"),
         (
@@ -877,4 +1080,6 @@ def test_files_of_other_kinds(tmp_path: Path) -> None:
 
 def test_names() -> None:
     assert all(map(is_published_name, ("dimp18.pth", "a/prdimp18.pth.tar", Path("x.pt"), "x.tar")))
-    assert not any(map(is_published_name, ("dimp18", "x.safetensors", "pth", Path("x.pth/y"), "x.tar.gz")))
+    assert not any(
+        map(is_published_name, ("dimp18", "x.safetensors", "pth", Path("x.pth/y"), "x.tar.gz"))
+    )

@@ -84,7 +84,14 @@ def test_each_target_as_if_it_were_alone(
     source, out = request.getfixturevalue(kind), tmp_path / "out"
     status, said, error = track(source, *options(), "--output", out)
     assert (status, error) == (0, "")
-    files = ["boxes_cat.txt", "boxes_corner.txt", "boxes_table.txt", "settings.toml", "timing.json", "video.mp4"]
+    files = [
+        "boxes_cat.txt",
+        "boxes_corner.txt",
+        "boxes_table.txt",
+        "settings.toml",
+        "timing.json",
+        "video.mp4",
+    ]
     assert sorted(p.name for p in out.iterdir()) == files
     assert frames_in(out / "video.mp4") == N
     assert "ms to learn 3 targets" in said
@@ -93,7 +100,9 @@ def test_each_target_as_if_it_were_alone(
     for name in files:
         assert f"  {out / name}" in said
     table = f"{out / 'boxes_table.txt'}  table: a line a frame: x,y,w,h,score,status"
-    assert table in [" ".join(line.split()).replace(" table:", "  table:") for line in said.splitlines()]
+    assert table in [
+        " ".join(line.split()).replace(" table:", "  table:") for line in said.splitlines()
+    ]
     timing = json.loads((out / "timing.json").read_text())
     assert timing["targets"] == ["cat", "table", "corner"]
     assert len(timing["frame_seconds"]) == N - 1
@@ -102,7 +111,10 @@ def test_each_target_as_if_it_were_alone(
         alone = tmp_path / name
         assert track(source, "--box", f"{name}={BOXES[name]}", "--output", alone)[0] == 0
         assert (alone / "boxes.txt").exists(), "a single target has the plain name"
-        (boxes, statuses), (expected, same) = read(out / f"boxes_{name}.txt"), read(alone / "boxes.txt")
+        (boxes, statuses), (expected, same) = (
+            read(out / f"boxes_{name}.txt"),
+            read(alone / "boxes.txt"),
+        )
         assert boxes.shape == (N, 4)
         np.testing.assert_allclose(boxes, expected, atol=0.01, rtol=0)
         assert statuses == same
@@ -121,7 +133,9 @@ def test_the_video_shows_every_target(folder: Path, tmp_path: Path, track: Track
         change = np.abs(shown[k] - DemoClip(0).frame(k)).max(axis=2)
         for name in BOXES:
             x, y, w, h = read(out / f"boxes_{name}.txt")[0][k].round().astype(int)
-            left, right = (change[y + 5 : y + h - 5, side - 2 : side + 3].max(axis=1) for side in (x, x + w))
+            left, right = (
+                change[y + 5 : y + h - 5, side - 2 : side + 3].max(axis=1) for side in (x, x + w)
+            )
             assert np.median(left) > 60, (k, name)
             assert np.median(right) > 60, (k, name)
 
@@ -129,8 +143,13 @@ def test_the_video_shows_every_target(folder: Path, tmp_path: Path, track: Track
 def test_boxes_from_a_file(folder: Path, tmp_path: Path, track: Track) -> None:
     """Windows's editors put a mark before the first character."""
     list_, out, plain = tmp_path / "boxes", tmp_path / "out", tmp_path / "plain"
-    list_.write_text(f"cat = {BOXES['cat']}\r\n\r\n  table={BOXES['table']}  \n", encoding="utf-8-sig")
-    assert track(folder, "--boxes", list_, "--box", f"corner={BOXES['corner']}", "--output", out)[0] == 0
+    list_.write_text(
+        f"cat = {BOXES['cat']}\r\n\r\n  table={BOXES['table']}  \n", encoding="utf-8-sig"
+    )
+    assert (
+        track(folder, "--boxes", list_, "--box", f"corner={BOXES['corner']}", "--output", out)[0]
+        == 0
+    )
     assert track(folder, *options(), "--output", plain)[0] == 0
     for name in BOXES:
         assert (out / f"boxes_{name}.txt").exists()
@@ -143,9 +162,16 @@ def test_targets_without_a_name_are_numbered(folder: Path, tmp_path: Path, track
     status, said, _ = track(folder, *boxes, "--output", tmp_path / "out")
     assert status == 0
     assert "ms to learn 2 targets" in said
-    assert sorted(p.name for p in (tmp_path / "out").glob("boxes*")) == ["boxes_target1.txt", "boxes_target2.txt"]
+    assert sorted(p.name for p in (tmp_path / "out").glob("boxes*")) == [
+        "boxes_target1.txt",
+        "boxes_target2.txt",
+    ]
     assert named_boxes(["1,2,3,4"], None) == {"target": (1, 2, 3, 4)}
-    assert list(named_boxes(["1,2,3,4", "b=1,2,3,4", "5,6,7,8"], None)) == ["target1", "b", "target3"]
+    assert list(named_boxes(["1,2,3,4", "b=1,2,3,4", "5,6,7,8"], None)) == [
+        "target1",
+        "b",
+        "target3",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -171,10 +197,17 @@ def test_names_with_odd_characters(name: str, file: str) -> None:
 def test_odd_names_are_written_and_said(folder: Path, tmp_path: Path, track: Track) -> None:
     out = tmp_path / "out"
     names = ["../up/<b>%s{x}", "猫" * 90]
-    boxes = [part for name, box in zip(names, BOXES.values(), strict=False) for part in ("--box", f"{name}={box}")]
+    boxes = [
+        part
+        for name, box in zip(names, BOXES.values(), strict=False)
+        for part in ("--box", f"{name}={box}")
+    ]
     status, said, error = track(folder, *boxes, "--output", out, "--debug-dir", tmp_path / "debug")
     assert (status, error) == (0, "")
-    assert sorted(p.name for p in out.glob("boxes*")) == ["boxes__up_b_s_x_.txt", f"boxes_{'猫' * 33}.txt"]
+    assert sorted(p.name for p in out.glob("boxes*")) == [
+        "boxes__up_b_s_x_.txt",
+        f"boxes_{'猫' * 33}.txt",
+    ]
     assert f"  {names[0]}: a line a frame" in said
     assert "&lt;b&gt;%s{x}" in (tmp_path / "debug" / "index.html").read_text()
     assert sorted(p.name for p in tmp_path.iterdir()) == ["debug", "out"]
@@ -182,7 +215,9 @@ def test_odd_names_are_written_and_said(folder: Path, tmp_path: Path, track: Tra
 
 def test_strips_of_what_was_seen(folder: Path, tmp_path: Path, track: Track) -> None:
     debug = tmp_path / "debug"
-    status, said, _ = track(folder, *options(("cat", "table")), "--output", tmp_path / "out", "--debug-dir", debug)
+    status, said, _ = track(
+        folder, *options(("cat", "table")), "--output", tmp_path / "out", "--debug-dir", debug
+    )
     assert status == 0
     assert f"  {debug / 'index.html'}  what the tracker saw, frame by frame" in said
     assert {"000002_cat.png", "000002_table.png", "index.html"} <= {p.name for p in debug.iterdir()}
@@ -194,18 +229,25 @@ def test_strips_of_what_was_seen(folder: Path, tmp_path: Path, track: Track) -> 
     assert not np.array_equal(first, second)
     plain = tmp_path / "plain"
     assert track(folder, *options(("cat", "table")), "--output", plain)[0] == 0
-    assert (plain / "boxes_cat.txt").read_text() == (tmp_path / "out" / "boxes_cat.txt").read_text(), "only looked at"
+    assert (plain / "boxes_cat.txt").read_text() == (
+        tmp_path / "out" / "boxes_cat.txt"
+    ).read_text(), "only looked at"
 
 
 def test_demo_on_a_video_of_ones_own(video: Path, tmp_path: Path, track: Track) -> None:
     out = tmp_path / "out"
     assert track(video, "--box", BOXES["cat"], "--output", out, command="demo")[0] == 0
     assert len(read(out / "boxes.txt")[0]) == N
-    assert track(video, *options(("cat", "table")), "--output", tmp_path / "two", command="demo")[0] == 0
+    assert (
+        track(video, *options(("cat", "table")), "--output", tmp_path / "two", command="demo")[0]
+        == 0
+    )
     assert len(read(tmp_path / "two" / "boxes_table.txt")[0]) == N
 
 
-def test_what_was_tracked_of_each_target_is_kept(folder: Path, tmp_path: Path, track: Track) -> None:
+def test_what_was_tracked_of_each_target_is_kept(
+    folder: Path, tmp_path: Path, track: Track
+) -> None:
     broken, out = tmp_path / "frames", tmp_path / "out"
     broken.mkdir()
     for k in range(1, N + 1):
@@ -278,7 +320,11 @@ REFUSED: dict[str, tuple[list[str], str | None, str]] = {
         "a=1,2,30,40\n\x1b[2J=1,2,30,40",
         "a target cannot be named '\\x1b[2J': give printable text (FILE, line 2)",
     ),
-    "an empty file": ([], " \n# none\n", "boxes FILE holds no box: write a line [name=]x,y,w,h for each target"),
+    "an empty file": (
+        [],
+        " \n# none\n",
+        "boxes FILE holds no box: write a line [name=]x,y,w,h for each target",
+    ),
     "names that are one as file names": (
         ["--box", "a b=1,2,30,40", "--box", "a/b=5,6,30,40"],
         None,
@@ -305,7 +351,9 @@ def test_one_line_errors(how: str, folder: Path, tmp_path: Path, track: Track) -
     if text is not None:
         file.write_text(text)
         arguments = [*arguments, "--boxes", str(file)]
-    status, printed, error = track(folder, *arguments, "--output", out, "--debug-dir", tmp_path / "debug")
+    status, printed, error = track(
+        folder, *arguments, "--output", out, "--debug-dir", tmp_path / "debug"
+    )
     assert (status, printed) == (2, "")
     assert error == f"pytracking: {said.replace('FILE', str(file))}\n"
     assert not list(tmp_path.rglob("*.txt*"))
@@ -316,7 +364,11 @@ def test_one_line_errors(how: str, folder: Path, tmp_path: Path, track: Track) -
 
 def test_files_of_boxes_that_cannot_be_read(folder: Path, tmp_path: Path, track: Track) -> None:
     (tmp_path / "latin").write_bytes(b"caf\xe9=1,2,30,40\n")
-    for name, why in (("none", "No such file or directory"), (".", "Is a directory"), ("latin", "'utf-8' codec can't")):
+    for name, why in (
+        ("none", "No such file or directory"),
+        (".", "Is a directory"),
+        ("latin", "'utf-8' codec can't"),
+    ):
         path = tmp_path / name
         status, _, error = track(folder, "--boxes", path, "--output", tmp_path / "out")
         assert status == 2

@@ -27,8 +27,12 @@ def from_host(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
     return tensor.to(device)
 
 
-@pytest.mark.parametrize("name", ["imagenet18", "imagenet_mobile", "dimp18", "prdimp18", "dimp18_vot18"])
-def test_a_step_stays_on_the_device_and_reads_back_once(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "name", ["imagenet18", "imagenet_mobile", "dimp18", "prdimp18", "dimp18_vot18"]
+)
+def test_a_step_stays_on_the_device_and_reads_back_once(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     read_back: list[tuple[int, ...]] = []
     to_list = torch.Tensor.tolist
 
@@ -45,13 +49,20 @@ def test_a_step_stays_on_the_device_and_reads_back_once(name: str, monkeypatch: 
     net = TrackerNet(NETWORKS[published]) if published in NETWORKS else load_network(name)
     engine = TrackerEngine(fold(net, "meta"), preset_named(name))
     frames = [np.zeros((200, 300, 3), np.uint8), np.zeros((100, 300, 3), np.uint8)]
-    states = [engine.start(frame, (50.0, 60.0, 40.0, 30.0), f"target {k}") for k, frame in enumerate(frames)]
-    states[1], _ = engine.step(states[1], [frames[1]])  # searches sizes, and learns, on other frames than its neighbour
+    states = [
+        engine.start(frame, (50.0, 60.0, 40.0, 30.0), f"target {k}")
+        for k, frame in enumerate(frames)
+    ]
+    states[1], _ = engine.step(
+        states[1], [frames[1]]
+    )  # searches sizes, and learns, on other frames than its neighbour
     state = concatenate(states)
     for _ in range(12):
         read_back.clear()
         state, predictions = engine.step(state, frames, [0, 1])
-        assert read_back == [(2, 10)], "boxes, search areas, score and status of both, in one transfer"
+        assert read_back == [(2, 10)], (
+            "boxes, search areas, score and status of both, in one transfer"
+        )
         assert len(predictions) == 2
     for value in (state, state.memory):
         tensors = {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
@@ -67,7 +78,9 @@ def test_the_host_waits_as_often_for_many_targets_as_for_one(name: str) -> None:
     frame = np.random.default_rng(0).integers(0, 256, (200, 300, 3), np.uint8)
     counts = []
     for targets in (1, 4, 16):
-        state = concatenate([engine.start(frame, (50.0, 60.0, 40.0, 30.0), f"target {k}") for k in range(targets)])
+        state = concatenate(
+            [engine.start(frame, (50.0, 60.0, 40.0, 30.0), f"target {k}") for k in range(targets)]
+        )
         for _ in range(4):  # fills the caches of small tables
             state, _ = engine.step(state, [frame])
         torch.cuda.synchronize()

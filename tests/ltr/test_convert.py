@@ -25,7 +25,14 @@ from ltr.checkpoints import find_network, known_networks, read_header, sha256_of
 from ltr.cli import main as ltr
 from ltr.errors import CheckpointError, ConfigError
 from ltr.models.classifier.steepest_descent import LearnedConfig
-from ltr.models.zoo import NETWORKS, PUBLISHED_FILES, convert, load_network, open_network, stored_tensors
+from ltr.models.zoo import (
+    NETWORKS,
+    PUBLISHED_FILES,
+    convert,
+    load_network,
+    open_network,
+    stored_tensors,
+)
 from ltr.published import read_published
 from ltr.settings import as_dict
 from pytracking.cli import main as pytracking
@@ -38,7 +45,10 @@ KNOWN_NAMES = "dimp18, dimp50, prdimp18, prdimp50, super_dimp, super_dimp_simple
 
 
 def unpacked(shared: Path, name: str, folder: Path) -> Path:
-    with gzip.open(shared / "reference" / f"{name}.gz") as packed, (folder / name).open("wb") as file:
+    with (
+        gzip.open(shared / "reference" / f"{name}.gz") as packed,
+        (folder / name).open("wb") as file,
+    ):
         shutil.copyfileobj(packed, file, 1 << 20)
     return folder / name
 
@@ -46,7 +56,11 @@ def unpacked(shared: Path, name: str, folder: Path) -> Path:
 def used(state: dict[str, Tensor]) -> dict[str, Tensor]:
     """What a tracker of this family uses of a published state, without counters."""
     unused = ("feature_extractor.layer4.", "feature_extractor.fc.")
-    return {k: v for k, v in state.items() if not k.startswith(unused) and not k.endswith("num_batches_tracked")}
+    return {
+        k: v
+        for k, v in state.items()
+        if not k.startswith(unused) and not k.endswith("num_batches_tracked")
+    }
 
 
 def assert_same(got: dict[str, Tensor], expected: dict[str, Tensor]) -> None:
@@ -98,7 +112,11 @@ def save(record: dict[str, Any], tmp_path: Path) -> Iterator[Save]:
         built = module.NetConstructor()  # type: ignore[attr-defined]
         built.fun_name, built.fun_module, built.args = function, record["fun_module"], arguments
         built.kwds = {k: v for k, v in {**record["kwds"], **keywords}.items() if k not in without}
-        entries = {"net": state, **({"constructor": built} if constructor else {}), **(others or {})}
+        entries = {
+            "net": state,
+            **({"constructor": built} if constructor else {}),
+            **(others or {}),
+        }
         torch.save(entries, tmp_path / name, _use_new_zipfile_serialization=not legacy)
         return tmp_path / name
 
@@ -113,7 +131,10 @@ def refusal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Say:
     def refused(path: Path, architecture: str | None = None) -> str:
         before, modules = sorted(tmp_path.rglob("*")), set(sys.modules)
         new = tmp_path / "new.safetensors"
-        assert ltr(["convert", str(path), str(new), *(["--as", architecture] if architecture else [])]) == 2
+        assert (
+            ltr(["convert", str(path), str(new), *(["--as", architecture] if architecture else [])])
+            == 2
+        )
         said = capsys.readouterr()
         assert not said.out
         assert sorted(tmp_path.rglob("*")) == before, "something was written"
@@ -143,7 +164,13 @@ def refusal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Say:
     ],
 )
 def test_golden_files_bit_by_bit(
-    file: str, name: str, tensors: int, dropped: int, shared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    file: str,
+    name: str,
+    tensors: int,
+    dropped: int,
+    shared: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     old, new = unpacked(shared, file, tmp_path), tmp_path / f"{name}.safetensors"
     assert ltr(["convert", str(old), str(new)]) == 0
@@ -191,12 +218,19 @@ def test_every_network_survives_its_own_format(tmp_path: Path) -> None:
         assert (opened.net.config, opened.preset) == (small, name)
         assert name in PRESETS
         assert name in PUBLISHED_FILES
-        assert_same(stored_tensors(opened.net), {key: value.detach() for key, value in stored_tensors(net).items()})
+        assert_same(
+            stored_tensors(opened.net),
+            {key: value.detach() for key, value in stored_tensors(net).items()},
+        )
 
 
-def test_inspect(save: Save, state: dict[str, Tensor], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_inspect(
+    save: Save, state: dict[str, Tensor], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     old, new = save(state, extra_rows=3), tmp_path / "new.safetensors"
-    note = "took the published settings, for the record of its construction has unknown 'extra_rows'"
+    note = (
+        "took the published settings, for the record of its construction has unknown 'extra_rows'"
+    )
     assert ltr(["inspect", str(old), "--tensors"]) == 0
     shown = capsys.readouterr().out.splitlines()
     assert shown[0] == f"dimp18: {old} is sound (161 tensors)"
@@ -245,7 +279,9 @@ def test_file_that_does_not_say_how_it_was_built(
     assert_same(stored_tensors(load_network(new)), used(golden_state))
 
 
-def test_wrong_shape_under_the_name_that_was_given(save: Save, state: dict[str, Tensor], refusal: Say) -> None:
+def test_wrong_shape_under_the_name_that_was_given(
+    save: Save, state: dict[str, Tensor], refusal: Say
+) -> None:
     key = "classifier.feature_extractor.1.weight"
     state[key] = state[key][:128].clone()
     assert refusal(save(state, constructor=False), "dimp18") == (
@@ -258,7 +294,10 @@ def test_renamed_module_of_the_constructor(shared: Path, tmp_path: Path, refusal
     constructor = read_published(path).constructor
     assert constructor is not None
     assert constructor[:2] == ("dimpnet18", "ltr.models.tracking.dimpnet")
-    assert refusal(path) == f"network file FILE lacks tensor {CONV1!r} and 160 more: it is of another network"
+    assert (
+        refusal(path)
+        == f"network file FILE lacks tensor {CONV1!r} and 160 more: it is of another network"
+    )
 
 
 def test_functions_that_are_not_known(save: Save, state: dict[str, Tensor], refusal: Say) -> None:
@@ -266,11 +305,15 @@ def test_functions_that_are_not_known(save: Save, state: dict[str, Tensor], refu
     said = "network file FILE was built by 'L2dimpnet18', which is not among the known: "
     assert refusal(save(state, function="L2dimpnet18")) == said + known
     assert refusal(save(state, function="x\n" * 5000)).count("x") < 60
-    assert "lacks tensor 'feature_extractor.layer1.0.conv3.weight'" in refusal(save(state, function="dimpnet50"))
+    assert "lacks tensor 'feature_extractor.layer1.0.conv3.weight'" in refusal(
+        save(state, function="dimpnet50")
+    )
 
 
 def test_keywords_are_respected(save: Save, state: dict[str, Tensor], tmp_path: Path) -> None:
-    path = save(state, bin_displacement=0.2, init_gauss_sigma=1.5, filter_size=6, iou_input_dim=(256, 256))
+    path = save(
+        state, bin_displacement=0.2, init_gauss_sigma=1.5, filter_size=6, iou_input_dim=(256, 256)
+    )
     loaded = open_network(path)
     learned = replace(LearnedConfig(), displacement=0.2, label_sigma=1.5)
     assert loaded.net.config == replace(NETWORKS["dimp18"], filter_optimizer=learned, filter_size=6)
@@ -294,7 +337,9 @@ def test_what_was_assumed_is_said(save: Save, state: dict[str, Tensor]) -> None:
     assert said.endswith("'odd3\\n', 'odd4\\n' and 4 more")
     assert notes(without=("bin_displacement",)) == (f"{begin} lacks 'bin_displacement'",)
     assert notes(without=("clf_feat_norm", "init_gauss_sigma")) == ()
-    assert notes(others={"extra": Recorded()}) == (f"left unread what it holds of the classes '{__name__}.Recorded'",)
+    assert notes(others={"extra": Recorded()}) == (
+        f"left unread what it holds of the classes '{__name__}.Recorded'",
+    )
 
 
 class Recorded:
@@ -316,7 +361,11 @@ class Recorded:
     ],
 )  # fmt: skip
 def test_construction_that_cannot_be(
-    keywords: dict[str, Any], message: str | None, save: Save, state: dict[str, Tensor], refusal: Say
+    keywords: dict[str, Any],
+    message: str | None,
+    save: Save,
+    state: dict[str, Tensor],
+    refusal: Say,
 ) -> None:
     said = refusal(save(state, **keywords))
     assert said.startswith("network file FILE")
@@ -349,8 +398,12 @@ def test_nothing_in_a_file_is_run(
         torch.load(path, weights_only=False)  # the harm is real
         assert marker.exists()
         marker.unlink()
-    assert refusal(as_tensor).startswith(f"network file FILE has in its entry 'net' under {CONV1!r} no tensor")
-    assert refusal(as_net).startswith("network file FILE has no tensors in its entry 'net', which is ")
+    assert refusal(as_tensor).startswith(
+        f"network file FILE has in its entry 'net' under {CONV1!r} no tensor"
+    )
+    assert refusal(as_net).startswith(
+        "network file FILE has no tensors in its entry 'net', which is "
+    )
     for path in (aside, in_keywords):
         notes = convert(path, new).notes
         assert notes[-1].startswith("left unread what it holds of the classes ")
@@ -389,14 +442,22 @@ UNFINITE = f"network file FILE is damaged: tensor {FILTER_REG!r} holds numbers t
     ],
 )  # fmt: skip
 def test_tensors_fit_exactly(
-    change: Callable[[dict[str, Tensor]], Any], message: str, save: Save, state: dict[str, Tensor], refusal: Say
+    change: Callable[[dict[str, Tensor]], Any],
+    message: str,
+    save: Save,
+    state: dict[str, Tensor],
+    refusal: Say,
 ) -> None:
     change(state)
     assert refusal(save(state)) == message
 
 
-def test_other_precisions_and_counters(save: Save, golden_state: dict[str, Tensor], state: dict[str, Tensor]) -> None:
-    counters = {key: value for key, value in golden_state.items() if key.endswith("num_batches_tracked")}
+def test_other_precisions_and_counters(
+    save: Save, golden_state: dict[str, Tensor], state: dict[str, Tensor]
+) -> None:
+    counters = {
+        key: value for key, value in golden_state.items() if key.endswith("num_batches_tracked")
+    }
     assert counters
     for saved in (state, {**state, **counters}):
         loaded = open_network(save(saved))
@@ -439,9 +500,12 @@ def test_files_of_ours_that_are_damaged(
     assert refused(sound[:-1]) == (
         f"network file FILE is damaged: it has {len(sound) - 1} bytes, its header asks for {len(sound)}"
     )
-    assert " holds numbers that are not finite" in refused(sound[:-4] + struct.pack("<f", float("nan")))
+    assert " holds numbers that are not finite" in refused(
+        sound[:-4] + struct.pack("<f", float("nan"))
+    )
     renamed = (
-        sound[: 8 + header].replace(b'"feature_extractor.conv1', b'"feature_extractor.konv1') + sound[8 + header :]
+        sound[: 8 + header].replace(b'"feature_extractor.conv1', b'"feature_extractor.konv1')
+        + sound[8 + header :]
     )
     assert refused(renamed) == f"network file FILE lacks tensor {CONV1!r}: it is of another network"
     beyond = b'"filter_size\\": ' + b"4"
@@ -475,7 +539,10 @@ def test_places_that_are_refused(
         return said.err[5:-1].replace(str(tmp_path), "T")
 
     for path in (there, link):
-        assert refused(old, path) == f"T/{path.name} is there already: give another name, or remove it first"
+        assert (
+            refused(old, path)
+            == f"T/{path.name} is there already: give another name, or remove it first"
+        )
     assert there.read_text() == "mine"
     assert refused(old, tmp_path / "net.pth.tar") == (
         "T/net.pth.tar cannot be the converted file: give it a name that ends in .safetensors"
@@ -486,7 +553,10 @@ def test_places_that_are_refused(
     assert refused(there, tmp_path / "new.safetensors") == (
         "T/there.safetensors is not named as published networks are: give a .pth, .pth.tar, .pt or .tar file"
     )
-    assert refused(tmp_path / "no.pth", tmp_path / "new.safetensors") == "network file T/no.pth does not exist"
+    assert (
+        refused(tmp_path / "no.pth", tmp_path / "new.safetensors")
+        == "network file T/no.pth does not exist"
+    )
     assert "File name too long" in refused(old, tmp_path / f"{'n' * 240}.safetensors")
 
 
@@ -498,7 +568,10 @@ def test_interrupted_writing_leaves_nothing(
     partial = tmp_path / "new.safetensors.partial"
     partial.symlink_to("/dev/full")
     assert ltr(["convert", str(old), str(new)]) == 2
-    assert capsys.readouterr().err == f"ltr: cannot write network file {new}: No space left on device\n"
+    assert (
+        capsys.readouterr().err
+        == f"ltr: cannot write network file {new}: No space left on device\n"
+    )
     assert [path.name for path in tmp_path.iterdir()] == [old.name]
 
     def interrupt(self: Path, target: Path) -> None:
@@ -538,9 +611,7 @@ def test_listing_leads_from_a_published_file_to_a_network(
         assert before[name] == f"{name:<18} {file:<26} {command}"
         for run in (pytracking(["networks", name]), ltr(["inspect", name])):
             assert run == 2
-        said = (
-            f"network {name!r} is not here: download {file} from its authors (pytracking's model zoo), then: {command}"
-        )
+        said = f"network {name!r} is not here: download {file} from its authors (pytracking's model zoo), then: {command}"
         assert capsys.readouterr().err == f"pytracking: {said}\nltr: {said}\n"
         with pytest.raises(ConfigError) as error:
             load_network(name)
@@ -556,13 +627,20 @@ def test_listing_leads_from_a_published_file_to_a_network(
     assert ltr(arguments) == 0
     assert capsys.readouterr().out.endswith("--net dimp18\n")
     assert [path.name for path in own_folder.iterdir()] == ["dimp18.safetensors"]
-    assert rows()["dimp18"] == "dimp18              43.0 MB  preset dimp18             converted from dimp18.pth"
+    assert (
+        rows()["dimp18"]
+        == "dimp18              43.0 MB  preset dimp18             converted from dimp18.pth"
+    )
     assert rows().keys() == before.keys()
     assert open_network("dimp18").preset == "dimp18"
     assert_same(stored_tensors(load_network("dimp18")), state)
     assert pytracking(["networks", "dimp18"]) == 0
     shown = capsys.readouterr().out
-    for line in ("  preset           dimp18", "  licence          its authors'", "  trunk            resnet18"):
+    for line in (
+        "  preset           dimp18",
+        "  licence          its authors'",
+        "  trunk            resnet18",
+    ):
         assert shown.splitlines().count(line) == 1
     assert "displacement 0.1" in shown
 
@@ -576,7 +654,9 @@ def test_the_card_says_the_preset_where_no_registry_does(
     own_folder.mkdir(parents=True)
 
     def write(name: str, card: dict[str, Any]) -> Path:
-        write_network(own_folder / f"{name}.safetensors", stored_tensors(net), as_dict(net.config), card)
+        write_network(
+            own_folder / f"{name}.safetensors", stored_tensors(net), as_dict(net.config), card
+        )
         return own_folder / f"{name}.safetensors"
 
     path = write("mine", {"preset": "dimp18", "summary": "my own", "sha256": "of something else"})
@@ -587,7 +667,10 @@ def test_the_card_says_the_preset_where_no_registry_does(
     (own_folder / "models.json").write_text(
         '{"mine": {"sha256": "", "summary": "by the registry", "preset": "", "licence": ""}}'
     )
-    assert (find_network(path).summary, open_network("mine").preset) == ("by the registry", "dimp18")
+    assert (find_network(path).summary, open_network("mine").preset) == (
+        "by the registry",
+        "dimp18",
+    )
 
     cut = write("cut", {})
     os.truncate(cut, 1000)

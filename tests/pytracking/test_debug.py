@@ -17,7 +17,18 @@ import torch
 from ltr.errors import ConfigError, ResultError
 from ltr.images import Frame
 from ltr.models.folding import InferenceNet, fold
-from pytracking.debug.panels import BAR, FRAME_WIDTH, HEIGHT, MARGIN, SIDE, WIDTH, area_around, measured, put, strip
+from pytracking.debug.panels import (
+    BAR,
+    FRAME_WIDTH,
+    HEIGHT,
+    MARGIN,
+    SIDE,
+    WIDTH,
+    area_around,
+    measured,
+    put,
+    strip,
+)
 from pytracking.debug.strips import Strips
 from pytracking.sources.demo_clip import DemoClip
 from pytracking.tracker.engine import TrackerEngine
@@ -67,15 +78,24 @@ def read(path: Path) -> Frame:
 # --- with an engine
 
 
-def test_two_targets_of_the_bundled_network(tmp_path: Path, inference_net: Callable[[str], InferenceNet]) -> None:
-    engine, clip = TrackerEngine(inference_net("imagenet_mobile"), preset_named("imagenet_mobile")), DemoClip(0)
+def test_two_targets_of_the_bundled_network(
+    tmp_path: Path, inference_net: Callable[[str], InferenceNet]
+) -> None:
+    engine, clip = (
+        TrackerEngine(inference_net("imagenet_mobile"), preset_named("imagenet_mobile")),
+        DemoClip(0),
+    )
     names = ["<b>cat</b>/1", "<b>cat</b>:1"]
     boxes = [tuple(clip.boxes_xywh[0].tolist()), (300.0, 100.0, 60.0, 50.0)]
-    state = concatenate([engine.start(clip.frame(0), box, name) for box, name in zip(boxes, names, strict=True)])
+    state = concatenate(
+        [engine.start(clip.frame(0), box, name) for box, name in zip(boxes, names, strict=True)]
+    )
     plain_state = state.copy()
     with Strips(tmp_path, every=1) as strips:
         for k in (1, 2):
-            state, predictions = engine.step(state, [clip.frame(k)], observer=strips.observer(k + 1))
+            state, predictions = engine.step(
+                state, [clip.frame(k)], observer=strips.observer(k + 1)
+            )
             plain_state, plain = engine.step(plain_state, [clip.frame(k)])
             assert predictions == plain, "looking on changes nothing"
             assert torch.equal(state.filters, plain_state.filters)
@@ -101,14 +121,22 @@ def test_two_targets_of_the_bundled_network(tmp_path: Path, inference_net: Calla
     assert "//" not in page, "nothing from elsewhere"
 
 
-def test_network_with_a_box_head(tmp_path: Path, shared: Path, golden: Callable[[str], Any]) -> None:
+def test_network_with_a_box_head(
+    tmp_path: Path, shared: Path, golden: Callable[[str], Any]
+) -> None:
     from golden.reference_nets import reference_net
 
     video = golden("video_synth.npz")
     coded = [video["png_bytes"][a:b] for a, b in pairwise(video["png_offsets"][:4])]
-    frames = [np.ascontiguousarray(cv2.imdecode(part, cv2.IMREAD_COLOR)[..., ::-1]) for part in coded]
-    engine = TrackerEngine(fold(reference_net("dimp18", shared / "reference")), preset_named("dimp18_vot18"))
-    state = engine.start(frames[0], tuple(golden("traj_dimp18_full_float.npz")["init_bbox"].tolist()))
+    frames = [
+        np.ascontiguousarray(cv2.imdecode(part, cv2.IMREAD_COLOR)[..., ::-1]) for part in coded
+    ]
+    engine = TrackerEngine(
+        fold(reference_net("dimp18", shared / "reference")), preset_named("dimp18_vot18")
+    )
+    state = engine.start(
+        frames[0], tuple(golden("traj_dimp18_full_float.npz")["init_bbox"].tolist())
+    )
     kept = state.copy()
     with Strips(tmp_path, every=1) as strips:
         state, predictions = engine.step(state, [frames[1]], observer=strips.observer(2))
@@ -164,7 +192,19 @@ def test_nothing_observed_nothing_written(tmp_path: Path) -> None:
 
 
 def test_names_that_would_be_one_file(tmp_path: Path) -> None:
-    names = ["a b", "a_b", "A/b", "a_b-2", "a b", "", "\N{CAT}", "../x", "long" * 100, "long" * 101, "\udcff"]
+    names = [
+        "a b",
+        "a_b",
+        "A/b",
+        "a_b-2",
+        "a b",
+        "",
+        "\N{CAT}",
+        "../x",
+        "long" * 100,
+        "long" * 101,
+        "\udcff",
+    ]
     with Strips(tmp_path, every=1) as strips:
         for number in (2, 3):
             order = names if number == 2 else names[::-1]
@@ -186,7 +226,9 @@ def test_index_is_written_whatever_ends_the_run(tmp_path: Path, end: type[BaseEx
         with Strips(tmp_path, every=1) as strips:
             assert listed(tmp_path) == []
             run(strips, {}, 24)
-            assert listed(tmp_path) == pictures(tmp_path)[:21], "after the first, and after twenty more"
+            assert listed(tmp_path) == pictures(tmp_path)[:21], (
+                "after the first, and after twenty more"
+            )
             raise end
 
     with pytest.raises(end):
@@ -243,7 +285,9 @@ def test_values_are_copied_when_they_are_observed(tmp_path: Path) -> None:
 def test_map_after_the_window_only_where_it_differs() -> None:
     seen = {"score_map": MAP}
     alone = strip("frame 2", FRAME, prediction(), seen)
-    assert np.array_equal(strip("frame 2", FRAME, prediction(), {**seen, "weighed_score_map": MAP.copy()}), alone)
+    assert np.array_equal(
+        strip("frame 2", FRAME, prediction(), {**seen, "weighed_score_map": MAP.copy()}), alone
+    )
     windowed = strip("frame 2", FRAME, prediction(), {**seen, "weighed_score_map": MAP / 2})
     right = MARGIN + FRAME_WIDTH[1] + 12
     bright = [(p[-SIDE:, right:].min(axis=-1) > 200).sum() for p in (alone, windowed)]
@@ -286,7 +330,9 @@ def test_diverged_values_are_drawn_too() -> None:
         "sample_weights": np.full(50, np.nan, np.float32),
         "filter_change": np.float32(np.nan),
     }
-    nowhere = Prediction((-1.0, -1.0, -1.0, -1.0), float("nan"), "not_found", (0.0, 0.0, 50.0, 50.0))
+    nowhere = Prediction(
+        (-1.0, -1.0, -1.0, -1.0), float("nan"), "not_found", (0.0, 0.0, 50.0, 50.0)
+    )
     picture = strip("frame 2   a", FRAME, nowhere, seen)  # type: ignore[arg-type]
     assert picture.shape == (HEIGHT, WIDTH, 3)
     seen["candidate_boxes"] = np.full_like(boxes, np.nan)
@@ -305,14 +351,24 @@ def test_frames_of_any_shape(shape: tuple[int, int]) -> None:
 
 def test_closer_view() -> None:
     assert area_around(np.array([[100, 100, 40, 40.0]], np.float32), 288) == (96, 96, 48)
-    left, top, side = area_around(np.array([[[-10, 250, 40, 40.0]], [[0, 260, 50, 30]]], np.float32), 288) or (0, 0, 0)
+    left, top, side = area_around(
+        np.array([[[-10, 250, 40, 40.0]], [[0, 260, 50, 30]]], np.float32), 288
+    ) or (0, 0, 0)
     assert (left, top + side) == (0, 288), "it stays within the crop"
     assert area_around(np.array([[10, 10, 200, 40.0]], np.float32), 288) is None
 
 
 def test_text_stays_in_its_room() -> None:
     image = np.zeros((40, 400, 3), np.uint8)
-    end = put(image, "a long name\nthat \N{CAT} does not fit" * 20, 10, 25, (255, 255, 255), 0.45, room=120)
+    end = put(
+        image,
+        "a long name\nthat \N{CAT} does not fit" * 20,
+        10,
+        25,
+        (255, 255, 255),
+        0.45,
+        room=120,
+    )
     columns = np.flatnonzero(image.any(axis=(0, 2)))
     assert columns.min() >= 8
     assert columns.max() <= end + 2 <= 10 + 120 + 2

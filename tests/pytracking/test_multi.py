@@ -30,7 +30,8 @@ from pytracking.sources.demo_clip import DemoClip
 from pytracking.tracker.engine import TrackerEngine
 from pytracking.tracker.filter_update import iterations_due
 from pytracking.tracker.prediction import Box
-from pytracking.tracker.presets import TrackerPreset, preset_named
+from pytracking.tracker.preset_settings import TrackerPreset
+from pytracking.tracker.presets import preset_named
 from pytracking.tracker.snapshot import bytes_per_target, tensors_of
 from pytracking.tracker.state import select
 
@@ -54,7 +55,11 @@ FULL_RACES = {
     "imagenet_mobile, whole crops": ("imagenet_mobile", [], 60),
     "imagenet18, whole crops": ("imagenet18", [], 60),
     # learned by weights of no training, a filter jumps by percents for nothing: it is learned in the short race alone
-    "dimp18, whole crops": ("dimp18", [*REFINED[:1], "update.iterations=0", "update.hard_negative_iterations=0"], 60),
+    "dimp18, whole crops": (
+        "dimp18",
+        [*REFINED[:1], "update.iterations=0", "update.hard_negative_iterations=0"],
+        60,
+    ),
 }
 """Network, settings, frames after the first."""
 PARAMETERS = [*RACES, *(pytest.param(name, marks=pytest.mark.slow) for name in FULL_RACES)]
@@ -100,10 +105,14 @@ class Watch:
             self.sizes.append(Decision(round(rows.ratio[best].item(), 4), margin))
         return chosen
 
-    def seen(self, predictions: Sequence[Prediction], last: Sequence[Box], preset: TrackerPreset) -> list[Seen]:
+    def seen(
+        self, predictions: Sequence[Prediction], last: Sequence[Box], preset: TrackerPreset
+    ) -> list[Seen]:
         out = []
         for row, (prediction, box) in enumerate(zip(predictions, last, strict=True)):
-            weighed, scores = (self.values[n][0][row].numpy() for n in ("weighed_score_map", "score_map"))
+            weighed, scores = (
+                self.values[n][0][row].numpy() for n in ("weighed_score_map", "score_map")
+            )
             boxes = [value[row] for value in self.values.get("candidate_boxes", [])]
             decisions = {"size": self.sizes[row]} if self.sizes else {}
             two = np.sort(weighed, axis=None)[-2:]
@@ -114,14 +123,20 @@ class Watch:
                 energies = self.values["candidate_energies"][-1][row].sort(descending=True)
                 count = min(preset.refinement.average, len(energies.values) - 1)
                 gap = energies.values[count - 1] - energies.values[count]
-                chosen = tuple(sorted(self.values["candidate_energies"][-1][row].topk(count).indices.tolist()))
+                chosen = tuple(
+                    sorted(self.values["candidate_energies"][-1][row].topk(count).indices.tolist())
+                )
                 decisions["boxes that are averaged"] = Decision(chosen, gap.item())
             out.append(Seen(prediction, decisions, boxes))
         return out
 
 
 def status_margin(
-    scores: np.ndarray, weighed: np.ndarray, prediction: Prediction, last: Box, preset: TrackerPreset
+    scores: np.ndarray,
+    weighed: np.ndarray,
+    prediction: Prediction,
+    last: Box,
+    preset: TrackerPreset,
 ) -> float:
     """How far the nearest threshold was."""
     setting = preset.localization
@@ -132,10 +147,17 @@ def status_margin(
     top, left = max(round(row - high), 0), max(round(column - wide), 0)
     others[top : round(row + high + 1), left : round(column + wide + 1)] = 0
     peak, second = float(weighed[row, column]), float(others.max())
-    thresholds = (setting.not_found_threshold, setting.uncertain_threshold, setting.hard_sample_threshold)
+    thresholds = (
+        setting.not_found_threshold,
+        setting.uncertain_threshold,
+        setting.hard_sample_threshold,
+    )
     return min(
         *(abs(peak - threshold) for threshold in thresholds),
-        *(abs(second - share * peak) for share in (setting.distractor_threshold, setting.hard_negative_threshold)),
+        *(
+            abs(second - share * peak)
+            for share in (setting.distractor_threshold, setting.hard_negative_threshold)
+        ),
     )
 
 
@@ -150,12 +172,12 @@ class Different:
     margin: float
 
     def __str__(self) -> str:
-        return (
-            f"frame {self.frame}: {self.what} {self.alone} alone, {self.among} among others, margin {self.margin:.1e}"
-        )
+        return f"frame {self.frame}: {self.what} {self.alone} alone, {self.among} among others, margin {self.margin:.1e}"
 
 
-def first_difference(alone: Seen, among: Seen, frame: int, kink: Callable[[int], float]) -> Different | None:
+def first_difference(
+    alone: Seen, among: Seen, frame: int, kink: Callable[[int], float]
+) -> Different | None:
     """kink: of a refinement step, how many pixels from its boxes the gradient jumps by what the two runs differ by."""
     for what, own in alone.decisions.items():
         other = among.decisions[what]
@@ -163,7 +185,9 @@ def first_difference(alone: Seen, among: Seen, frame: int, kink: Callable[[int],
             pairs = list(itertools.pairwise(zip(alone.boxes, among.boxes, strict=True)))
             for step, ((before, same), (after, there)) in enumerate(pairs):
                 if difference(after, there) > max(STEP / 10, 20 * difference(before, same)):
-                    return Different(frame, f"a unit of the box head in step {step + 1}", "on", "off", kink(step))
+                    return Different(
+                        frame, f"a unit of the box head in step {step + 1}", "on", "off", kink(step)
+                    )
         if own.value != other.value:
             return Different(frame, what, own.value, other.value, min(own.margin, other.margin))
     return None
@@ -173,7 +197,9 @@ def difference(a: Any, b: Any) -> float:
     return float(np.abs(np.asarray(a) - np.asarray(b)).max())
 
 
-def nearest_kink(engine: TrackerEngine, modulation: Tensor, crop: Tensor, alone: Seen, among: Seen, step: int) -> float:
+def nearest_kink(
+    engine: TrackerEngine, modulation: Tensor, crop: Tensor, alone: Seen, among: Seen, step: int
+) -> float:
     """How far from the boxes of a refinement step, in pixels, the gradient of the energy that a target has alone jumps
     by half of what the next boxes differ by: a ReLU that is on at one side of a kink and off at the other."""
     head, boxes = engine.net.box_head, alone.boxes[step][None]
@@ -181,7 +207,9 @@ def nearest_kink(engine: TrackerEngine, modulation: Tensor, crop: Tensor, alone:
     with torch.inference_mode():
         maps = head.maps(engine.net.trunk(crop), modulation, boxes)
         _, gradient = head.energies(maps, boxes)
-        jump = difference(alone.boxes[step + 1], among.boxes[step + 1]) / boxes[..., 2:].max().item()
+        jump = (
+            difference(alone.boxes[step + 1], among.boxes[step + 1]) / boxes[..., 2:].max().item()
+        )
         generator = torch.Generator().manual_seed(0)
         for distance in (1e-6, 1e-5, 1e-4, 1e-3):
             for _ in range(50):
@@ -210,7 +238,9 @@ class Race:
 
 
 @pytest.fixture(scope="session")
-def networks(shared: Path, inference_net: Callable[[str], InferenceNet]) -> Callable[[str], InferenceNet]:
+def networks(
+    shared: Path, inference_net: Callable[[str], InferenceNet]
+) -> Callable[[str], InferenceNet]:
     """Bundled networks, and dimp18 with the reference's deterministic weights."""
     made: dict[str, InferenceNet] = {}
 
@@ -224,19 +254,27 @@ def networks(shared: Path, inference_net: Callable[[str], InferenceNet]) -> Call
     return get
 
 
-def engine_of(networks: Callable[[str], InferenceNet], network: str, settings: Sequence[str]) -> TrackerEngine:
+def engine_of(
+    networks: Callable[[str], InferenceNet], network: str, settings: Sequence[str]
+) -> TrackerEngine:
     return TrackerEngine(networks(network), with_assignments(preset_named(network), settings))
 
 
 @pytest.fixture(scope="session")
 def videos(shared: Path) -> dict[str, list[Frame]]:
     folders = {name: shared / "data" / "val" / name / "img" for name in VIDEOS}
-    return {name: [read_image(p) for p in sorted(folder.glob("*.jpg"))[:61]] for name, folder in folders.items()}
+    return {
+        name: [read_image(p) for p in sorted(folder.glob("*.jpg"))[:61]]
+        for name, folder in folders.items()
+    }
 
 
 @pytest.fixture(scope="session")
 def first_boxes(shared: Path) -> dict[str, Box]:
-    return {name: first_box(read_boxes(shared / "data" / "val" / name / "groundtruth.txt")) for name in VIDEOS}
+    return {
+        name: first_box(read_boxes(shared / "data" / "val" / name / "groundtruth.txt"))
+        for name in VIDEOS
+    }
 
 
 @pytest.fixture(scope="session", params=PARAMETERS)
@@ -249,7 +287,9 @@ def race(
     """Run once for all tests of it."""
     network, settings, count = {**RACES, **FULL_RACES}[request.param]
     with pytest.MonkeyPatch.context() as patch:
-        return run_race(request.param, engine_of(networks, network, settings), videos, first_boxes, count, patch)
+        return run_race(
+            request.param, engine_of(networks, network, settings), videos, first_boxes, count, patch
+        )
 
 
 def watched(tracker: Any, patch: pytest.MonkeyPatch) -> Watch:
@@ -263,7 +303,9 @@ BEST_ROWS = engine_module.best_rows
 
 
 def watch_sizes(watch: Watch, patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(engine_module, "best_rows", lambda rows, score: watch.note_sizes(rows, score, BEST_ROWS))
+    patch.setattr(
+        engine_module, "best_rows", lambda rows, score: watch.note_sizes(rows, score, BEST_ROWS)
+    )
 
 
 def run_race(
@@ -295,7 +337,10 @@ def run_race(
         for k in range(1, count + 1):
             watch = watched(tracker, patch)
             prediction = tracker.track(videos[target][k])
-            alone[k - 1][target], box = watch.seen([prediction], [box], engine.preset)[0], prediction.box
+            alone[k - 1][target], box = (
+                watch.seen([prediction], [box], engine.preset)[0],
+                prediction.box,
+            )
     return Race(name, engine, videos, boxes, among, alone, snapshots)
 
 
@@ -320,7 +365,9 @@ def test_one_step_from_a_common_state(race: Race, monkeypatch: pytest.MonkeyPatc
         for row, target in enumerate(VIDEOS):
             watch = Watch()
             watch_sizes(watch, monkeypatch)
-            own, (prediction,) = run.engine.step(select(state, [row]), [run.frames[target][k + 1]], observer=watch)
+            own, (prediction,) = run.engine.step(
+                select(state, [row]), [run.frames[target][k + 1]], observer=watch
+            )
             (alone,) = watch.seen([prediction], [last[row]], run.engine.preset)
             crop, modulation = watch.values["search_crop"][0], own.modulation
             kink = partial(nearest_kink, run.engine, modulation, crop, alone, among[row])
@@ -336,10 +383,15 @@ def test_one_step_from_a_common_state(race: Race, monkeypatch: pytest.MonkeyPatc
             assert prediction.score == pytest.approx(predictions[row].score, abs=1e-4)
             assert difference(prediction.search_area, predictions[row].search_area) <= STEP
             worst = max(worst, off)
-            filters = max(filters, difference(own.filters[0], together.filters[row]) / own.filters.abs().max().item())
+            filters = max(
+                filters,
+                difference(own.filters[0], together.filters[row]) / own.filters.abs().max().item(),
+            )
             for key, tensor in tensors_of(own).items():
                 there = tensors_of(together)[key][row]
-                torch.testing.assert_close(tensor[0], there, atol=1e-3, rtol=1e-3, equal_nan=True, msg=key)
+                torch.testing.assert_close(
+                    tensor[0], there, atol=1e-3, rtol=1e-3, equal_nan=True, msg=key
+                )
     print(
         f"{name}: one step differs by at most {worst:.1e} px, filters by {filters:.1e}; close decisions {len(close)} of {steps}"
     )
@@ -350,7 +402,11 @@ def test_one_step_from_a_common_state(race: Race, monkeypatch: pytest.MonkeyPatc
 
 def boxes_of(run: Race, k: int) -> list[Box]:
     """The boxes of all targets after k tracked frames."""
-    return list(run.boxes.values()) if k == 0 else [seen.prediction.box for seen in run.among[k - 1].values()]
+    return (
+        list(run.boxes.values())
+        if k == 0
+        else [seen.prediction.box for seen in run.among[k - 1].values()]
+    )
 
 
 def test_free_runs(race: Race) -> None:
@@ -385,7 +441,9 @@ def kink_of_free_run(run: Race, target: str, k: int, alone: Seen, among: Seen, s
     return nearest_kink(run.engine, modulation, crop, alone, among, step)
 
 
-def test_rows_learn_each_by_its_own_number_of_steps(race: Race, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_learn_each_by_its_own_number_of_steps(
+    race: Race, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What the races above compare: frames in which targets were learned by different numbers of steps."""
     preset, numbers = race.engine.preset, set()
     for k, seen in enumerate(race.among):
@@ -423,7 +481,9 @@ def refined(networks: Callable[[str], InferenceNet]) -> TrackerEngine:
     return engine_of(networks, "dimp18", [*SMALL, *REFINED])
 
 
-def tracking(engine: TrackerEngine, clip: list[Frame], names: Sequence[str] = tuple(BOXES)) -> MultiTracker:
+def tracking(
+    engine: TrackerEngine, clip: list[Frame], names: Sequence[str] = tuple(BOXES)
+) -> MultiTracker:
     tracker = MultiTracker(engine)
     for name in names:
         tracker.add(clip[0], BOXES[name], name)
@@ -448,13 +508,18 @@ def test_a_decision_that_falls_otherwise_is_found_with_its_margin(
     plain = seen(small)
     threshold = plain[0].prediction.score + margin
     other = seen(
-        TrackerEngine(small.net, with_assignments(small.preset, [f"localization.uncertain_threshold={threshold!r}"]))
+        TrackerEngine(
+            small.net,
+            with_assignments(small.preset, [f"localization.uncertain_threshold={threshold!r}"]),
+        )
     )
     found = first_difference(plain[0], other[0], 2, lambda step: np.inf)
     assert found is not None
     assert (found.what, found.alone, found.among) == ("status", "found", "uncertain")
     assert found.margin == pytest.approx(margin, abs=1e-6)
-    assert str(found).startswith("frame 2: status found alone, uncertain among others, margin 4.0e-0")
+    assert str(found).startswith(
+        "frame 2: status found alone, uncertain among others, margin 4.0e-0"
+    )
     assert first_difference(plain[0], plain[0], 2, lambda step: np.inf) is None
 
 
@@ -462,7 +527,9 @@ def test_a_decision_that_falls_otherwise_is_found_with_its_margin(
 
 
 @pytest.mark.parametrize("kind", ["small", "refined"])
-def test_same_seed_gives_equal_bits(kind: str, request: pytest.FixtureRequest, clip: list[Frame]) -> None:
+def test_same_seed_gives_equal_bits(
+    kind: str, request: pytest.FixtureRequest, clip: list[Frame]
+) -> None:
     engine: TrackerEngine = request.getfixturevalue(kind)
 
     def run(seed: int) -> tuple[list[dict[str, Prediction]], dict[str, Tensor]]:
@@ -481,7 +548,9 @@ def same_bits(a: Tensor, b: Tensor) -> bool:
 
 
 @pytest.mark.parametrize("kind", ["small", "refined"])
-def test_names_alone_fix_the_draws(kind: str, request: pytest.FixtureRequest, clip: list[Frame]) -> None:
+def test_names_alone_fix_the_draws(
+    kind: str, request: pytest.FixtureRequest, clip: list[Frame]
+) -> None:
     """A target goes the same way whatever the order in which targets were added."""
     engine: TrackerEngine = request.getfixturevalue(kind)
     one, two = tracking(engine, clip), tracking(engine, clip, ("corner", "cat", "table"))
@@ -495,7 +564,9 @@ def test_names_alone_fix_the_draws(kind: str, request: pytest.FixtureRequest, cl
 
 
 @pytest.mark.parametrize("kind", ["small", "refined"])
-def test_coming_and_going_touches_no_other_target(kind: str, request: pytest.FixtureRequest, clip: list[Frame]) -> None:
+def test_coming_and_going_touches_no_other_target(
+    kind: str, request: pytest.FixtureRequest, clip: list[Frame]
+) -> None:
     engine: TrackerEngine = request.getfixturevalue(kind)
     tracker = tracking(engine, clip, ("cat", "table"))
 
@@ -507,7 +578,10 @@ def test_coming_and_going_touches_no_other_target(kind: str, request: pytest.Fix
         now = tensors_of(tracker.snapshot().state)
         for name in set(names) & set(before.state.names):
             row, old = names.index(name), before.state.names.index(name)
-            assert all(same_bits(now[key][row], value[old]) for key, value in tensors_of(before.state).items())
+            assert all(
+                same_bits(now[key][row], value[old])
+                for key, value in tensors_of(before.state).items()
+            )
             assert tracker.snapshot().state.frame[row] == before.state.frame[old]
         predictions, expected = tracker.track(frame), as_before.track(frame)
         assert tuple(predictions) == names
@@ -516,9 +590,13 @@ def test_coming_and_going_touches_no_other_target(kind: str, request: pytest.Fix
             assert predictions[name].status == expected[name].status
 
     tracker.track(clip[1])
-    compare(lambda: tracker.add(clip[1], BOXES["corner"], "corner"), ("cat", "table", "corner"), clip[2])
+    compare(
+        lambda: tracker.add(clip[1], BOXES["corner"], "corner"), ("cat", "table", "corner"), clip[2]
+    )
     compare(lambda: tracker.remove("table"), ("cat", "corner"), clip[3])
-    compare(lambda: tracker.add(clip[3], BOXES["table"], "table"), ("cat", "corner", "table"), clip[4])
+    compare(
+        lambda: tracker.add(clip[3], BOXES["table"], "table"), ("cat", "corner", "table"), clip[4]
+    )
     compare(lambda: tracker.remove("cat"), ("corner", "table"), clip[5])
     compare(lambda: tracker.remove("table"), ("corner",), clip[6])
     tracker.remove("corner")
@@ -548,7 +626,9 @@ def test_one_pass_of_the_trunk_for_all(
 
     monkeypatch.setattr(small.net, "trunk", counted)
     tracker.track(clip[1])  # the second frame searches other sizes
-    tracker.track({"cat": clip[2], "table": clip[2][:300].copy(), "corner": clip[2][:, :500].copy()})
+    tracker.track(
+        {"cat": clip[2], "table": clip[2][:300].copy(), "corner": clip[2][:, :500].copy()}
+    )
     assert sizes == [9, 3]
 
 
@@ -581,7 +661,10 @@ def test_refused_names(small: TrackerEngine, clip: list[Frame]) -> None:
     tracker = tracking(small, clip, ("cat", "table"))
     with pytest.raises(BoxError) as error:
         tracker.add(clip[0], BOXES["corner"], "table")
-    assert one_line(error) == "a target 'table' is tracked already: give another name, or remove it first"
+    assert (
+        one_line(error)
+        == "a target 'table' is tracked already: give another name, or remove it first"
+    )
     with pytest.raises(BoxError) as error:
         tracker.remove("corner")
     assert one_line(error) == "no target 'corner' is tracked: there are cat, table"
@@ -607,9 +690,18 @@ def test_refused_frames_and_boxes_lose_nothing(small: TrackerEngine, clip: list[
     good = {name: clip[1] for name in BOXES}
     for bad, said in (
         (None, "frame is None: the video has ended, or the image could not be read"),
-        ({**good, "corner": None}, "frame is None: the video has ended, or the image could not be read"),
-        ({**good, "corner": clip[1].astype(np.float32)}, "frame has type float32: give uint8 values from 0 to 255"),
-        ({"cat": clip[1]}, "there is no frame for target 'table': give one frame for all, or one for each"),
+        (
+            {**good, "corner": None},
+            "frame is None: the video has ended, or the image could not be read",
+        ),
+        (
+            {**good, "corner": clip[1].astype(np.float32)},
+            "frame has type float32: give uint8 values from 0 to 255",
+        ),
+        (
+            {"cat": clip[1]},
+            "there is no frame for target 'table': give one frame for all, or one for each",
+        ),
         ({}, "there is no frame for target 'cat': give one frame for all, or one for each"),
     ):
         with pytest.raises(FrameError) as error:
@@ -634,7 +726,9 @@ def test_targets_that_do_not_fit_the_memory(
 ) -> None:
     tracker, each = tracking(small, clip, ("cat", "table")), bytes_per_target(small)
     state = tracker.snapshot().state
-    assert each == sum(t.numel() * 4 for t in tensors_of(select(state, [0])).values()), "what a target takes"
+    assert each == sum(t.numel() * 4 for t in tensors_of(select(state, [0])).values()), (
+        "what a target takes"
+    )
     monkeypatch.setattr("pytracking.api.free_bytes", lambda device: 4 * each)
     tracker.add(clip[0], BOXES["corner"], "corner")
     with pytest.raises(ConfigError) as error:
@@ -657,7 +751,9 @@ def test_targets_that_do_not_fit_the_memory(
     assert others.names == ("cat",)
 
 
-def test_what_files_take_in_a_container_counts_as_free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_files_take_in_a_container_counts_as_free(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A container that has read many files is not full."""
     values = {
         "memory.max": "1000",
@@ -666,7 +762,9 @@ def test_what_files_take_in_a_container_counts_as_free(tmp_path: Path, monkeypat
     }
     for name, value in values.items():
         (tmp_path / name).write_text(value)
-    monkeypatch.setattr(ltr.transfer, "Path", lambda text: Path(str(text).replace("/sys/fs/cgroup", str(tmp_path))))
+    monkeypatch.setattr(
+        ltr.transfer, "Path", lambda text: Path(str(text).replace("/sys/fs/cgroup", str(tmp_path)))
+    )
     assert ltr.transfer.free_bytes(torch.device("cpu")) == 650
     (tmp_path / "memory.current").write_text("2000")
     assert ltr.transfer.free_bytes(torch.device("cpu")) == 0
@@ -688,7 +786,9 @@ def test_a_preset_that_needs_a_head_that_the_network_lacks() -> None:
 
 
 @pytest.mark.slow
-def test_memory_does_not_grow(inference_net: Callable[[str], InferenceNet], clip: list[Frame]) -> None:
+def test_memory_does_not_grow(
+    inference_net: Callable[[str], InferenceNet], clip: list[Frame]
+) -> None:
     engine = engine_of(inference_net, "imagenet_mobile", ["search.crop_side=64", "memory.size=20"])
     tracker, before = tracking(engine, clip, ("cat", "table")), 0.0
     for k in range(1, 5001):
@@ -706,5 +806,7 @@ def test_memory_does_not_grow(inference_net: Callable[[str], InferenceNet], clip
 
 def resident() -> float:
     """MB of memory that this process holds."""
-    line = next(row for row in Path("/proc/self/status").read_text().splitlines() if row.startswith("VmRSS"))
+    line = next(
+        row for row in Path("/proc/self/status").read_text().splitlines() if row.startswith("VmRSS")
+    )
     return int(line.split()[1]) / 1e3

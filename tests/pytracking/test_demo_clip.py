@@ -14,7 +14,7 @@ from ltr.errors import ConfigError
 from pytracking.evaluation.metrics import overlap
 from pytracking.sources.demo_clip import DemoClip, panned
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
 from demo_clip import judged, measure
 
 SEEDS = range(10)
@@ -94,7 +94,9 @@ def test_covered_share_agrees_with_the_pixels() -> None:
             clip = DemoClip(2)
             clip._face = np.full_like(clip._face, grey)
             motion = clip.motion
-            clip.motion = replace(motion, twin_centre=motion.twin_centre + twin_away, panel=motion.panel - panel_away)
+            clip.motion = replace(
+                motion, twin_centre=motion.twin_centre + twin_away, panel=motion.panel - panel_away
+            )
             total.append(clip.frame(index).sum(dtype=float))
         return total[1] - total[0]
 
@@ -136,13 +138,17 @@ def test_judging_of_results() -> None:
     hidden = np.zeros(150, dtype=bool)
     hidden[104] = True
     perfect = judged(clip, clip.boxes_xywh, hidden, 1.0)
-    assert (perfect.mean_overlap, perfect.after_crossing, perfect.after_occlusion) == pytest.approx((1, 1, 1))
+    assert (perfect.mean_overlap, perfect.after_crossing, perfect.after_occlusion) == pytest.approx(
+        (1, 1, 1)
+    )
     assert perfect.reported
     assert perfect.held
     assert not perfect.switched
 
     after = np.arange(150)[:, None] >= clip.crossing_end
-    gone_over = judged(clip, np.where(after, clip.twin_boxes_xywh, clip.boxes_xywh), ~hidden & False, 1.0)
+    gone_over = judged(
+        clip, np.where(after, clip.twin_boxes_xywh, clip.boxes_xywh), ~hidden & False, 1.0
+    )
     assert gone_over.switched
     assert not gone_over.held
     assert not gone_over.reported

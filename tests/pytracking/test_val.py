@@ -13,7 +13,10 @@ from pytracking.evaluation.protocols import one_pass_auc
 from pytracking.sequences.sequence import find_sequences
 
 # Well below what was measured (benchmarks/results.md): other CPUs and threads round differently.
-SHORT = {"imagenet18": {"Deer": 0.60, "Skiing": 0.38}, "imagenet_mobile": {"Deer": 0.65, "Skiing": 0.40}}
+SHORT = {
+    "imagenet18": {"Deer": 0.60, "Skiing": 0.38},
+    "imagenet_mobile": {"Deer": 0.65, "Skiing": 0.40},
+}
 MEAN = {"imagenet18": 0.68, "imagenet_mobile": 0.67}
 STATIC_BOX = {"Deer": 0.086, "Skiing": 0.023}
 """AUC of the first box repeated."""
@@ -54,4 +57,6 @@ def test_the_protocol_is_that_of_the_baselines(shared: Path) -> None:
     for sequence in find_sequences(shared / "data" / "val"):
         truth = sequence.boxes_xywh
         boxes = np.repeat(truth[:1], len(truth), axis=0)  # not rounded: so that row was made
-        assert one_pass_auc(boxes, truth) == pytest.approx(expected[sequence.name], abs=5e-4), sequence.name
+        assert one_pass_auc(boxes, truth) == pytest.approx(expected[sequence.name], abs=5e-4), (
+            sequence.name
+        )

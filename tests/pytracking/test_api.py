@@ -68,7 +68,10 @@ EQUAL = {
     "negative strides": (lambda f: f[::-1, ::-1].copy(), lambda f: f[::-1, ::-1]),
     "read only": (lambda f: f, read_only),
     "16 bits": (lambda f: f, lambda f: f.astype(np.uint16) * 257),
-    "a view of a larger array": (lambda f: f, lambda f: np.pad(f, ((3, 5), (2, 9), (0, 0)))[3:-5, 2:-9]),
+    "a view of a larger array": (
+        lambda f: f,
+        lambda f: np.pad(f, ((3, 5), (2, 9), (0, 0)))[3:-5, 2:-9],
+    ),
 }
 
 
@@ -78,7 +81,9 @@ def test_frames_that_are_the_same_picture(kind: str, tracker: Tracker, frames, b
     if kind == "negative strides":
         x, y, w, h = box
         box = (640 - x - w, 360 - y - h, w, h)
-    assert follow(tracker, [special(f) for f in frames], box) == follow(tracker, [plain(f) for f in frames], box)
+    assert follow(tracker, [special(f) for f in frames], box) == follow(
+        tracker, [plain(f) for f in frames], box
+    )
 
 
 def test_bgr(frames, box, tracker: Tracker) -> None:  # type: ignore[no-untyped-def]
@@ -125,8 +130,14 @@ def test_box_partly_outside_the_frame(tracker: Tracker) -> None:
 @pytest.mark.parametrize(
     ("frame", "message"),
     [
-        (np.zeros((10, 10, 3), np.float32), "frame has type float32: give uint8 values from 0 to 255 (or uint16)"),
-        (np.zeros((0, 10, 3), np.uint8), "frame is empty (shape (0, 10, 3)): give an array of height x width x 3"),
+        (
+            np.zeros((10, 10, 3), np.float32),
+            "frame has type float32: give uint8 values from 0 to 255 (or uint16)",
+        ),
+        (
+            np.zeros((0, 10, 3), np.uint8),
+            "frame is empty (shape (0, 10, 3)): give an array of height x width x 3",
+        ),
         (
             np.zeros((10, 10, 2), np.uint8),
             "frame has shape (10, 10, 2): give height x width, or that x 1, 3 or 4 channels",
@@ -151,7 +162,16 @@ def test_refused_frames_lose_nothing(frame, message, frames, box, tracker: Track
 
 
 @pytest.mark.parametrize(
-    "bad", [(1, 2, 0, 4), (1, 2, -3, 4), (1, np.nan, 3, 4), (5000, 2, 30, 40), (1, 2, 1, 40), (1, 2, 3), "box"]
+    "bad",
+    [
+        (1, 2, 0, 4),
+        (1, 2, -3, 4),
+        (1, np.nan, 3, 4),
+        (5000, 2, 30, 40),
+        (1, 2, 1, 40),
+        (1, 2, 3),
+        "box",
+    ],
 )
 def test_refused_boxes_lose_nothing(bad, frames, box, tracker: Tracker) -> None:  # type: ignore[no-untyped-def]
     expected = follow(tracker, frames, box)
@@ -169,7 +189,9 @@ def refused(**arguments) -> Iterator[str]:  # type: ignore[no-untyped-def]
 
 
 def test_refused_choices(tracker: Tracker, frames: list[np.ndarray]) -> None:
-    assert refused(name_or_path="imagenet_mobil") == ("unknown network 'imagenet_mobil': did you mean imagenet_mobile?")
+    assert refused(name_or_path="imagenet_mobil") == (
+        "unknown network 'imagenet_mobil': did you mean imagenet_mobile?"
+    )
     assert refused(preset="imagnet18") == "unknown preset 'imagnet18': did you mean imagenet18?"
     assert refused(color="hsv") == "color is 'hsv': give 'rgb' or 'bgr'"
     assert refused(device="gpu") == "unknown device 'gpu': give auto, cpu, cuda or cuda:N"

@@ -28,7 +28,10 @@ from pytracking.tracker.prediction import Box
 from pytracking.tracker.presets import preset_named
 from pytracking.tracker.snapshot import shapes_of, tensors_of
 
-BOXES: dict[str, Box] = {"cat": tuple(DemoClip(0).boxes_xywh[0].tolist()), "table": (300.0, 60.0, 70.0, 50.0)}
+BOXES: dict[str, Box] = {
+    "cat": tuple(DemoClip(0).boxes_xywh[0].tolist()),
+    "table": (300.0, 60.0, 70.0, 50.0),
+}
 SMALL = ("search.crop_side=96", "memory.size=24", "update.interval=2")
 REFINED = ("localization.not_found_threshold=-1e9", "update.hard_negative_iterations=2")
 ENDS = {"in memory": lambda snapshot, path: snapshot, "in a file": lambda snapshot, path: path}
@@ -42,7 +45,9 @@ def clip() -> list[Frame]:
 @pytest.fixture(scope="module")
 def small(inference_net: Callable[[str], InferenceNet]) -> TrackerEngine:
     return TrackerEngine(
-        inference_net("imagenet_mobile"), with_assignments(preset_named("imagenet_mobile"), SMALL), seed=5
+        inference_net("imagenet_mobile"),
+        with_assignments(preset_named("imagenet_mobile"), SMALL),
+        seed=5,
     )
 
 
@@ -50,7 +55,9 @@ def small(inference_net: Callable[[str], InferenceNet]) -> TrackerEngine:
 def refined(shared: Path) -> TrackerEngine:
     """With a box head, random samples and random boxes; the weights are the reference's."""
     net = filled_net("dimp18", shared / "reference")
-    return TrackerEngine(fold(net), with_assignments(preset_named("dimp18"), [*SMALL, *REFINED]), seed=5)
+    return TrackerEngine(
+        fold(net), with_assignments(preset_named("dimp18"), [*SMALL, *REFINED]), seed=5
+    )
 
 
 @pytest.fixture(params=["small", "refined"])
@@ -77,8 +84,17 @@ def multi_of(engine: TrackerEngine, clip: list[Frame], tracked: int = 3) -> Mult
 
 def bits(snapshot: Snapshot) -> tuple[Any, ...]:
     """All of a snapshot, comparable."""
-    tensors = {name: (t.shape, t.numpy().tobytes()) for name, t in tensors_of(snapshot.state).items()}
-    return snapshot.state.names, snapshot.state.frame, snapshot.network, snapshot.preset, snapshot.seed, tensors
+    tensors = {
+        name: (t.shape, t.numpy().tobytes()) for name, t in tensors_of(snapshot.state).items()
+    }
+    return (
+        snapshot.state.names,
+        snapshot.state.frame,
+        snapshot.network,
+        snapshot.preset,
+        snapshot.seed,
+        tensors,
+    )
 
 
 # --- going on
@@ -127,7 +143,9 @@ def test_a_file_goes_on_in_a_tracker_that_is_loaded_anew(clip: list[Frame], tmp_
 def test_published_presets_pass_through_a_file(
     preset: str, refined: TrackerEngine, clip: list[Frame], tmp_path: Path
 ) -> None:
-    values = with_assignments(preset_named(preset), ["search.crop_side=96", "first_frame.iterations=1"])
+    values = with_assignments(
+        preset_named(preset), ["search.crop_side=96", "first_frame.iterations=1"]
+    )
     engine = TrackerEngine(refined.net, values)
     tracker = tracker_of(engine, clip, 0)
     tracker.save(tmp_path / "a")
@@ -135,8 +153,14 @@ def test_published_presets_pass_through_a_file(
     tracker.track(clip[1])
 
 
-def test_targets_of_a_snapshot_join_those_that_are_there(small: TrackerEngine, clip: list[Frame]) -> None:
-    snapshot, there, alone = tracker_of(small, clip).snapshot(), MultiTracker(small), MultiTracker(small)
+def test_targets_of_a_snapshot_join_those_that_are_there(
+    small: TrackerEngine, clip: list[Frame]
+) -> None:
+    snapshot, there, alone = (
+        tracker_of(small, clip).snapshot(),
+        MultiTracker(small),
+        MultiTracker(small),
+    )
     there.add(clip[3], BOXES["table"], "table")
     alone.add(clip[3], BOXES["table"], "table")
     there.resume(snapshot)
@@ -146,7 +170,9 @@ def test_targets_of_a_snapshot_join_those_that_are_there(small: TrackerEngine, c
         there.resume(snapshot)
     assert str(error.value) == "a target 'cat' is tracked already: remove it first"
     prediction = there.track(clip[4])
-    np.testing.assert_allclose(prediction["table"].box, alone.track(clip[4])["table"].box, atol=0.01, rtol=0)
+    np.testing.assert_allclose(
+        prediction["table"].box, alone.track(clip[4])["table"].box, atol=0.01, rtol=0
+    )
     there.remove("cat")
     there.resume(snapshot)
     assert there.names == ("table", "cat")
@@ -175,7 +201,11 @@ def refusal(engine: TrackerEngine, kept: Snapshot | Path) -> str:
 
 @pytest.mark.parametrize("end", ENDS)
 def test_states_of_another_network_preset_or_seed(
-    end: str, small: TrackerEngine, inference_net: Callable[[str], InferenceNet], clip: list[Frame], tmp_path: Path
+    end: str,
+    small: TrackerEngine,
+    inference_net: Callable[[str], InferenceNet],
+    clip: list[Frame],
+    tmp_path: Path,
 ) -> None:
     tracker, net, preset = multi_of(small, clip, 1), small.net, small.preset
     tracker.save(tmp_path / "a")
@@ -184,19 +214,29 @@ def test_states_of_another_network_preset_or_seed(
     assert refusal(other, kept) == (
         "the state of cat, table is of another network: load the tracker with the one that made it"
     )
-    other = TrackerEngine(net, with_assignments(preset, ["size.interval=4", "update.iterations=7"]), 5)
-    assert refusal(other, kept) == "the state of cat, table is of another preset: size.interval was 2, here it is 4"
+    other = TrackerEngine(
+        net, with_assignments(preset, ["size.interval=4", "update.iterations=7"]), 5
+    )
+    assert (
+        refusal(other, kept)
+        == "the state of cat, table is of another preset: size.interval was 2, here it is 4"
+    )
     other = TrackerEngine(net, with_assignments(preset, ["first_frame.shifts=[[0.6, 0]]"]), 5)
     assert refusal(other, kept).endswith(", [-0.3, -0.3]], here it is [[0.6, 0.0]]")
     assert "is of another preset: first_frame.shifts was [[0.6" in refusal(other, kept)
-    assert refusal(TrackerEngine(net, preset, 6), kept) == "the state of cat, table is of seed 5, here it is 6"
+    assert (
+        refusal(TrackerEngine(net, preset, 6), kept)
+        == "the state of cat, table is of seed 5, here it is 6"
+    )
     larger = TrackerEngine(net, with_assignments(preset, ["search.crop_side=112"]), 5)
     assert refusal(larger, kept) == (
         "the state of cat, table is of another preset: search.crop_side was 96, here it is 112"
     )
 
 
-def test_a_state_of_many_targets_is_refused_in_a_short_line(small: TrackerEngine, clip: list[Frame]) -> None:
+def test_a_state_of_many_targets_is_refused_in_a_short_line(
+    small: TrackerEngine, clip: list[Frame]
+) -> None:
     tracker = MultiTracker(small)
     for k in range(7):
         tracker.add(clip[0], BOXES["cat"], f"n{k}")
@@ -208,7 +248,9 @@ def test_a_state_of_many_targets_is_refused_in_a_short_line(small: TrackerEngine
 
 
 @pytest.fixture(scope="module")
-def sound(small: TrackerEngine, clip: list[Frame], tmp_path_factory: pytest.TempPathFactory) -> bytes:
+def sound(
+    small: TrackerEngine, clip: list[Frame], tmp_path_factory: pytest.TempPathFactory
+) -> bytes:
     path = tmp_path_factory.mktemp("state") / "cat.state"
     multi_of(small, clip).save(path)
     return path.read_bytes()
@@ -243,7 +285,9 @@ def with_facts(data: bytes, **changed: Any) -> bytes:
 
 def with_setting(data: bytes, group: str, name: str, value: Any) -> bytes:
     facts = json.loads(parts(data)[0]["__metadata__"]["facts"])
-    return with_facts(data, preset={**facts["preset"], group: {**facts["preset"][group], name: value}})
+    return with_facts(
+        data, preset={**facts["preset"], group: {**facts["preset"][group], name: value}}
+    )
 
 
 def with_metadata(data: bytes, metadata: Any) -> bytes:
@@ -256,7 +300,9 @@ def filled(name: str, value: float) -> Callable[[bytes], bytes]:
 
 
 def replaced(name: str, change: Callable[[Tensor], Tensor]) -> Callable[[bytes], bytes]:
-    return lambda data: with_tensors(data, lambda tensors: tensors.update({name: change(tensors[name]).contiguous()}))
+    return lambda data: with_tensors(
+        data, lambda tensors: tensors.update({name: change(tensors[name]).contiguous()})
+    )
 
 
 HEADER = "state PATH is damaged: Error while deserializing header"
@@ -282,10 +328,15 @@ DAMAGED: dict[str, tuple[Callable[[bytes], bytes], str]] = {
         "PATH is not a state of a tracker: was it written by Tracker.save?",
     ),
     "no metadata": (
-        lambda d: joined({k: v for k, v in parts(d)[0].items() if k != "__metadata__"}, parts(d)[1]),
+        lambda d: joined(
+            {k: v for k, v in parts(d)[0].items() if k != "__metadata__"}, parts(d)[1]
+        ),
         "PATH is not a state of a tracker: was it written by Tracker.save?",
     ),
-    "no facts": (lambda d: with_metadata(d, {"format": "pytracking.state.1"}), "state PATH is damaged: 'facts'"),
+    "no facts": (
+        lambda d: with_metadata(d, {"format": "pytracking.state.1"}),
+        "state PATH is damaged: 'facts'",
+    ),
     "facts that are no JSON": (
         lambda d: with_metadata(d, {"format": "pytracking.state.1", "facts": "{\n"}),
         "state PATH is damaged: Expecting ",
@@ -300,7 +351,10 @@ DAMAGED: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     ),
     "no seed": (lambda d: with_facts(d, seed=...), "state PATH is damaged: 'seed'"),
     "no preset": (lambda d: with_facts(d, preset=...), "state PATH is damaged: 'preset'"),
-    "a preset that is text": (lambda d: with_facts(d, preset="imagenet18"), "state PATH is damaged: "),
+    "a preset that is text": (
+        lambda d: with_facts(d, preset="imagenet18"),
+        "state PATH is damaged: ",
+    ),
     "an unknown setting": (
         lambda d: with_setting(d, "search", "a\nb", 3),
         "state PATH is damaged: unknown setting 'a\\nb' in state PATH: ",
@@ -313,7 +367,10 @@ DAMAGED: dict[str, tuple[Callable[[bytes], bytes], str]] = {
         lambda d: with_setting(d, "memory", "size", 10**9),
         "state PATH is damaged: setting 'size' takes 20 to 10000, not 1e+09 in state PATH",
     ),
-    "endless frames": (lambda d: with_facts(d, frame=[4, float("inf")]), "state PATH is damaged: cannot convert"),
+    "endless frames": (
+        lambda d: with_facts(d, frame=[4, float("inf")]),
+        "state PATH is damaged: cannot convert",
+    ),
     "frame 0": (lambda d: with_facts(d, frame=[4, 0]), NAMES),
     "fewer frames": (lambda d: with_facts(d, frame=[4]), NAMES),
     "no names": (lambda d: with_facts(d, names=[], frame=[]), NAMES),
@@ -340,26 +397,55 @@ DAMAGED: dict[str, tuple[Callable[[bytes], bytes], str]] = {
         "state PATH is damaged: 'x\\nx\\n",
     ),
     "a tensor more, of another network": (
-        lambda d: with_facts(with_tensors(d, lambda t: t.update({"x\n" * 999: torch.zeros(2)})), network="0"),
+        lambda d: with_facts(
+            with_tensors(d, lambda t: t.update({"x\n" * 999: torch.zeros(2)})), network="0"
+        ),
         "state PATH is damaged: ",
     ),
-    "a row less": (replaced("filters", lambda t: t[:1]), "state PATH is damaged: 'filters' does not fit"),
+    "a row less": (
+        replaced("filters", lambda t: t[:1]),
+        "state PATH is damaged: 'filters' does not fit",
+    ),
     "other axes": (
         replaced("memory.samples", lambda t: t.movedim(-1, 2)),
         "state PATH is damaged: 'memory.samples' does not fit",
     ),
-    "a slot less": (replaced("memory.maps", lambda t: t[:, 1:]), "state PATH is damaged: 'memory.maps' does not fit"),
-    "halves": (replaced("filters", lambda t: t.half()), "state PATH is damaged: 'filters' does not fit"),
-    "doubles": (replaced("centre_yx", lambda t: t.double()), "state PATH is damaged: 'centre_yx' does not fit"),
+    "a slot less": (
+        replaced("memory.maps", lambda t: t[:, 1:]),
+        "state PATH is damaged: 'memory.maps' does not fit",
+    ),
+    "halves": (
+        replaced("filters", lambda t: t.half()),
+        "state PATH is damaged: 'filters' does not fit",
+    ),
+    "doubles": (
+        replaced("centre_yx", lambda t: t.double()),
+        "state PATH is damaged: 'centre_yx' does not fit",
+    ),
     "counts that are floats": (
         replaced("memory.count", lambda t: t.float()),
         "state PATH is damaged: 'memory.count' does not fit",
     ),
-    "a slot beyond the memory": (filled("memory.previous", 24), f"state PATH is damaged: 'memory.previous'{NUMBER}"),
-    "a slot before the memory": (filled("memory.previous", -2), f"state PATH is damaged: 'memory.previous'{NUMBER}"),
-    "a count below zero": (filled("memory.count", -5), f"state PATH is damaged: 'memory.count'{NUMBER}"),
-    "a target nowhere": (filled("centre_yx", float("nan")), f"state PATH is damaged: 'centre_yx'{NUMBER}"),
-    "a refined place nowhere": (filled("refined_yx", float("inf")), f"state PATH is damaged: 'refined_yx'{NUMBER}"),
+    "a slot beyond the memory": (
+        filled("memory.previous", 24),
+        f"state PATH is damaged: 'memory.previous'{NUMBER}",
+    ),
+    "a slot before the memory": (
+        filled("memory.previous", -2),
+        f"state PATH is damaged: 'memory.previous'{NUMBER}",
+    ),
+    "a count below zero": (
+        filled("memory.count", -5),
+        f"state PATH is damaged: 'memory.count'{NUMBER}",
+    ),
+    "a target nowhere": (
+        filled("centre_yx", float("nan")),
+        f"state PATH is damaged: 'centre_yx'{NUMBER}",
+    ),
+    "a refined place nowhere": (
+        filled("refined_yx", float("inf")),
+        f"state PATH is damaged: 'refined_yx'{NUMBER}",
+    ),
     "a target without size": (filled("size_hw", 0), f"state PATH is damaged: 'size_hw'{NUMBER}"),
     "a scale below zero": (filled("scale", -1), f"state PATH is damaged: 'scale'{NUMBER}"),
     "samples beyond all numbers": (
@@ -389,7 +475,11 @@ def refused(small: TrackerEngine, clip: list[Frame]) -> Callable[[Path], str]:
 
 @pytest.mark.parametrize("how", DAMAGED)
 def test_damaged_files(
-    how: str, sound: bytes, refused: Callable[[Path], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    how: str,
+    sound: bytes,
+    refused: Callable[[Path], str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     damage, said = DAMAGED[how]
@@ -399,10 +489,17 @@ def test_damaged_files(
     assert [p.name for p in tmp_path.iterdir()] == ["a"], "nothing was executed"
 
 
-def test_the_sound_file_is_sound(sound: bytes, small: TrackerEngine, clip: list[Frame], tmp_path: Path) -> None:
+def test_the_sound_file_is_sound(
+    sound: bytes, small: TrackerEngine, clip: list[Frame], tmp_path: Path
+) -> None:
     """What the damages above are made of: taken apart and joined again it is read."""
     header, body = parts(sound)
-    for data in (sound, joined(header, body), with_facts(sound), with_tensors(sound, lambda tensors: None)):
+    for data in (
+        sound,
+        joined(header, body),
+        with_facts(sound),
+        with_tensors(sound, lambda tensors: None),
+    ):
         (tmp_path / "a").write_bytes(data)
         tracker = MultiTracker(small)
         tracker.resume(tmp_path / "a")
@@ -414,7 +511,7 @@ def test_files_that_cannot_be_read(refused: Callable[[Path], str], tmp_path: Pat
     path = tmp_path / "none"
     assert refused(path) == f"cannot read state {path}: No such file or directory"
     assert refused(tmp_path) == f"cannot read state {tmp_path}: Is a directory"
-    network = Path(__file__).parents[1] / "checkpoints" / "imagenet_mobile.safetensors"
+    network = Path(__file__).parents[2] / "checkpoints" / "imagenet_mobile.safetensors"
     said = f"{network} is not a state of a tracker: was it written by Tracker.save?"
     assert refused(network) == said
 
@@ -423,7 +520,10 @@ def test_what_cannot_be_written(
     small: TrackerEngine, clip: list[Frame], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tracker = tracker_of(small, clip, 1)
-    for path, why in ((tmp_path / "no" / "a", "No such file or directory"), (tmp_path, "Is a directory")):
+    for path, why in (
+        (tmp_path / "no" / "a", "No such file or directory"),
+        (tmp_path, "Is a directory"),
+    ):
         with pytest.raises(ResultError) as error:
             tracker.save(path)
         assert str(error.value) == f"cannot write state {path}: {why}"
@@ -460,4 +560,7 @@ def test_predictions_are_plain_numbers(small: TrackerEngine, clip: list[Frame]) 
     """What `==` above compares is all of a prediction."""
     prediction = tracker_of(small, clip).track(clip[4])
     assert isinstance(prediction, Prediction)
-    assert all(type(value) is float for value in (*prediction.box, *prediction.search_area, prediction.score))
+    assert all(
+        type(value) is float
+        for value in (*prediction.box, *prediction.search_area, prediction.score)
+    )

@@ -56,10 +56,16 @@ def appendix_cells() -> Tensor:
 
 def appendix() -> tuple[Tensor, Tensor, Tensor]:
     """Samples (2, 3, 18, 18, 4), filters and labels of the published check values (two targets, three samples)."""
-    i, s, c, y, x = torch.meshgrid(*(torch.arange(n).double() for n in (3, 2, 4, 18, 18)), indexing="ij")
+    i, s, c, y, x = torch.meshgrid(
+        *(torch.arange(n).double() for n in (3, 2, 4, 18, 18)), indexing="ij"
+    )
     features = 0.05 * torch.sin(0.06 * (c + 1) * (y - 9) + 0.17 * (x - 8) * (s + 1) + 0.5 * i + c)
     filters = 0.02 * torch.cos(torch.arange(128).double()).view(2, 4, 4, 4)
-    return features.permute(1, 0, 3, 4, 2).contiguous(), filters, gaussian(appendix_cells(), 0.9, (19, 19))
+    return (
+        features.permute(1, 0, 3, 4, 2).contiguous(),
+        filters,
+        gaussian(appendix_cells(), 0.9, (19, 19)),
+    )
 
 
 def test_published_check_values() -> None:
@@ -100,9 +106,15 @@ def test_published_check_values_of_the_learned_residual_and_its_training_gradien
     total.backward()
     assert optimizer.log_step_length.grad.item() == pytest.approx(15.78845309, rel=1e-4)
     assert optimizer.filter_reg.grad.item() == pytest.approx(-1.482508989, rel=1e-4)
-    assert optimizer.label_map_predictor.weight.grad.abs().sum().item() == pytest.approx(233.9912044, rel=1e-4)
-    assert optimizer.target_mask_predictor[0].weight.grad.abs().sum().item() == pytest.approx(1.269833281, rel=1e-4)
-    assert optimizer.spatial_weight_predictor.weight.grad.abs().sum().item() == pytest.approx(67.3003024, rel=1e-4)
+    assert optimizer.label_map_predictor.weight.grad.abs().sum().item() == pytest.approx(
+        233.9912044, rel=1e-4
+    )
+    assert optimizer.target_mask_predictor[0].weight.grad.abs().sum().item() == pytest.approx(
+        1.269833281, rel=1e-4
+    )
+    assert optimizer.spatial_weight_predictor.weight.grad.abs().sum().item() == pytest.approx(
+        67.3003024, rel=1e-4
+    )
     assert start.grad.square().sum().item() == pytest.approx(331.0761345, rel=1e-4)
     assert features.grad.square().sum().item() == pytest.approx(989.5140506, rel=1e-4)
 
@@ -126,8 +138,13 @@ def test_published_check_values_of_the_divergence() -> None:
 
 def test_initial_values_of_the_learned_residual() -> None:
     optimizer = LearnedSteepestDescent(LearnedConfig())
-    label, mask = (m.weight.flatten() for m in (optimizer.label_map_predictor, optimizer.target_mask_predictor[0]))
-    assert label[[0, 1, 9, 20]].tolist() == pytest.approx([1.0, 0.99384618, 0.60653061, 0.08465797], rel=1e-5)
+    label, mask = (
+        m.weight.flatten()
+        for m in (optimizer.label_map_predictor, optimizer.target_mask_predictor[0])
+    )
+    assert label[[0, 1, 9, 20]].tolist() == pytest.approx(
+        [1.0, 0.99384618, 0.60653061, 0.08465797], rel=1e-5
+    )
     assert mask[[0, 10, 20, 30, 99]].tolist() == pytest.approx(
         [2.89208269, 2.28478241, 0, -2.28478241, -2.999999], abs=1e-6
     )
@@ -136,14 +153,22 @@ def test_initial_values_of_the_learned_residual() -> None:
 def test_descent_is_gauss_newton_steepest_descent_by_autograd() -> None:
     samples, filters, labels = appendix()
     generator = torch.Generator().manual_seed(0)
-    maps = ResidualMaps(labels, torch.rand(labels.shape, generator=generator).double(), torch.ones_like(labels) * 0.7)
+    maps = ResidualMaps(
+        labels,
+        torch.rand(labels.shape, generator=generator).double(),
+        torch.ones_like(labels) * 0.7,
+    )
     regularisation = torch.tensor(0.03, dtype=torch.float64)
 
     def residuals(w: Tensor) -> Tensor:
         scores = apply_filter(samples, w)
         activated = torch.where(scores > 0, scores, maps.mask * scores)
         return torch.cat(
-            [(maps.weight * (activated - maps.target)).flatten(1), regularisation.sqrt() * w.flatten(1)], 1
+            [
+                (maps.weight * (activated - maps.target)).flatten(1),
+                regularisation.sqrt() * w.flatten(1),
+            ],
+            1,
         )
 
     w = filters
@@ -159,8 +184,20 @@ def test_descent_is_gauss_newton_steepest_descent_by_autograd() -> None:
 def test_samples_of_weight_zero_change_nothing() -> None:
     samples, filters, labels = appendix()
     descent = HingeSteepestDescent(HingeConfig(filter_reg=0.1)).double().requires_grad_(False)
-    alone = descent(filters, samples[:, :2], labels[:, :2, None], torch.full((2, 2), 0.5, dtype=torch.float64), 3)
-    padded = descent(filters, samples, labels[:, :, None], torch.tensor([[0.5, 0.5, 0]] * 2, dtype=torch.float64), 3)
+    alone = descent(
+        filters,
+        samples[:, :2],
+        labels[:, :2, None],
+        torch.full((2, 2), 0.5, dtype=torch.float64),
+        3,
+    )
+    padded = descent(
+        filters,
+        samples,
+        labels[:, :, None],
+        torch.tensor([[0.5, 0.5, 0]] * 2, dtype=torch.float64),
+        3,
+    )
     torch.testing.assert_close(padded, alone)
 
 
@@ -178,5 +215,6 @@ def test_whitening_makes_the_covariance_white() -> None:
     matrix = whitening_matrix(covariance, shrinkage=0.0)
     torch.testing.assert_close(matrix @ covariance @ matrix.T, torch.eye(6, dtype=torch.float64))
     assert (
-        torch.linalg.eigvalsh(whitening_matrix(covariance, 0.1)).max() <= (0.1 * covariance.trace() / 6) ** -0.5 + 1e-9
+        torch.linalg.eigvalsh(whitening_matrix(covariance, 0.1)).max()
+        <= (0.1 * covariance.trace() / 6) ** -0.5 + 1e-9
     )

@@ -11,7 +11,8 @@ import torch
 from ltr.errors import ConfigError
 from ltr.settings import with_assignments
 from pytracking.tracker.first_frame import first_view
-from pytracking.tracker.presets import PRESETS, Search
+from pytracking.tracker.preset_settings import Search
+from pytracking.tracker.presets import PRESETS
 
 TWELVE = (5, -5, 10, -10, 20, -20, 30, -30, 45, -45, -60, 60)
 VOT18: dict[str, Any] = {
@@ -127,7 +128,10 @@ def test_the_view_inside_the_frame_follows_the_published_formula(seed: int) -> N
     assert view.centre_yx.tolist() == [[round(y), round(x)]]
     for other in ("replicate", "inside_major"):
         kept = first_view(
-            torch.tensor([[y, x]]), torch.tensor([scale]), (height, width), Search(crop_window="integer", border=other)
+            torch.tensor([[y, x]]),
+            torch.tensor([scale]),
+            (height, width),
+            Search(crop_window="integer", border=other),
         )  # type: ignore[arg-type]
         assert kept.shift_yx == (0, 0)
         assert kept.scale.item() == pytest.approx(scale)

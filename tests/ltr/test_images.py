@@ -24,7 +24,9 @@ from ltr.images import as_frame, is_truncated_jpeg, quiet_opencv, read_image
 def picture(height: int = 48, width: int = 64) -> NDArray[np.uint8]:
     """A smooth picture (height, width, 3) whose four corners and three channels all differ."""
     y, x = np.mgrid[:height, :width]
-    return np.stack([x * 255 // width, y * 255 // height, (x + y) * 60 // (width + height)], -1).astype(np.uint8)
+    return np.stack(
+        [x * 255 // width, y * 255 // height, (x + y) * 60 // (width + height)], -1
+    ).astype(np.uint8)
 
 
 def encoded(image: NDArray[Any], kind: str, **options: Any) -> bytes:
@@ -94,13 +96,22 @@ def test_sixteen_bits_keep_white_and_round() -> None:
 @pytest.mark.parametrize(
     ("array", "message"),
     [
-        (np.zeros((0, 4, 3), np.uint8), "frame is empty (shape (0, 4, 3)): give an array of height x width x 3"),
-        (np.zeros((4, 4, 3)), "frame has type float64: give uint8 values from 0 to 255 (or uint16)"),
+        (
+            np.zeros((0, 4, 3), np.uint8),
+            "frame is empty (shape (0, 4, 3)): give an array of height x width x 3",
+        ),
+        (
+            np.zeros((4, 4, 3)),
+            "frame has type float64: give uint8 values from 0 to 255 (or uint16)",
+        ),
         (
             np.zeros((4, 4, 2), np.uint8),
             "frame has shape (4, 4, 2): give height x width, or that x 1, 3 or 4 channels",
         ),
-        (np.zeros(4, np.uint8), "frame has shape (4,): give height x width, or that x 1, 3 or 4 channels"),
+        (
+            np.zeros(4, np.uint8),
+            "frame has shape (4,): give height x width, or that x 1, 3 or 4 channels",
+        ),
     ],
 )
 def test_arrays_refused(array: NDArray[Any], message: str) -> None:
@@ -194,7 +205,10 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
     png = encoded(picture(), "PNG")
     assert refusal(tmp_path, png[: len(png) // 2], "a.png") == damaged(tmp_path, "a.png")
     assert refusal(tmp_path, b"hello", "b.jpg") == damaged(tmp_path, "b.jpg")
-    assert refusal(tmp_path, b"", "c.jpg") == f"image {tmp_path / 'c.jpg'} is an empty file: fetch it again"
+    assert (
+        refusal(tmp_path, b"", "c.jpg")
+        == f"image {tmp_path / 'c.jpg'} is an empty file: fetch it again"
+    )
     hdr = cv2.imencode(".hdr", np.ones((4, 4, 3), np.float32))[1].tobytes()
     assert (
         refusal(tmp_path, hdr, "d.png")
@@ -204,18 +218,34 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
 
 def test_header_of_an_absurd_size_is_refused(tmp_path: Path) -> None:
     def chunk(kind: bytes, content: bytes) -> bytes:
-        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+        return (
+            struct.pack(">I", len(content))
+            + kind
+            + content
+            + struct.pack(">I", zlib.crc32(kind + content))
+        )
 
     header = struct.pack(">IIBBBBB", 100_000, 100_000, 8, 2, 0, 0, 0)
-    data = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"0")) + chunk(b"IEND", b"")
+    data = (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(b"0"))
+        + chunk(b"IEND", b"")
+    )
     assert refusal(tmp_path, data, "a.png") == damaged(tmp_path, "a.png")
 
 
 def test_missing_file_and_folder(tmp_path: Path) -> None:
-    for path, reason in ((tmp_path / "no.jpg", "No such file or directory"), (tmp_path, "Is a directory")):
+    for path, reason in (
+        (tmp_path / "no.jpg", "No such file or directory"),
+        (tmp_path, "Is a directory"),
+    ):
         with pytest.raises(FrameError) as caught:
             read_image(path)
-        assert str(caught.value) == f"cannot read image {path} ({reason}): check its path and permissions"
+        assert (
+            str(caught.value)
+            == f"cannot read image {path} ({reason}): check its path and permissions"
+        )
 
 
 # ---------------------------------------------------------------- silence
@@ -237,7 +267,9 @@ for path in sorted(Path(sys.argv[1]).iterdir()):
         print(path.name)
 """
     # In a process of its own: what C code prints goes past Python's sys.stderr.
-    done = subprocess.run([sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True
+    )
     assert (done.stdout, done.stderr) == ("a.bmp\na.png\na.tiff\na.webp\n", "")
 
 

@@ -46,7 +46,16 @@ def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_track_a_folder(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "out"
-    arguments = ["track", str(folder), "--box", BOX, "--output", str(out), "--set", "size.interval=3"]
+    arguments = [
+        "track",
+        str(folder),
+        "--box",
+        BOX,
+        "--output",
+        str(out),
+        "--set",
+        "size.interval=3",
+    ]
     assert pytracking(arguments) == 0
     said = capsys.readouterr().out
     assert "ms to learn the target" in said
@@ -67,8 +76,15 @@ def test_track_a_folder(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixt
     assert not list(out.glob("*partial*"))
 
     again = tmp_path / "again"
-    assert pytracking([*arguments[:4], "--output", str(again), "--settings", str(out / "settings.toml")]) == 0
-    assert (again / "boxes.txt").read_text() == (out / "boxes.txt").read_text(), "settings.toml repeats the run"
+    assert (
+        pytracking(
+            [*arguments[:4], "--output", str(again), "--settings", str(out / "settings.toml")]
+        )
+        == 0
+    )
+    assert (again / "boxes.txt").read_text() == (out / "boxes.txt").read_text(), (
+        "settings.toml repeats the run"
+    )
 
 
 def test_demo_on_a_video(video: Path, tmp_path: Path) -> None:
@@ -77,7 +93,9 @@ def test_demo_on_a_video(video: Path, tmp_path: Path) -> None:
     assert len((out / "boxes.txt").read_text().splitlines()) == N
 
 
-def test_evaluate(folder: Path, video: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_evaluate(
+    folder: Path, video: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert pytracking(["evaluate", str(folder.parent), "--output", str(tmp_path / "a")]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("cat  0.")
@@ -86,10 +104,14 @@ def test_evaluate(folder: Path, video: Path, tmp_path: Path, capsys: pytest.Capt
     assert 0.7 < scores["mean"] <= 20 / 21
     assert len((tmp_path / "a" / "cat.txt").read_text().splitlines()) == N
     assert pytracking(["evaluate", str(video.parent), "--output", str(tmp_path / "b")]) == 0
-    assert json.loads((tmp_path / "b" / "scores.json").read_text())["mean"] == pytest.approx(scores["mean"], abs=0.1)
+    assert json.loads((tmp_path / "b" / "scores.json").read_text())["mean"] == pytest.approx(
+        scores["mean"], abs=0.1
+    )
 
 
-def test_absent_targets_and_wrong_counts(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_absent_targets_and_wrong_counts(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     truth = np.loadtxt(folder / "groundtruth.txt", delimiter=",")
     copy = tmp_path / "data" / "cat"
     copy.mkdir(parents=True)
@@ -108,7 +130,8 @@ def test_absent_targets_and_wrong_counts(folder: Path, tmp_path: Path, capsys: p
     (copy / "groundtruth.txt").write_text("1,2,3,4\n1,2,x,4\n")
     assert pytracking(["evaluate", str(copy.parent)]) == 2
     assert (
-        capsys.readouterr().err == f"pytracking: {copy / 'groundtruth.txt'}, line 2: '1,2,x,4' is not a box x,y,w,h\n"
+        capsys.readouterr().err
+        == f"pytracking: {copy / 'groundtruth.txt'}, line 2: '1,2,x,4' is not a box x,y,w,h\n"
     )
 
 
@@ -156,7 +179,7 @@ def test_one_line_errors(
     places = {
         "FOLDER": str(folder),
         "DANGLING": str(tmp_path / "dangling"),
-        "AV1": str(Path(__file__).parent / "data" / "av1.mp4"),
+        "AV1": str(Path(__file__).parents[1] / "data" / "av1.mp4"),
     }
     try:
         status = pytracking([places.get(a, a) for a in arguments])
@@ -175,7 +198,9 @@ def test_one_line_errors(
     assert not list(tmp_path.rglob("boxes.txt"))
 
 
-def test_source_that_ends_early(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_source_that_ends_early(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     broken = tmp_path / "frames"
     broken.mkdir()
     for k in range(1, N + 1):
@@ -197,7 +222,17 @@ def test_interrupt_keeps_what_was_tracked(tmp_path: Path) -> None:
     for k in range(150):
         cv2.imwrite(str(source / f"{k}.jpg"), clip.frame(k)[:, :, ::-1])
     out = tmp_path / "out"
-    command = [sys.executable, "-m", "pytracking", "track", str(source), "--box", BOX, "--output", str(out)]
+    command = [
+        sys.executable,
+        "-m",
+        "pytracking",
+        "track",
+        str(source),
+        "--box",
+        BOX,
+        "--output",
+        str(out),
+    ]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     process = subprocess.Popen(
         command,
@@ -219,7 +254,10 @@ def test_interrupt_keeps_what_was_tracked(tmp_path: Path) -> None:
     assert process.returncode == 130
     lines = (out / "boxes.txt").read_text().splitlines()
     assert 3 <= len(lines) < 150
-    assert error.splitlines()[-1] == f"pytracking: interrupted; kept the {len(lines)} frames that were tracked in {out}"
+    assert (
+        error.splitlines()[-1]
+        == f"pytracking: interrupted; kept the {len(lines)} frames that were tracked in {out}"
+    )
     assert not partial.exists()
 
 
@@ -240,7 +278,9 @@ def test_networks_and_presets(capsys: pytest.CaptureFixture[str]) -> None:
     assert "classifier.feature_extractor.0.weight" in shown
 
 
-def test_failures_and_debug(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_failures_and_debug(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     import pytracking.apps.listing as listing
 
     def fail(name: str | None) -> int:
@@ -258,7 +298,10 @@ def test_help_answers_at_once_and_teaches() -> None:
     for command in ([], ["demo"], ["track"], ["evaluate"], ["networks"], ["presets"]):
         begin = time.process_time(), os.times().children_user
         run = subprocess.run(
-            [sys.executable, "-m", "pytracking", *command, "--help"], capture_output=True, text=True, check=True
+            [sys.executable, "-m", "pytracking", *command, "--help"],
+            capture_output=True,
+            text=True,
+            check=True,
         )
         used = os.times().children_user - begin[1]
         assert "examples:" in run.stdout, command
@@ -279,24 +322,44 @@ def test_damaged_first_image_and_network_are_refused(
     assert capsys.readouterr().err == said
 
     network = tmp_path / "mine.safetensors"
-    network.write_bytes((Path(__file__).parents[1] / "checkpoints" / "imagenet_mobile.safetensors").read_bytes()[:-7])
+    network.write_bytes(
+        (Path(__file__).parents[2] / "checkpoints" / "imagenet_mobile.safetensors").read_bytes()[
+            :-7
+        ]
+    )
     arguments = ["track", str(folder), "--box", BOX, "--output", str(out), "--net", str(network)]
     assert pytracking(arguments) == 2
-    assert capsys.readouterr().err.startswith(f"pytracking: network file {network} is damaged: it has ")
+    assert capsys.readouterr().err.startswith(
+        f"pytracking: network file {network} is damaged: it has "
+    )
     assert not list(out.glob("boxes*")), "nothing was begun"
 
 
-def test_what_was_there_before_stays_when_nothing_could_be_tracked(folder: Path, tmp_path: Path) -> None:
+def test_what_was_there_before_stays_when_nothing_could_be_tracked(
+    folder: Path, tmp_path: Path
+) -> None:
     out = tmp_path / "out"
     assert pytracking(["track", str(folder), "--box", BOX, "--output", str(out)]) == 0
     before = {path.name: path.read_bytes() for path in out.iterdir()}
-    wrong = ["track", str(folder), "--box", "5000,1,20,20", "--output", str(out), "--set", "size.interval=9"]
+    wrong = [
+        "track",
+        str(folder),
+        "--box",
+        "5000,1,20,20",
+        "--output",
+        str(out),
+        "--set",
+        "size.interval=9",
+    ]
     assert pytracking(wrong) == 2
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
 
 
 def test_interrupted_evaluation_keeps_what_was_finished(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     import pytracking.apps.evaluate as evaluate
 
@@ -319,7 +382,9 @@ def test_interrupted_evaluation_keeps_what_was_finished(
     assert sorted(path.name for path in out.iterdir()) == ["first.txt", "scores.json"]
 
 
-def test_results_never_overwrite_the_video(video: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_results_never_overwrite_the_video(
+    video: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     mine = tmp_path / "video.mp4"
     mine.write_bytes(video.read_bytes())
     assert pytracking(["track", str(mine), "--box", BOX, "--output", str(tmp_path)]) == 2
@@ -337,6 +402,11 @@ def test_demo(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "frames per second" in said
     for name in ("demo.mp4", "strip.png", "overlap.png", "boxes.txt"):
         assert str(tmp_path / name) in said
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["boxes.txt", "demo.mp4", "overlap.png", "strip.png"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        "boxes.txt",
+        "demo.mp4",
+        "overlap.png",
+        "strip.png",
+    ]
     assert len((tmp_path / "boxes.txt").read_text().splitlines()) == 150
     assert cv2.imread(str(tmp_path / "strip.png")).shape[1] > 1000

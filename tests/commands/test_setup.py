@@ -17,7 +17,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 PINS = [
     Requirement(line)
@@ -74,7 +74,9 @@ class House:
     """A copy of what setup.sh reads, with a stand-in for Python and one for nvidia-smi."""
 
     def __init__(self, folder: Path):
-        self.root, self.fake, self.bin, self.venv = (folder / name for name in ("a tree", "fake", "bin", "venv"))
+        self.root, self.fake, self.bin, self.venv = (
+            folder / name for name in ("a tree", "fake", "bin", "venv")
+        )
         for made in (self.root, self.fake, self.bin):
             made.mkdir()
         for name in ("setup.sh", "pyproject.toml", "constraints.txt"):
@@ -116,7 +118,10 @@ class House:
     def installs(self) -> list[str]:
         """What the last run asked pip to install, without the options that every call has."""
         calls = (self.fake / "calls").read_text().splitlines()
-        found = [re.search(r"pip install .*--constraint .*?constraints\.txt (.*)", call) for call in calls]
+        found = [
+            re.search(r"pip install .*--constraint .*?constraints\.txt (.*)", call)
+            for call in calls
+        ]
         return [match[1] for match in found if match]
 
     def opencv(self) -> list[str]:
@@ -161,11 +166,15 @@ def test_every_dependency_has_one_pin_within_its_bounds(python):
         if wanted.marker and not wanted.marker.evaluate(environment):
             continue
         name = canonicalize_name(wanted.name)
-        pins = [p for p in PINS if p.name == name and (not p.marker or p.marker.evaluate(environment))]
+        pins = [
+            p for p in PINS if p.name == name and (not p.marker or p.marker.evaluate(environment))
+        ]
         assert len(pins) == 1, f"{name} on Python {python} has {len(pins)} pins in constraints.txt"
         (specifier,) = pins[0].specifier
         assert specifier.operator == "=="
-        assert Version(specifier.version) in wanted.specifier, f"constraints.txt: {pins[0]} is outside {line}"
+        assert Version(specifier.version) in wanted.specifier, (
+            f"constraints.txt: {pins[0]} is outside {line}"
+        )
 
 
 def test_both_builds_of_opencv_have_the_same_version():
@@ -186,7 +195,14 @@ def test_script_is_executable_and_bash_can_read_it(script):
 def test_help_names_every_verb_and_variable(house, arguments):
     result = house.run(*arguments)
     assert (result.returncode, result.stderr) == (0, "")
-    for word in ("setup.sh demo", "setup.sh test", "setup.sh install", "--device auto|cpu|cuda", "VENV", "PYTHON"):
+    for word in (
+        "setup.sh demo",
+        "setup.sh test",
+        "setup.sh install",
+        "--device auto|cpu|cuda",
+        "VENV",
+        "PYTHON",
+    ):
         assert word in result.stdout
     assert not house.venv.exists()
 
@@ -195,7 +211,10 @@ def test_help_names_every_verb_and_variable(house, arguments):
     ("arguments", "message"),
     [
         (["instal"], "unknown verb 'instal'; choose demo, test, install or --help"),
-        (["install", "--device", "gpu"], "install takes --device auto, cpu or cuda, and not '--device gpu'"),
+        (
+            ["install", "--device", "gpu"],
+            "install takes --device auto, cpu or cuda, and not '--device gpu'",
+        ),
         (["install", "--device"], "install takes --device auto, cpu or cuda, and not '--device'"),
         (["install", "cpu"], "install takes --device auto, cpu or cuda, and not 'cpu'"),
     ],
@@ -211,13 +230,21 @@ def test_wrong_arguments_are_refused_in_one_line(house, arguments, message):
 @pytest.mark.parametrize("version", ["2.7", "3.9"])
 def test_old_python_is_refused(house, version):
     (house.fake / "version").write_text(version)
-    refused(house.run("install"), 2, f"PYTHON={house.python} is Python {version}; name a Python 3.10 or newer")
+    refused(
+        house.run("install"),
+        2,
+        f"PYTHON={house.python} is Python {version}; name a Python 3.10 or newer",
+    )
     assert not house.venv.exists()
 
 
 def test_python_that_does_not_run_is_refused(house):
     shim = house.program("shim", "#!/bin/sh\necho 'command not found' >&2\nexit 127\n")
-    refused(house.run("install", PYTHON=str(shim)), 2, f"PYTHON={shim} does not run; name a Python 3.10 or newer")
+    refused(
+        house.run("install", PYTHON=str(shim)),
+        2,
+        f"PYTHON={shim} does not run; name a Python 3.10 or newer",
+    )
 
 
 def test_search_passes_over_what_does_not_run_and_what_is_too_old(house):
@@ -321,7 +348,9 @@ def test_environment_that_no_longer_imports_is_installed_again(house):
     assert "all is installed and does not work: ImportError: torn" in result.stderr
     house.switch("import-fails", on=False)
     house.run("install")
-    assert house.installs() == [f"--editable {house.root}"], "the failed run must not count as complete"
+    assert house.installs() == [f"--editable {house.root}"], (
+        "the failed run must not count as complete"
+    )
 
 
 def test_without_network_the_last_line_says_what_to_do_and_the_next_run_goes_on(house):
@@ -383,7 +412,10 @@ def test_cuda_build_is_kept_on_the_cpu_with_a_note(house):
     house.run("install", "--device", "cuda")
     result = house.run("install", "--device", "cpu")
     assert result.returncode == 0
-    assert f"note: torch {pinned('torch')}+cu130 is a CUDA build; it works on the CPU all the same" in result.stdout
+    assert (
+        f"note: torch {pinned('torch')}+cu130 is a CUDA build; it works on the CPU all the same"
+        in result.stdout
+    )
     assert house.installs() == [f"--editable {house.root}"]
 
 
@@ -392,7 +424,10 @@ def test_headless_opencv_takes_over_without_libgl_and_stays(house):
     result = house.run("install")
     assert result.returncode == 0, result.stderr
     reason = "libGL.so.1: cannot open shared object file"
-    assert f"\nInstalling opencv-python-headless in place of opencv-python: {reason}\n" in result.stdout
+    assert (
+        f"\nInstalling opencv-python-headless in place of opencv-python: {reason}\n"
+        in result.stdout
+    )
     assert house.installs()[-1] == "--no-deps --force-reinstall opencv-python-headless"
     assert house.opencv() == ["opencv-headless"]
 
@@ -428,7 +463,10 @@ def test_test_hands_its_arguments_through_and_runs_at_the_root_with_two_quiet_th
 def test_developers_tools_are_added_once_and_serve_install_too(house):
     house.run("install")
     house.run("test")
-    assert house.installs() == [f"--editable {house.root}[dev]", f"torchvision=={pinned('torchvision')}"]
+    assert house.installs() == [
+        f"--editable {house.root}[dev]",
+        f"torchvision=={pinned('torchvision')}",
+    ]
     for verb in ("test", "install", "demo"):
         house.run(verb)
         assert house.installs() == []
@@ -459,7 +497,12 @@ def test_ci_runs_every_check_and_fails_if_one_does(tmp_path, broken):
     )
     variables = {k: v for k, v in os.environ.items() if k != "TRACKING_SHARED"}
     result = subprocess.run(
-        ["bash", str(tmp_path / ".ci" / "run")], cwd="/", env=variables, capture_output=True, text=True, timeout=60
+        ["bash", str(tmp_path / ".ci" / "run")],
+        cwd="/",
+        env=variables,
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
     assert result.returncode == (1 if broken else 0), result.stdout + result.stderr
     headings = re.findall(r"^== (.*)", result.stdout, flags=re.M)

@@ -28,7 +28,12 @@ def bilinear(image: np.ndarray, y: float, x: float) -> np.ndarray:
 
 @settings(max_examples=30, deadline=None)
 @given(
-    st.floats(-40, 80), st.floats(-40, 90), st.floats(2, 150), st.floats(2, 150), st.integers(1, 9), st.integers(1, 9)
+    st.floats(-40, 80),
+    st.floats(-40, 90),
+    st.floats(2, 150),
+    st.floats(2, 150),
+    st.integers(1, 9),
+    st.integers(1, 9),
 )
 def test_exact_window(cy: float, cx: float, h: float, w: float, rows: int, columns: int) -> None:
     image = np.random.default_rng(0).integers(0, 256, (37, 53, 3), dtype=np.uint8)
@@ -50,7 +55,10 @@ def test_whole_frame_at_its_own_size_is_the_frame() -> None:
 
 
 def test_windows_of_several_frames_and_both_ways_of_gathering() -> None:
-    frames = [torch.randint(0, 256, (h, w, 3), dtype=torch.uint8) for h, w in ((40, 60), (70, 30), (11, 90))]
+    frames = [
+        torch.randint(0, 256, (h, w, 3), dtype=torch.uint8)
+        for h, w in ((40, 60), (70, 30), (11, 90))
+    ]
     centre, size = torch.rand(5, 2) * 60, torch.rand(5, 2) * 80 + 4
     frame_of = [2, 0, 1, 0, 2]
     together = crop(frames, exact_window(centre, size, (16, 12)), frame_of)
@@ -72,8 +80,12 @@ def test_cuda_samples_the_same() -> None:
 
 
 def test_gaussian_label() -> None:
-    centre = torch.tensor([[142 / 16, 145 / 16]])  # centre (y, x) of the box 120,110,50,64 in pool format, in cells
+    centre = torch.tensor(
+        [[142 / 16, 145 / 16]]
+    )  # centre (y, x) of the box 120,110,50,64 in pool format, in cells
     label = gaussian(centre, 0.9, (19, 19))[0]
-    assert label[9, 9].item() == pytest.approx(0.98801607, abs=1e-6)  # facts of the published labels
+    assert label[9, 9].item() == pytest.approx(
+        0.98801607, abs=1e-6
+    )  # facts of the published labels
     assert label[8, 9].item() == pytest.approx(0.62187302, abs=1e-6)
     assert label.sum().item() == pytest.approx(5.0893817, abs=1e-5)

@@ -17,7 +17,7 @@ from pytracking import DEFAULT_NETWORK
 from pytracking.sources.demo_clip import DemoClip
 from pytracking.tracker.presets import PRESETS, preset_named
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = (
     "README.md",
     "ARCHITECTURE.md",
@@ -27,7 +27,9 @@ DOCUMENTS = (
 BLOCKS = [
     (name, language, text)
     for name in DOCUMENTS
-    for language, text in re.findall(r"```(\w+)\n(.*?)```", (ROOT / name).read_text(encoding="utf-8"), re.DOTALL)
+    for language, text in re.findall(
+        r"```(\w+)\n(.*?)```", (ROOT / name).read_text(encoding="utf-8"), re.DOTALL
+    )
 ]
 ELSEWHERE = ("bash setup.sh ", "source .venv/bin/activate")
 """Run by the project's own checks: they make the environment that this test runs in."""
@@ -38,7 +40,9 @@ SETTINGS = preset_named(DEFAULT_NETWORK)
 def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with the files that the documents speak of: video.mp4, and DATA with the sequence NAME."""
     clip = DemoClip(0)
-    video = cv2.VideoWriter(str(tmp_path / "video.mp4"), cv2.VideoWriter.fourcc(*"mp4v"), 25, (640, 360))
+    video = cv2.VideoWriter(
+        str(tmp_path / "video.mp4"), cv2.VideoWriter.fourcc(*"mp4v"), 25, (640, 360)
+    )
     (tmp_path / "DATA" / "NAME").mkdir(parents=True)
     for k in range(4):
         video.write(clip.frame(k)[:, :, ::-1])
@@ -50,7 +54,9 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize(("document", "language", "text"), BLOCKS)
-def test_block(document: str, language: str, text: str, workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_block(
+    document: str, language: str, text: str, workplace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     # settings files of the document, each named by the comment that it begins with
     files = {t.split()[1]: t for name, kind, t in BLOCKS if (name, kind) == (document, "toml")}
     for name, settings in files.items():
@@ -91,7 +97,8 @@ def test_blocks_are_found() -> None:
 def test_files_that_are_named_exist() -> None:
     for document in DOCUMENTS:
         for name in re.findall(
-            r"`((?:ltr|pytracking|benchmarks|tests|checkpoints)/[\w./]+)`", (ROOT / document).read_text()
+            r"`((?:ltr|pytracking|benchmarks|tests|checkpoints)/[\w./]+)`",
+            (ROOT / document).read_text(),
         ):
             assert (ROOT / name).exists(), f"{document} names {name}"
 
@@ -110,11 +117,17 @@ def test_published_networks_are_those_of_the_code() -> None:
     for name, _, trunk, presets in table:
         known = name.strip("`")
         assert trunk.lower().replace("-", "") == NETWORKS[known].trunk
-        assert re.findall(r"\w+", presets) == [preset for preset in PRESETS if preset.startswith(f"{known}_vot")]
+        assert re.findall(r"\w+", presets) == [
+            preset for preset in PRESETS if preset.startswith(f"{known}_vot")
+        ]
 
 
 def test_published_presets_hold_what_is_said() -> None:
-    published = [preset for name, preset in PRESETS.items() if name.startswith(("dimp", "prdimp", "super_dimp"))]
+    published = [
+        preset
+        for name, preset in PRESETS.items()
+        if name.startswith(("dimp", "prdimp", "super_dimp"))
+    ]
     assert len(published) == 10
     for setting, value, _ in rows("docs/published_networks.md", "setting"):
         if setting:  # a row without one goes on with the row above
@@ -128,8 +141,12 @@ def test_settings_and_functions_that_are_named_exist() -> None:
         group = ""
         for before, field in re.findall(r"`(\w*)\.([a-z_]+|\*)`", values):
             group = before or group  # `.size` after `memory.interval` is one of the memory
-            assert field == "*" or hasattr(getattr(SETTINGS, group), field), f"{what}: {group}.{field}"
+            assert field == "*" or hasattr(getattr(SETTINGS, group), field), (
+                f"{what}: {group}.{field}"
+            )
         names, _, file = functions.rpartition(" in ")
         for name in re.findall(r"`(\w+)`", names):
             source = (ROOT / file.strip("`")).read_text(encoding="utf-8")
-            assert re.search(rf"^(def|class) {name}\b", source, re.MULTILINE), f"{what}: {name} in {file}"
+            assert re.search(rf"^(def|class) {name}\b", source, re.MULTILINE), (
+                f"{what}: {name} in {file}"
+            )

@@ -44,7 +44,9 @@ def outputs(trunk: nn.Module, names: list[str], image: Tensor) -> dict[str, Tens
     found: dict[str, Tensor] = {}
     modules = dict(trunk.named_modules())
     hooks = [
-        modules[name].register_forward_hook(lambda _m, _i, out, name=name: found.update({name: out.clone()}))
+        modules[name].register_forward_hook(
+            lambda _m, _i, out, name=name: found.update({name: out.clone()})
+        )
         for name in names
     ]
     with torch.no_grad():
@@ -67,7 +69,10 @@ def test_self_test_of_the_weights(name: str) -> None:
 
 
 def test_both_forms_of_the_resnet_weights_are_one_function(shared: Path) -> None:
-    folded = {k: v.float() for k, v in load_file(shared / "weights" / "resnet18_imagenet.safetensors").items()}
+    folded = {
+        k: v.float()
+        for k, v in load_file(shared / "weights" / "resnet18_imagenet.safetensors").items()
+    }
     net = TrackerNet(NetworkConfig()).eval()
     net.feature_extractor = load_network("imagenet18").feature_extractor
     trunk = copy.deepcopy(net.feature_extractor)
@@ -88,7 +93,9 @@ def test_both_forms_of_the_resnet_weights_are_one_function(shared: Path) -> None
 
 @pytest.mark.parametrize("fused", [True, False])
 @pytest.mark.parametrize("name", BUNDLED)
-def test_folded_network_is_the_same_function(name: str, fused: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_folded_network_is_the_same_function(
+    name: str, fused: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     if not fused:  # a build of torch without the operator
         monkeypatch.setattr(FusedConvolution, "available", lambda: False)
     net = load_network(BUNDLED[name])
@@ -101,12 +108,16 @@ def test_folded_network_is_the_same_function(name: str, fused: bool, monkeypatch
     features = inference.classify(inference.trunk(crops).stride16)
     assert features.is_contiguous()
     torch.testing.assert_close(features, expected, atol=1e-5 * expected.abs().max().item(), rtol=0)
-    assert all(torch.equal(before[k], v) for k, v in net.state_dict().items()), "folding left the network alone"
+    assert all(torch.equal(before[k], v) for k, v in net.state_dict().items()), (
+        "folding left the network alone"
+    )
 
 
 def test_folding_covers_residual_blocks_and_wide_kernels() -> None:
     torch.manual_seed(0)
-    net = TrackerNet(NetworkConfig("resnet18", feature_blocks=1, feature_kernel=3, channels=32)).eval()
+    net = TrackerNet(
+        NetworkConfig("resnet18", feature_blocks=1, feature_kernel=3, channels=32)
+    ).eval()
     for module in net.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.running_mean.normal_(0, 0.1)
@@ -116,7 +127,9 @@ def test_folding_covers_residual_blocks_and_wide_kernels() -> None:
     with torch.no_grad():
         expected = net.classifier_features(net.feature_extractor(normalised).stride16)
     inference = fold(net)
-    torch.testing.assert_close(inference.classify(inference.trunk(crops).stride16), expected, atol=1e-6, rtol=1e-4)
+    torch.testing.assert_close(
+        inference.classify(inference.trunk(crops).stride16), expected, atol=1e-6, rtol=1e-4
+    )
 
 
 @pytest.mark.parametrize("name", TRUNKS)
@@ -126,10 +139,14 @@ def test_torchvision_agrees(name: str) -> None:
     models = torchvision_models()
     reference = getattr(models, name)(weights=None).eval()
     torch.manual_seed(0)
-    trunk = load_network(BUNDLED[name]).feature_extractor if name in BUNDLED else TRUNKS[name]().eval()
+    trunk = (
+        load_network(BUNDLED[name]).feature_extractor if name in BUNDLED else TRUNKS[name]().eval()
+    )
     _, unexpected = reference.load_state_dict(trunk.state_dict(), strict=False)
     assert not unexpected, "every parameter has torchvision's name"
-    last8, last16 = ("layer2", "layer3") if name.startswith("resnet") else ("features.6", "features.13")
+    last8, last16 = (
+        ("layer2", "layer3") if name.startswith("resnet") else ("features.6", "features.13")
+    )
     image = self_test_image()
     found = outputs(reference, [last8, last16], image)
     with torch.no_grad():

@@ -52,13 +52,28 @@ def test_parse_box() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("1,2,3", "box '1,2,3' is not four numbers: write x,y,w,h in pixels, for example 100,80,60,40"),
-        ("a,2,3,4", "box 'a,2,3,4' is not four numbers: write x,y,w,h in pixels, for example 100,80,60,40"),
-        ("1,2,0,4", "box 1,2,0,4 has no area: give x,y,w,h with a positive width and height in pixels"),
-        ("1,2,5,-4", "box 1,2,5,-4 has no area: give x,y,w,h with a positive width and height in pixels"),
+        (
+            "1,2,3",
+            "box '1,2,3' is not four numbers: write x,y,w,h in pixels, for example 100,80,60,40",
+        ),
+        (
+            "a,2,3,4",
+            "box 'a,2,3,4' is not four numbers: write x,y,w,h in pixels, for example 100,80,60,40",
+        ),
+        (
+            "1,2,0,4",
+            "box 1,2,0,4 has no area: give x,y,w,h with a positive width and height in pixels",
+        ),
+        (
+            "1,2,5,-4",
+            "box 1,2,5,-4 has no area: give x,y,w,h with a positive width and height in pixels",
+        ),
         ("1,2,nan,4", "box 1,2,nan,4 holds a number that is not finite: give x,y,w,h in pixels"),
         ("1,inf,4,4", "box 1,inf,4,4 holds a number that is not finite: give x,y,w,h in pixels"),
-        ("1,2,1.5,4", "box 1,2,1.5,4 is smaller than 2 pixels a side: enlarge the frame or the box"),
+        (
+            "1,2,1.5,4",
+            "box 1,2,1.5,4 is smaller than 2 pixels a side: enlarge the frame or the box",
+        ),
     ],
 )
 def test_refused_boxes(text: str, message: str) -> None:
@@ -67,12 +82,17 @@ def test_refused_boxes(text: str, message: str) -> None:
     assert str(error.value) == message
 
 
-@pytest.mark.parametrize("box", [(640, 0, 9, 9), (0, 360, 9, 9), (-9, 0, 9, 9), (0, -20, 9, 9), (5000, 5000, 20, 20)])
+@pytest.mark.parametrize(
+    "box", [(640, 0, 9, 9), (0, 360, 9, 9), (-9, 0, 9, 9), (0, -20, 9, 9), (5000, 5000, 20, 20)]
+)
 def test_box_outside_the_frame(box: tuple[float, ...]) -> None:
     with pytest.raises(BoxError) as error:
         checked_box(box, (360, 640))
     text = ",".join(f"{v:g}" for v in box)
-    assert str(error.value) == f"box {text} lies outside the frame of 640x360 pixels: give x,y,w,h in its pixels"
+    assert (
+        str(error.value)
+        == f"box {text} lies outside the frame of 640x360 pixels: give x,y,w,h in its pixels"
+    )
 
 
 def test_box_partly_outside_is_taken() -> None:
@@ -84,5 +104,7 @@ def test_box_larger_than_the_frame() -> None:
     assert checked_box((-20, -20, 900, 400), (360, 640))
     with pytest.raises(BoxError) as error:
         checked_box((0, 0, 1300, 300), (360, 640))
-    expected = "box 0,0,1300,300 is larger than the frame of 640x360 pixels: give x,y,w,h in its pixels"
+    expected = (
+        "box 0,0,1300,300 is larger than the frame of 640x360 pixels: give x,y,w,h in its pixels"
+    )
     assert str(error.value) == expected

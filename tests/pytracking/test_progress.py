@@ -8,13 +8,17 @@ import pytracking.sinks.progress as progress
 from pytracking.sinks.progress import with_progress
 
 
-def test_bar_on_a_terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_bar_on_a_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")
     assert list(with_progress(range(3), 3, "odd {name} [of] a file")) == [0, 1, 2]
     assert "odd {name} [of] a file" in capsys.readouterr().err
 
 
-def test_lines_elsewhere(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_lines_elsewhere(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.delenv("FORCE_COLOR", raising=False)
     monkeypatch.setattr(progress, "SECONDS_BETWEEN_LINES", 0.0)
     assert list(with_progress(iter("ab"), 2, "work")) == ["a", "b"]

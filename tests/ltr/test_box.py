@@ -19,7 +19,7 @@ from ltr.models.box.pooling import pool
 from ltr.models.box.window import window_around
 from ltr.models.folding import _fold_batch_norms
 from ltr.models.fused_convolution import FusedConvolution
-from pytracking.tracker.presets import Refinement
+from pytracking.tracker.preset_settings import Refinement
 from pytracking.tracker.refinement import ascend, candidates, select_boxes
 
 
@@ -38,32 +38,51 @@ def interpolated(image: np.ndarray, y: np.ndarray, x: np.ndarray) -> np.ndarray:
 
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    x=st.floats(-60, 160), y=st.floats(-60, 130), w=st.floats(0.5, 150), h=st.floats(0.5, 150), seed=st.integers(0, 9)
+    x=st.floats(-60, 160),
+    y=st.floats(-60, 130),
+    w=st.floats(0.5, 150),
+    h=st.floats(0.5, 150),
+    seed=st.integers(0, 9),
 )
-def test_pooling_is_the_mean_over_each_bin(x: float, y: float, w: float, h: float, seed: int) -> None:
+def test_pooling_is_the_mean_over_each_bin(
+    x: float, y: float, w: float, h: float, seed: int
+) -> None:
     image = np.random.default_rng(seed).normal(size=(7, 9))
     steps = (np.arange(600) + 0.5) / 600
     fine = interpolated(image, (y + h * steps) / 16, (x + w * steps) / 16)
     expected = fine.reshape(3, 200, 2, 300).mean(axis=(1, 3))
-    pooled = pool(torch.from_numpy(image)[None, :, :, None], torch.tensor([[[x, y, w, h]]]).double(), 16, (3, 2))
+    pooled = pool(
+        torch.from_numpy(image)[None, :, :, None],
+        torch.tensor([[[x, y, w, h]]]).double(),
+        16,
+        (3, 2),
+    )
     np.testing.assert_allclose(pooled[0, 0, ..., 0], expected, atol=2e-3)
 
 
 def test_pooling_check_values() -> None:
     j, i = torch.meshgrid(torch.arange(7.0), torch.arange(9.0), indexing="ij")
-    image = (torch.sin(0.7 * j.double()) + torch.cos(0.4 * i.double()) + 0.1 * i * j)[None, :, :, None]
+    image = (torch.sin(0.7 * j.double()) + torch.cos(0.4 * i.double()) + 0.1 * i * j)[
+        None, :, :, None
+    ]
     corners = torch.tensor([10.3, 5.2, 80.9, 60.1], dtype=torch.float64, requires_grad=True)
     box = torch.cat([corners[:2], corners[2:] - corners[:2]])[None, None]
     pooled = pool(image, box, 16, (3, 3))
-    assert pooled[0, 0, 0, :, 0].tolist() == pytest.approx([1.501602022, 1.210133891, 0.7831989976], rel=1e-8)
+    assert pooled[0, 0, 0, :, 0].tolist() == pytest.approx(
+        [1.501602022, 1.210133891, 0.7831989976], rel=1e-8
+    )
     (gradient,) = torch.autograd.grad(pooled.sum(), corners)
-    assert gradient.tolist() == pytest.approx([-0.01762783199, 0.1666610479, -0.04394111793, 0.035351669], rel=1e-7)
+    assert gradient.tolist() == pytest.approx(
+        [-0.01762783199, 0.1666610479, -0.04394111793, 0.035351669], rel=1e-7
+    )
 
 
 def test_pooling_twice_differentiable() -> None:
     generator = torch.Generator().manual_seed(0)
     features = torch.randn(1, 5, 6, 2, generator=generator, dtype=torch.float64, requires_grad=True)
-    boxes = torch.tensor([[[7.3, 11.1, 31.7, 28.2], [-20.6, 30.3, 44.9, 60.7]]], dtype=torch.float64).requires_grad_()
+    boxes = torch.tensor(
+        [[[7.3, 11.1, 31.7, 28.2], [-20.6, 30.3, 44.9, 60.7]]], dtype=torch.float64
+    ).requires_grad_()
 
     def pooled(features: Tensor, boxes: Tensor) -> Tensor:
         return pool(features, boxes, 16, (2, 3))
@@ -80,7 +99,9 @@ def test_boxes_without_area(size: tuple[float, float], head: EnergyHead) -> None
     (gradient,) = torch.autograd.grad(pooled.sum(), boxes)
     assert not gradient.any()
     closed, taps, modulation, _ = prepared(head)
-    energies, by_box = closed.energies(closed.whole_maps(taps, modulation), boxes.detach().expand(2, 1, 4))
+    energies, by_box = closed.energies(
+        closed.whole_maps(taps, modulation), boxes.detach().expand(2, 1, 4)
+    )
     assert energies.isfinite().all()
     assert not by_box.any()
 
@@ -105,19 +126,33 @@ def prepared(head: EnergyHead) -> tuple[ClosedFormHead, Taps, Tensor, Tensor]:
     generator = torch.Generator().manual_seed(2)
     sizes = ((2, 6, 24, 24), (2, 8, 12, 12))
     taps = Taps(*(torch.randn(size, generator=generator, dtype=torch.float64) for size in sizes))
-    boxes = torch.tensor([[90.3, 71.2, 41.7, 33.9], [150.1, 130.7, 60.3, 45.2]], dtype=torch.float64)
+    boxes = torch.tensor(
+        [[90.3, 71.2, 41.7, 33.9], [150.1, 130.7, 60.3, 45.2]], dtype=torch.float64
+    )
     closed = ClosedFormHead(folded)
     modulation = closed.modulation(taps, boxes)
     uniform = torch.rand(2, 5, 4, generator=generator, dtype=torch.float64)
-    return closed, taps, modulation, candidates(boxes, uniform, Refinement("default", jitter_position=0.3))
+    return (
+        closed,
+        taps,
+        modulation,
+        candidates(boxes, uniform, Refinement("default", jitter_position=0.3)),
+    )
 
 
 def test_closed_form_is_the_head_and_its_gradient(head: EnergyHead) -> None:
     closed, taps, modulation, boxes = prepared(head)
     boxes = boxes.clone().requires_grad_()
-    plain = head(head.box_features(Taps(*(tap.clone() for tap in taps))), Modulation(*modulation.split(256, 1)), boxes)
+    plain = head(
+        head.box_features(Taps(*(tap.clone() for tap in taps))),
+        Modulation(*modulation.split(256, 1)),
+        boxes,
+    )
     (gradient,) = torch.autograd.grad(plain.sum(), boxes)
-    for maps in (closed.whole_maps(taps, modulation), closed.maps(taps, modulation, boxes.detach())):
+    for maps in (
+        closed.whole_maps(taps, modulation),
+        closed.maps(taps, modulation, boxes.detach()),
+    ):
         energies, by_box = closed.energies(maps, boxes.detach())
         torch.testing.assert_close(energies, plain.detach(), atol=1e-12, rtol=1e-10)
         torch.testing.assert_close(by_box, gradient, atol=1e-13, rtol=1e-9)
@@ -132,12 +167,17 @@ def test_one_target_has_the_channels_that_it_needs(head: EnergyHead) -> None:
     kept = [int((half != 0).sum()) for half in modulation.split(256, 1)]
     assert [branch.maps.shape[-1] for branch in maps.branches] == kept < [256, 256]
     whole = closed.whole_maps(alone, modulation)
-    for a, b in zip(closed.energies(maps, boxes[:1]), closed.energies(whole, boxes[:1]), strict=True):
+    for a, b in zip(
+        closed.energies(maps, boxes[:1]), closed.energies(whole, boxes[:1]), strict=True
+    ):
         torch.testing.assert_close(a, b, atol=1e-12, rtol=1e-10)
-    assert closed.maps(alone, modulation, boxes[:1]).branches[0].hidden is maps.branches[0].hidden, "made once a target"
+    assert (
+        closed.maps(alone, modulation, boxes[:1]).branches[0].hidden is maps.branches[0].hidden
+    ), "made once a target"
     other = modulation.roll(1, dims=1)
     assert not torch.equal(
-        closed.energies(closed.maps(alone, other, boxes[:1]), boxes[:1])[0], closed.energies(maps, boxes[:1])[0]
+        closed.energies(closed.maps(alone, other, boxes[:1]), boxes[:1])[0],
+        closed.energies(maps, boxes[:1])[0],
     )
 
 
@@ -148,7 +188,9 @@ def test_a_target_that_switches_whole_branches_off(off: slice, head: EnergyHead)
     modulation[:, off] = 0
     alone = Taps(*(tap[:1] for tap in taps))
     own = closed.energies(closed.maps(alone, modulation, boxes[:1]), boxes[:1])
-    for a, b in zip(own, closed.energies(closed.whole_maps(alone, modulation), boxes[:1]), strict=True):
+    for a, b in zip(
+        own, closed.energies(closed.whole_maps(alone, modulation), boxes[:1]), strict=True
+    ):
         torch.testing.assert_close(a, b, atol=1e-12, rtol=1e-10)
 
 
@@ -160,13 +202,17 @@ def test_boxes_that_diverge_spoil_no_others(head: EnergyHead) -> None:
     energies, _ = closed.energies(closed.reaching(closed.maps(taps, modulation, wild), wild), wild)
     kept = wild.isfinite().all(-1)
     torch.testing.assert_close(energies[kept], expected[kept], atol=1e-12, rtol=1e-10)
-    extreme = torch.tensor([[[10, 10, 20, 20], [0, 0, torch.inf, torch.inf], [0, 0, torch.nan, 5]]]).float()
+    extreme = torch.tensor(
+        [[[10, 10, 20, 20], [0, 0, torch.inf, torch.inf], [0, 0, torch.nan, 5]]]
+    ).float()
     fitted = select_boxes(extreme, torch.tensor([[1.0, torch.nan, 2.0]]), Refinement("default"))
     assert fitted.accepted.all()
     assert fitted.box_xywh.tolist() == [[10, 10, 20, 20]]
 
 
-def test_boxes_that_leave_their_window_get_another(head: EnergyHead, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_boxes_that_leave_their_window_get_another(
+    head: EnergyHead, monkeypatch: pytest.MonkeyPatch
+) -> None:
     closed, taps, modulation, boxes = prepared(head)
     maps = closed.maps(taps, modulation, boxes)
     assert closed.reaching(maps, boxes) is maps
@@ -180,7 +226,9 @@ def test_boxes_that_leave_their_window_get_another(head: EnergyHead, monkeypatch
     made = []
     around = window_around
     monkeypatch.setattr(window_module, "MARGIN", 0)
-    monkeypatch.setattr("ltr.models.box.closed_form.window_around", lambda *a: made.append(a) or around(*a))
+    monkeypatch.setattr(
+        "ltr.models.box.closed_form.window_around", lambda *a: made.append(a) or around(*a)
+    )
     setting = Refinement("default", iterations=6, step=(40.0, 40.0))
     moved, energies = ascend(closed, taps, modulation, boxes, setting)
     assert len(made) > 2, "some boxes left their window on the way"
@@ -193,19 +241,25 @@ def test_boxes_that_leave_their_window_get_another(head: EnergyHead, monkeypatch
 @pytest.mark.parametrize("space", ["default", "relative"])
 def test_ascent_climbs_and_targets_do_not_mix(space: str, head: EnergyHead) -> None:
     closed, taps, modulation, boxes = prepared(head)
-    setting = Refinement(space, iterations=8, step=(0.02, 0.02) if space == "relative" else (0.5, 0.5))  # type: ignore[arg-type]
+    setting = Refinement(
+        space, iterations=8, step=(0.02, 0.02) if space == "relative" else (0.5, 0.5)
+    )  # type: ignore[arg-type]
     refined, energies = ascend(closed, taps, modulation, boxes, setting)
     begun, _ = closed.energies(closed.whole_maps(taps, modulation), boxes)
     assert (energies > begun).float().mean() > 0.9
     for row in range(2):
         own = Taps(*(tap[row : row + 1] for tap in taps))
-        alone, own_energies = ascend(closed, own, modulation[row : row + 1], boxes[row : row + 1], setting)
+        alone, own_energies = ascend(
+            closed, own, modulation[row : row + 1], boxes[row : row + 1], setting
+        )
         torch.testing.assert_close(alone[0], refined[row], atol=1e-9, rtol=1e-9)
         torch.testing.assert_close(own_energies[0], energies[row], atol=1e-10, rtol=1e-9)
 
 
 def test_the_box_is_the_mean_of_the_best_that_are_not_extreme() -> None:
-    boxes = torch.tensor([[[0, 0, 10, 10], [2, 2, 12, 12], [0, 0, 100, 2], [8, 8, 20, 20]]] * 2).float()
+    boxes = torch.tensor(
+        [[[0, 0, 10, 10], [2, 2, 12, 12], [0, 0, 100, 2], [8, 8, 20, 20]]] * 2
+    ).float()
     boxes[1, :, 2] = 500
     energies = torch.tensor([[1.0, 3, 9, 2]] * 2)
     fitted = select_boxes(boxes, energies, Refinement("default", average=2))

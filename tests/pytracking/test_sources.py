@@ -20,7 +20,7 @@ from pytracking.sources.video import VideoFile, movie_seconds
 
 # Six frames, 64 x 64, made with PyAV 18.1.0 (pip install av; no dependency of ours), since OpenCV cannot write AV1:
 # av.open(path, "w").add_stream("libsvtav1", rate=25, options={"preset": "8", "crf": "50"}), pix_fmt yuv420p.
-AV1 = Path(__file__).parent / "data" / "av1.mp4"
+AV1 = Path(__file__).parents[1] / "data" / "av1.mp4"
 
 FRAMES, HEIGHT, WIDTH = 40, 48, 64
 
@@ -37,7 +37,9 @@ def frame_number(index: int) -> Frame:
 
 def index_of(frame: Frame) -> int:
     """Which `frame_number` it is, after lossy coding."""
-    return sum(1 << bit for bit in range(6) if frame[4:20, 10 * bit + 3 : 10 * bit + 7].mean() > 127)
+    return sum(
+        1 << bit for bit in range(6) if frame[4:20, 10 * bit + 3 : 10 * bit + 7].mean() > 127
+    )
 
 
 def write_video(path: Path, codec: str, frames: int = FRAMES) -> Path:
@@ -85,7 +87,14 @@ def refusal(path: Path) -> str:
 
 
 def test_folder_in_natural_order(tmp_path: Path) -> None:
-    names = ["1.jpg", "2.JPG", "3.Png", "10.jpg", "11.jpeg", "100.bmp"]  # a gap in the numbers means nothing
+    names = [
+        "1.jpg",
+        "2.JPG",
+        "3.Png",
+        "10.jpg",
+        "11.jpeg",
+        "100.bmp",
+    ]  # a gap in the numbers means nothing
     folder = write_images(tmp_path / "clip", names)
     (folder / "groundtruth.txt").write_text("1,1,9,9\n")
     (folder / "._1.jpg").write_bytes(b"droppings of a file manager")
@@ -97,13 +106,24 @@ def test_folder_in_natural_order(tmp_path: Path) -> None:
         frames, error = until_error(source)
         assert error is None
         assert [index_of(frame) for frame in frames] == list(range(6))
-    assert all(frame.shape == (HEIGHT, WIDTH, 3) and frame.flags["C_CONTIGUOUS"] for frame in frames)
+    assert all(
+        frame.shape == (HEIGHT, WIDTH, 3) and frame.flags["C_CONTIGUOUS"] for frame in frames
+    )
     assert frames[0][40, 8, 0] > 230  # red, not blue
     assert frames[0][40, 8, 2] < 20
 
 
 def test_natural_order_of_names(tmp_path: Path) -> None:
-    names = ["a1b2.png", "a1b10.png", "a2b1.png", "A3.png", "a007.png", "a7.png", "b.png", "img.png"]
+    names = [
+        "a1b2.png",
+        "a1b10.png",
+        "a2b1.png",
+        "A3.png",
+        "a007.png",
+        "a7.png",
+        "b.png",
+        "img.png",
+    ]
     folder = write_images(tmp_path, names)
     assert [path.name for path in image_files(folder)] == names
 
@@ -158,13 +178,18 @@ def test_damaged_first_image_is_a_plain_error(tmp_path: Path) -> None:
     frames, error = until_error(open_source(tmp_path))
     assert frames == []
     assert type(error) is FrameError
-    assert str(error) == f"image {tmp_path / '1.jpg'} is a JPEG without its end (cut off): fetch the file again"
+    assert (
+        str(error)
+        == f"image {tmp_path / '1.jpg'} is a JPEG without its end (cut off): fetch the file again"
+    )
 
 
 # ---------------------------------------------------------------- videos
 
 
-@pytest.mark.parametrize(("name", "codec"), [("a.mp4", "mp4v"), ("a.avi", "MJPG"), ("a.mkv", "mp4v")])
+@pytest.mark.parametrize(
+    ("name", "codec"), [("a.mp4", "mp4v"), ("a.avi", "MJPG"), ("a.mkv", "mp4v")]
+)
 def test_video(tmp_path: Path, name: str, codec: str) -> None:
     source = open_source(write_video(tmp_path / name, codec))
     assert isinstance(source, VideoFile)
@@ -197,7 +222,9 @@ def test_rotated_video_is_upright(tmp_path: Path) -> None:
     path = write_video(tmp_path / "a.mp4", "mp4v")
     data = path.read_bytes()
     plain = struct.pack(">9i", 1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30)
-    turned = struct.pack(">9i", 0, 1 << 16, 0, -1 << 16, 0, 0, HEIGHT << 16, 0, 1 << 30)  # clockwise
+    turned = struct.pack(
+        ">9i", 0, 1 << 16, 0, -1 << 16, 0, 0, HEIGHT << 16, 0, 1 << 30
+    )  # clockwise
     at = data.index(plain, data.index(b"tkhd"))
     path.write_bytes(data[:at] + turned + data[at + len(plain) :])
     first = next(iter(open_source(path)))
@@ -221,8 +248,12 @@ def test_av1_names_its_codec_and_the_way_out(tmp_path: Path) -> None:
 
 
 def test_video_without_a_usable_rate_or_count(tmp_path: Path) -> None:
-    jpegs = [cv2.imencode(".jpg", frame_number(index)[:, :, ::-1])[1].tobytes() for index in range(5)]
-    (tmp_path / "a.mjpeg").write_bytes(b"".join(jpegs))  # no container, so nothing that knows a count
+    jpegs = [
+        cv2.imencode(".jpg", frame_number(index)[:, :, ::-1])[1].tobytes() for index in range(5)
+    ]
+    (tmp_path / "a.mjpeg").write_bytes(
+        b"".join(jpegs)
+    )  # no container, so nothing that knows a count
     source = open_source(tmp_path / "a.mjpeg")
     assert source.length is None
     frames, error = until_error(source)
@@ -231,7 +262,9 @@ def test_video_without_a_usable_rate_or_count(tmp_path: Path) -> None:
     path = write_video(tmp_path / "b.mp4", "mp4v")
     data = bytearray(path.read_bytes())
     at = data.index(b"mdhd") + 16
-    struct.pack_into(">I", data, at, 1000 * struct.unpack_from(">I", data, at)[0])  # 25,000 frames a second
+    struct.pack_into(
+        ">I", data, at, 1000 * struct.unpack_from(">I", data, at)[0]
+    )  # 25,000 frames a second
     path.write_bytes(data)
     assert open_source(path).frame_rate == 30.0
 
@@ -241,12 +274,18 @@ def test_file_that_gives_no_frame_any_more(tmp_path: Path) -> None:
     source = open_source(path)
     path.write_bytes(b"")
     frames, error = until_error(source)
-    assert (frames, type(error), str(error)) == ([], FrameError, f"video {path} is an empty file: fetch it again")
+    assert (frames, type(error), str(error)) == (
+        [],
+        FrameError,
+        f"video {path} is an empty file: fetch it again",
+    )
     data = index_first(write_video(path, "mp4v")).read_bytes()
     path.write_bytes(data[: data.index(b"mdat") + 4])
     frames, error = until_error(source)
     assert (frames, type(error), str(error)) == ([], FrameError, refusal(path))
-    assert str(error).startswith(f"video {path} opens but gives no frame: OpenCV cannot decode its codec (FMP4), or")
+    assert str(error).startswith(
+        f"video {path} opens but gives no frame: OpenCV cannot decode its codec (FMP4), or"
+    )
 
 
 def no_video(path: Path) -> str:
@@ -266,7 +305,9 @@ def test_not_a_video(tmp_path: Path) -> None:
 
 def test_neither_video_nor_folder(tmp_path: Path) -> None:
     image = write_images(tmp_path, ["a.PNG"]) / "a.PNG"
-    assert refusal(image) == (f"{image} is a single image: give the folder that holds the frames, or a video file")
+    assert refusal(image) == (
+        f"{image} is a single image: give the folder that holds the frames, or a video file"
+    )
     assert refusal(Path("/dev/null")) == (
         "/dev/null is neither a file nor a folder: give a video file or a folder of images"
     )
@@ -294,7 +335,9 @@ def test_mp4_without_its_index_cannot_be_opened(tmp_path: Path) -> None:
     assert refusal(path) == no_video(path)
 
 
-@pytest.mark.parametrize(("name", "codec"), [("a.mp4", "mp4v"), ("a.avi", "MJPG"), ("a.mkv", "mp4v")])
+@pytest.mark.parametrize(
+    ("name", "codec"), [("a.mp4", "mp4v"), ("a.avi", "MJPG"), ("a.mkv", "mp4v")]
+)
 def test_video_that_is_cut_off(tmp_path: Path, name: str, codec: str) -> None:
     path = write_video(tmp_path / name, codec)
     if name == "a.mp4":

@@ -9,8 +9,18 @@ from typing import Literal
 import pytest
 
 from ltr.errors import ConfigError
-from ltr.settings import as_dict, describe, from_dict, replace, setting, to_toml, with_assignments, with_toml
-from pytracking.tracker.presets import PRESETS, TrackerPreset
+from ltr.settings import (
+    as_dict,
+    describe,
+    from_dict,
+    replace,
+    setting,
+    to_toml,
+    with_assignments,
+    with_toml,
+)
+from pytracking.tracker.preset_settings import TrackerPreset
+from pytracking.tracker.presets import PRESETS
 
 
 @dataclass(frozen=True)
@@ -39,17 +49,29 @@ def test_assignments_are_typed_by_the_field() -> None:
 @pytest.mark.parametrize(
     ("assignment", "message"),
     [
-        ("inner.widht=2", "unknown setting 'inner.widht' (in --set inner.widht=2): did you mean inner.width?"),
+        (
+            "inner.widht=2",
+            "unknown setting 'inner.widht' (in --set inner.widht=2): did you mean inner.width?",
+        ),
         ("width=2", "unknown setting 'width' (in --set width=2): did you mean inner.width?"),
         ("kind=b", "unknown setting 'kind' (in --set kind=b): did you mean inner.kind?"),
-        ("zzz=1", "unknown setting 'zzz' (in --set zzz=1): known: count, inner.kind, inner.pairs, inner.width, on"),
+        (
+            "zzz=1",
+            "unknown setting 'zzz' (in --set zzz=1): known: count, inner.kind, inner.pairs, inner.width, on",
+        ),
         ("count.x=2", "unknown setting 'count.x' (in --set count.x=2): did you mean count?"),
         (
             "inner=2",
             "'inner' is a group, not a setting (in --set inner=2): known: inner.kind, inner.pairs, inner.width",
         ),
-        ("inner.width=wide", "setting 'inner.width' takes a number, not 'wide' (in --set inner.width=wide)"),
-        ("inner.width=nan", "setting 'inner.width' takes a number, not nan (in --set inner.width=nan)"),
+        (
+            "inner.width=wide",
+            "setting 'inner.width' takes a number, not 'wide' (in --set inner.width=wide)",
+        ),
+        (
+            "inner.width=nan",
+            "setting 'inner.width' takes a number, not nan (in --set inner.width=nan)",
+        ),
         ("inner.width=11", "setting 'inner.width' takes 0 to 10, not 11 (in --set inner.width=11)"),
         ("inner.kind=c", "setting 'inner.kind' takes 'a' or 'b', not 'c' (in --set inner.kind=c)"),
         (
@@ -90,7 +112,9 @@ def test_bad_toml(tmp_path: Path) -> None:
     path.write_text("[inner]\nwidht = 3\n")
     with pytest.raises(ConfigError) as error:
         with_toml(Outer(), path)
-    assert str(error.value) == f"unknown setting 'inner.widht' (in {path}): did you mean inner.width?"
+    assert (
+        str(error.value) == f"unknown setting 'inner.widht' (in {path}): did you mean inner.width?"
+    )
     path.write_text("width = ")
     with pytest.raises(ConfigError, match="is not valid TOML"):
         with_toml(Outer(), path)
@@ -110,7 +134,9 @@ def test_preset_checks_what_no_single_field_can() -> None:
     with pytest.raises(ConfigError, match="not a multiple of 16"):
         with_assignments(TrackerPreset(), ["search.crop_side=300"])
     with pytest.raises(ConfigError, match="the first frame alone gives 25 samples"):
-        with_assignments(TrackerPreset(), ["memory.size=20", f"first_frame.rotations={list(range(14))}"])
+        with_assignments(
+            TrackerPreset(), ["memory.size=20", f"first_frame.rotations={list(range(14))}"]
+        )
 
 
 def test_a_setting_that_may_be_none_has_its_limits_for_numbers_alone() -> None:
