@@ -18,6 +18,7 @@ from pathlib import Path
 from statistics import mean
 from tempfile import TemporaryDirectory
 
+import numpy as np
 import torch
 from safetensors.torch import load_file
 from torch import Tensor
@@ -33,6 +34,7 @@ from ltr.models.zoo import load_network, stored_tensors
 from ltr.settings import as_dict
 from pytracking import Tracker
 from pytracking.apps.evaluate import track_sequence
+from pytracking.evaluation.bootstrap import bootstrap_interval
 from pytracking.evaluation.protocols import one_pass_auc
 from pytracking.sequences.sequence import find_sequences
 from pytracking.sinks.text_file import write_text
@@ -158,21 +160,30 @@ def write_card(name: str, card: dict[str, str], scores: dict[str, float]) -> Non
         f"- not for: identifying people; anything that must not fail\n\n"
         "Success AUC on ten short validation sequences (they choose between settings; no "
         "benchmark result): "
-        f"mean {mean(scores.values()):.3f}, worst {worst} {scores[worst]:.3f}.\n\n"
+        f"mean {mean(scores.values()):.3f} (95 % bootstrap interval {interval(scores)}), "
+        f"worst {worst} {scores[worst]:.3f}.\n\n"
         f"| sequence | AUC |\n|---|---|\n{rows}\nMade by `benchmarks/floor.py`.\n",
     )
 
 
+def interval(scores: dict[str, float]) -> str:
+    """Of the mean, as text."""
+    low, high = bootstrap_interval(np.array([*scores.values()]))
+    return f"{low:.3f} to {high:.3f}"
+
+
 def table(scores: dict[str, dict[str, float]]) -> str:
-    """Success AUC by sequence and network, as Markdown."""
+    """Success AUC by network and sequence, with the bootstrap interval of the mean, as
+    Markdown."""
     sequences = list(next(iter(scores.values())))
     lines = [
-        "| network | mean | " + " | ".join(sequences) + " |",
-        "|---" * (len(sequences) + 2) + "|",
+        "| network | mean | 95 % | " + " | ".join(sequences) + " |",
+        "|---" * (len(sequences) + 3) + "|",
     ]
     for name, values in scores.items():
         cells = " | ".join(f"{values[sequence]:.3f}" for sequence in sequences)
-        lines.append(f"| {name} | **{mean(values.values()):.3f}** | {cells} |")
+        average = f"**{mean(values.values()):.3f}** | {interval(values)}"
+        lines.append(f"| {name} | {average} | {cells} |")
     return "\n".join(lines)
 
 

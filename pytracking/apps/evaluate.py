@@ -14,6 +14,7 @@ from ltr.geometry import checked_box
 from ltr.settings import as_dict
 from pytracking.api import Tracker
 from pytracking.apps.track import TrackerChoice
+from pytracking.evaluation.bootstrap import bootstrap_interval
 from pytracking.evaluation.metrics import Array
 from pytracking.evaluation.protocols import first_box, one_pass_auc
 from pytracking.sequences.sequence import Sequence, find_sequences
@@ -56,8 +57,10 @@ def run_evaluate(folder: Path, names: list[str], choice: TrackerChoice, output: 
     worst = min(scores, key=lambda name: scores[name])
     count = f"{len(scores)} sequence" + ("s" if len(scores) > 1 else "")
     average = mean(scores.values())
+    low, high = bootstrap_interval(np.array([*scores.values()]))
+    interval = f"(95 % {low:.3f} to {high:.3f})  " if len(scores) > 1 else ""
     print(
-        f"{'mean':<{width}}  {average:.3f}  success AUC over {count}; worst {worst} "
+        f"{'mean':<{width}}  {average:.3f}  {interval}success AUC over {count}; worst {worst} "
         f"{scores[worst]:.3f}"
     )
     print(f"boxes and scores lie in {output}")
@@ -72,6 +75,7 @@ def _write_scores(
         "network": choice.network,
         "seed": choice.seed,
         "mean": mean(scores.values()),
+        "mean_interval_95": bootstrap_interval(np.array([*scores.values()])),
         "success_auc": scores,
     }
     write_text(output / "scores.json", json.dumps({**summary, "settings": settings}, indent=1))

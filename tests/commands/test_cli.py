@@ -99,7 +99,7 @@ def test_evaluate(
     assert pytracking(["evaluate", str(folder.parent), "--output", str(tmp_path / "a")]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("cat  0.")
-    assert "success AUC over 1 sequence; worst cat 0." in lines[1]
+    assert "  success AUC over 1 sequence; worst cat 0." in lines[1]
     scores = json.loads((tmp_path / "a" / "scores.json").read_text())
     assert 0.7 < scores["mean"] <= 20 / 21
     assert len((tmp_path / "a" / "cat.txt").read_text().splitlines()) == N

@@ -1,0 +1,20 @@
+"""How far a mean over sequences can be trusted, numpy only."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pytracking.evaluation.metrics import Array
+
+
+def bootstrap_interval(
+    values: Array, level: float = 0.95, draws: int = 20_000, seed: int = 0
+) -> tuple[float, float]:
+    """Percentile interval of the mean of (N,) values, one a sequence, by drawing N of them with
+    replacement `draws` times (Efron 1979). Of two trackers on the same sequences, give their
+    differences. The same values give the same interval; ValueError without any."""
+    if len(values) == 0:
+        raise ValueError("no values: a mean needs one sequence or more")
+    drawn = np.random.default_rng(seed).integers(len(values), size=(draws, len(values)))
+    low, high = np.quantile(values[drawn].mean(axis=1), [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
