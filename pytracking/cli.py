@@ -46,7 +46,7 @@ shows what the tracker sees.
 examples:
   pytracking track video.mp4 --box 300,120,80,60
   pytracking track video.mp4 --box left=300,120,80,60 --box right=500,110,80,60
-  pytracking track frames/ --box 12.5,40,33,61 --net imagenet18 --output results/
+  pytracking track frames/ --box 12.5,40,33,61 --net imagenet_mobile --output results/
   pytracking track video.mp4 --box 300,120,80,60 --set size.interval=1 --set search.area=6
 """
 EVALUATE = """\
@@ -73,8 +73,8 @@ PRESETS = """\
 Lists the presets, or shows every setting of one with its value, its visible effect and its unit.
 
 examples:
-  pytracking presets imagenet_mobile
-  pytracking presets imagenet_mobile --toml > mine.toml  then: track ... --settings mine.toml
+  pytracking presets imagenet18
+  pytracking presets imagenet18 --toml > mine.toml  then: track ... --settings mine.toml
 """
 
 

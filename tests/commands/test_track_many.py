@@ -21,7 +21,7 @@ BOXES = {
     "corner": "40,200,60,90",
 }
 N = 5
-FAST = ["--set", "search.crop_side=96", "--device", "cpu"]
+FAST = ["--net", "imagenet_mobile", "--set", "search.crop_side=96", "--device", "cpu"]
 
 
 @pytest.fixture(scope="module")
@@ -336,7 +336,7 @@ REFUSED: dict[str, tuple[list[str], str | None, str]] = {
         "box 900,2,30,40 lies outside the frame of 640x360 pixels: give x,y,w,h in its pixels",
     ),
     "a preset whose network lacks the head": (
-        ["--box", "1,2,30,40", "--net", "imagenet18", "--preset", "dimp18"],
+        ["--box", "1,2,30,40", "--preset", "dimp18"],
         None,
         "the preset refines boxes in the 'default' space, but the network has no box head: choose another network, or "
         "refinement.space=none",
