@@ -25,6 +25,7 @@ from torch import Tensor
 
 from ltr.checkpoints import REGISTRY, sha256_of, write_network
 from ltr.crops import crop, exact_window
+from ltr.files import write_text
 from ltr.images import read_image
 from ltr.models.backbone import TrunkName
 from ltr.models.classifier.whitening import whitening_matrix
@@ -37,7 +38,6 @@ from pytracking.apps.evaluate import track_sequence
 from pytracking.evaluation.bootstrap import bootstrap_interval
 from pytracking.evaluation.protocols import one_pass_auc
 from pytracking.sequences.sequence import find_sequences
-from pytracking.sinks.text_file import write_text
 
 CHECKPOINTS = Path(__file__).resolve().parents[1] / "checkpoints"
 SIDE = 288
@@ -130,7 +130,7 @@ def make(name: str, shared: Path) -> dict[str, str]:
         "preset": name,
         "licence": LICENCE,
     }
-    write_text(registry_path, json.dumps({**registry, name: entry}, indent=2) + "\n")
+    write_text(registry_path, json.dumps({**registry, name: entry}, indent=2) + "\n", "registry")
     load_network(path)  # what cannot be read back is not made
     print(f"{path.name}: {path.stat().st_size} bytes from {len(photographs)} photographs")
     return card
@@ -163,6 +163,7 @@ def write_card(name: str, card: dict[str, str], scores: dict[str, float]) -> Non
         f"mean {mean(scores.values()):.3f} (95 % bootstrap interval {interval(scores)}), "
         f"worst {worst} {scores[worst]:.3f}.\n\n"
         f"| sequence | AUC |\n|---|---|\n{rows}\nMade by `benchmarks/floor.py`.\n",
+        "card",
     )
 
 

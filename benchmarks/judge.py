@@ -29,6 +29,7 @@ import numpy as np
 import torch
 
 from ltr.checkpoints import find_network, sha256_of
+from ltr.files import safe_name
 from ltr.settings import as_dict, with_assignments
 from pytracking.api import Tracker, load_engine
 from pytracking.apps.evaluate import chosen, track_sequence
@@ -36,7 +37,6 @@ from pytracking.evaluation.bootstrap import bootstrap_interval
 from pytracking.evaluation.metrics import Array
 from pytracking.evaluation.protocols import one_pass_auc
 from pytracking.sequences.sequence import Sequence, find_sequences
-from pytracking.sinks.text_file import safe_name
 from pytracking.tracker.engine import TrackerEngine
 
 CLIPS = Path(__file__).with_name("judge_clips.txt")

@@ -35,13 +35,13 @@ import torch
 from published_weights import filled_net
 
 import pytracking.tracker.engine as engine_module
+from ltr.box_files import read_boxes
 from ltr.images import MEAN, STD, Frame, read_image
 from ltr.models.backbone import TRUNKS
 from ltr.models.folding import fold
 from ltr.models.tracker_net import TrackerNet
 from ltr.models.zoo import NETWORKS, load_network
 from pytracking.evaluation.protocols import first_box
-from pytracking.sequences.sequence import read_boxes
 from pytracking.tracker.engine import TrackerEngine
 from pytracking.tracker.prediction import Box
 from pytracking.tracker.preset_settings import TrackerPreset

@@ -7,7 +7,6 @@ headers larger than any network needs.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
@@ -22,6 +21,7 @@ import torch
 from torch import Tensor
 
 from ltr.errors import CheckpointError, ConfigError, suggestion
+from ltr.files import write_bytes
 
 FORMAT = "ltr.tracker_net.1"
 MAX_HEADER_BYTES = 1 << 20
@@ -226,8 +226,7 @@ def write_network(
     half: bool = True,
 ) -> None:
     """Write a network file: convolutions in half precision (if `half`), vectors (batch norm tables)
-    in single. Written to a temporary name and renamed; nothing is left of a file that could not be.
-    Raises CheckpointError."""
+    in single. Whole or not at all. Raises CheckpointError."""
     from safetensors.torch import save
 
     def stored(tensor: Tensor) -> Tensor:
@@ -239,17 +238,7 @@ def write_network(
         "config": json.dumps(dict(config)),
         "card": json.dumps(dict(card)),
     }
-    partial = path.with_name(f"{path.name}.partial")
-    try:
-        partial.write_bytes(save(tensors, metadata=metadata))
-        partial.replace(path)
-    except OSError as error:
-        raise CheckpointError(
-            f"cannot write network file {path}: {error.strerror or error}"
-        ) from None
-    finally:
-        with contextlib.suppress(OSError):
-            partial.unlink(missing_ok=True)
+    write_bytes(path, save(tensors, metadata=metadata), "network file", CheckpointError)
 
 
 def sha256_of(path: Path) -> str:

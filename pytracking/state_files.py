@@ -3,15 +3,14 @@ Reading executes nothing."""
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-from pathlib import Path
 from typing import Any
 
 import torch
 
-from ltr.errors import ConfigError, ResultError, TrackingError
+from ltr.errors import ConfigError, TrackingError
+from ltr.files import write_bytes
 from ltr.settings import as_dict, from_dict
 from pytracking.tracker.engine import TrackerEngine
 from pytracking.tracker.memory import SampleMemory
@@ -35,7 +34,7 @@ _DAMAGE = (
 
 
 def write_snapshot(path: str | os.PathLike[str], snapshot: Snapshot) -> None:
-    """Write a snapshot to a temporary name and rename it. Raises ResultError."""
+    """Write a snapshot, whole or not at all. Raises ResultError."""
     from safetensors.torch import save
 
     facts = {
@@ -48,16 +47,9 @@ def write_snapshot(path: str | os.PathLike[str], snapshot: Snapshot) -> None:
     tensors = {
         name: tensor.cpu().contiguous() for name, tensor in tensors_of(snapshot.state).items()
     }
-    partial = Path(f"{os.fspath(path)}.partial")
-    try:
-        partial.write_bytes(save(tensors, metadata={"format": FORMAT, "facts": json.dumps(facts)}))
-        partial.replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            partial.unlink()
-        raise ResultError(
-            f"cannot write state {os.fspath(path)}: {error.strerror or error}"
-        ) from None
+    write_bytes(
+        path, save(tensors, metadata={"format": FORMAT, "facts": json.dumps(facts)}), "state"
+    )
 
 
 def read_snapshot(path: str | os.PathLike[str], engine: TrackerEngine) -> Snapshot:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import resource
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import hypothesis
@@ -37,6 +38,14 @@ def shared() -> Path:
 def golden(shared: Path) -> Callable[[str], np.lib.npyio.NpzFile]:
     """Reference numbers of an independent implementation, by file name."""
     return lambda name: np.load(shared / "reference" / name)
+
+
+@pytest.fixture
+def file_size_limit() -> Iterator[Callable[[int], None]]:
+    """Sets how large a file this process may write, in bytes, until the test ends: what a full disk is, everywhere."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 @pytest.fixture(scope="session")

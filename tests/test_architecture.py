@@ -14,7 +14,8 @@ ROOT = Path(__file__).resolve().parents[1]
 LTR_LAYERS = [
     {"errors"},
     {"settings", "geometry", "console", "transfer"},
-    {"images", "crops", "label_maps"},
+    {"files", "progress", "images", "video", "box_files"},
+    {"crops", "label_maps"},
     {"checkpoints", "published"},
     {"ebm"},
     {"models", "data"},

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from ltr.files import make_folder
 from ltr.images import Frame
+from ltr.progress import with_progress
 from pytracking.apps.track import TrackerChoice
 from pytracking.evaluation.metrics import overlap, success_auc
 from pytracking.sinks.boxes_file import BoxesFile
 from pytracking.sinks.overlays import draw_box, draw_first_box, short
 from pytracking.sinks.plots import Column, Span, overlap_and_score, strip
-from pytracking.sinks.progress import with_progress
-from pytracking.sinks.text_file import make_folder
 from pytracking.sinks.video_writer import VideoWriter
 from pytracking.sources.demo_clip import FRAMES, HEIGHT, WIDTH, DemoClip
 from pytracking.tracker.prediction import Box, Prediction

@@ -10,7 +10,9 @@ from statistics import mean
 import numpy as np
 
 from ltr.errors import BoxError, DataError, ResultError, suggestion
+from ltr.files import make_folder, write_text
 from ltr.geometry import checked_box
+from ltr.progress import with_progress
 from ltr.settings import as_dict
 from pytracking.api import Tracker
 from pytracking.apps.track import TrackerChoice
@@ -19,8 +21,6 @@ from pytracking.evaluation.metrics import Array
 from pytracking.evaluation.protocols import first_box, one_pass_auc
 from pytracking.sequences.sequence import Sequence, find_sequences
 from pytracking.sinks.boxes_file import BoxesFile
-from pytracking.sinks.progress import with_progress
-from pytracking.sinks.text_file import make_folder, write_text
 from pytracking.sources.opening import open_source
 from pytracking.sources.source import SourceEndedEarly
 
@@ -78,7 +78,8 @@ def _write_scores(
         "mean_interval_95": bootstrap_interval(np.array([*scores.values()])),
         "success_auc": scores,
     }
-    write_text(output / "scores.json", json.dumps({**summary, "settings": settings}, indent=1))
+    text = json.dumps({**summary, "settings": settings}, indent=1)
+    write_text(output / "scores.json", text, "scores")
 
 
 def chosen(sequences: list[Sequence], names: list[str]) -> list[Sequence]:

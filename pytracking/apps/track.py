@@ -12,14 +12,14 @@ from pathlib import Path
 from time import perf_counter
 
 from ltr.errors import BoxError, ResultError
+from ltr.files import make_folder, safe_name, write_text
 from ltr.geometry import checked_box, parse_named_box
+from ltr.progress import with_progress
 from ltr.settings import as_dict, to_toml, with_assignments, with_toml
 from pytracking.api import MultiTracker, Tracker, checked_name, load_engine
 from pytracking.debug.strips import Strips
 from pytracking.sinks.boxes_file import BoxesFile
 from pytracking.sinks.overlays import draw_boxes, draw_first_boxes
-from pytracking.sinks.progress import with_progress
-from pytracking.sinks.text_file import make_folder, safe_name, write_text
 from pytracking.sinks.video_writer import VideoWriter
 from pytracking.sources.opening import open_source
 from pytracking.sources.source import Source, SourceEndedEarly
@@ -209,7 +209,7 @@ def _write_facts(
         f"# network {choice.network}, preset {choice.preset or 'its own'}, seed {choice.seed}\n"
         + to_toml(engine.preset)
     )
-    write_text(folder / "settings.toml", settings)
+    write_text(folder / "settings.toml", settings, "settings")
     timing = {
         "network": choice.network,
         "device": str(engine.net.device),
@@ -219,7 +219,7 @@ def _write_facts(
         "first_frame_seconds": seconds[:1],
         "frame_seconds": seconds[1:],
     }
-    write_text(folder / "timing.json", json.dumps(timing, indent=1))
+    write_text(folder / "timing.json", json.dumps(timing, indent=1), "timing")
 
 
 def _report(

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ltr.errors import ConfigError, ResultError
+from ltr.files import make_folder, write_bytes, write_text
 from ltr.images import Frame
 from pytracking.debug.panels import Array, strip
 from pytracking.sinks.overlays import COLOURS, short
-from pytracking.sinks.text_file import make_folder, write_text
 from pytracking.tracker.observer import Observer
 from pytracking.tracker.prediction import Prediction, Status
 
@@ -77,7 +77,7 @@ class Strips:
     one that was left out and in which a status changed, once in `every` frames at the most. `write`
     is called for all frames: it notes the statuses.
 
-    Files are written to a temporary name and renamed. The index is written at the beginning, after
+    The index is written at the beginning, after
     the first strip, after every 20 further ones and at the end of the block, whatever ends it; it
     lists this run's strips alone. Raises ResultError, or ConfigError for an `every` below 1."""
 
@@ -165,20 +165,15 @@ class Strips:
 
     def _write_index(self) -> None:
         self._next_index = len(self.entries) + INDEX_EVERY if self.entries else 1
-        write_text(self.folder / INDEX, page(self.entries))
+        write_text(self.folder / INDEX, page(self.entries), "page")
 
 
 def write_picture(path: Path, picture: Frame) -> None:
-    """Write RGB as PNG under a temporary name, then rename it. Raises ResultError."""
+    """Write RGB as PNG. Raises ResultError."""
     import cv2
 
     _, coded = cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
-    partial = path.with_name(path.name + ".partial")
-    try:
-        partial.write_bytes(coded.tobytes())
-        partial.replace(path)
-    except OSError as error:
-        raise ResultError(f"cannot write picture {path}: {error.strerror or error}") from None
+    write_bytes(path, coded.tobytes(), "picture")
 
 
 # --- the index

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ltr.errors import ResultError
+from ltr.files import write_bytes
 from ltr.images import Frame
 
 if TYPE_CHECKING:
@@ -157,12 +157,7 @@ def plain(axes: Any) -> None:
 
 
 def save(figure: Figure, path: str | os.PathLike[str]) -> None:
-    """Write a figure as PNG under a temporary name, then rename it. Raises ResultError."""
-    partial = Path(f"{os.fspath(path)}.partial")
-    try:
-        figure.savefig(partial, format="png", dpi=RESOLUTION, facecolor="white")
-        partial.replace(path)
-    except OSError as error:
-        raise ResultError(
-            f"cannot write picture {os.fspath(path)}: {error.strerror or error}"
-        ) from None
+    """Write a figure as PNG. Raises ResultError."""
+    data = io.BytesIO()
+    figure.savefig(data, format="png", dpi=RESOLUTION, facecolor="white")
+    write_bytes(path, data.getvalue(), "picture")

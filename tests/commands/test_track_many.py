@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 import pytest
 
+from ltr.files import safe_name
 from pytracking.apps.track import named_boxes
 from pytracking.cli import main as pytracking
-from pytracking.sinks.text_file import safe_name
 from pytracking.sources.demo_clip import DemoClip
 
 BOXES = {
@@ -191,7 +191,7 @@ def test_targets_without_a_name_are_numbered(folder: Path, tmp_path: Path, track
 def test_names_with_odd_characters(name: str, file: str) -> None:
     assert list(named_boxes([f"{name}=1,2,3,4"], None)) == [name]
     assert safe_name(name) == file
-    assert len(f"boxes_{file}.txt.partial".encode()) < 255
+    assert len(f"boxes_{file}.txt".encode()) < 255
 
 
 def test_odd_names_are_written_and_said(folder: Path, tmp_path: Path, track: Track) -> None:

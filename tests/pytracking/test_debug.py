@@ -243,14 +243,14 @@ def test_folders_that_cannot_be_written(tmp_path: Path) -> None:
         pass
     assert str(error.value) == f"cannot make folder {tmp_path / 'file' / 'strips'}: Not a directory"
     blocked = tmp_path / "blocked"
-    (blocked / "index.html.partial").mkdir(parents=True)
+    (blocked / "index.html").mkdir(parents=True)
     with pytest.raises(ResultError) as error, Strips(blocked):
         pytest.fail("told before anything is tracked")
-    assert str(error.value) == f"cannot write {blocked / 'index.html'}: Is a directory"
+    assert str(error.value) == f"cannot write page {blocked / 'index.html'}: Is a directory"
 
 
 def test_picture_that_cannot_be_written(tmp_path: Path) -> None:
-    (tmp_path / "000002_a.png.partial").mkdir()
+    (tmp_path / "000002_a.png").mkdir()
     with pytest.raises(ResultError) as error, Strips(tmp_path) as strips:
         run(strips, {}, 2)
     assert str(error.value) == f"cannot write picture {tmp_path / '000002_a.png'}: Is a directory"
@@ -260,7 +260,8 @@ def test_picture_that_cannot_be_written(tmp_path: Path) -> None:
 def test_the_first_error_is_the_one_to_be_told_of(tmp_path: Path) -> None:
     def failing() -> None:
         with Strips(tmp_path):
-            (tmp_path / "index.html.partial").mkdir()
+            (tmp_path / "index.html").unlink()
+            (tmp_path / "index.html").mkdir()
             raise RuntimeError("first")
 
     with pytest.raises(RuntimeError, match="first"):

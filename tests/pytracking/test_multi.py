@@ -17,6 +17,7 @@ from torch import Tensor
 
 import ltr.transfer
 import pytracking.tracker.engine as engine_module
+from ltr.box_files import read_boxes
 from ltr.errors import BoxError, ConfigError, FrameError, TrackingError
 from ltr.images import Frame, read_image
 from ltr.models.folding import InferenceNet, fold
@@ -25,7 +26,6 @@ from ltr.settings import with_assignments
 from pytracking import MultiTracker, Prediction, Tracker
 from pytracking.api import Snapshot, load_engine
 from pytracking.evaluation.protocols import first_box
-from pytracking.sequences.sequence import read_boxes
 from pytracking.sources.demo_clip import DemoClip
 from pytracking.tracker.engine import TrackerEngine
 from pytracking.tracker.filter_update import iterations_due

@@ -517,7 +517,10 @@ def test_files_that_cannot_be_read(refused: Callable[[Path], str], tmp_path: Pat
 
 
 def test_what_cannot_be_written(
-    small: TrackerEngine, clip: list[Frame], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    small: TrackerEngine,
+    clip: list[Frame],
+    tmp_path: Path,
+    file_size_limit: Callable[[int], None],
 ) -> None:
     tracker = tracker_of(small, clip, 1)
     for path, why in (
@@ -531,19 +534,13 @@ def test_what_cannot_be_written(
     tracker.save(former)
     before = former.read_bytes()
 
-    def full(path: Path, data: bytes) -> int:
-        with path.open("wb") as file:
-            file.write(data[:100])
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(Path, "write_bytes", full)
+    file_size_limit(len(before) - 100)
     tracker.track(clip[2])
     with pytest.raises(ResultError) as error:
         tracker.save(former)
-    assert str(error.value) == f"cannot write state {former}: No space left on device"
+    assert str(error.value) == f"cannot write state {former}: File too large"
     assert former.read_bytes() == before
     assert [p.name for p in tmp_path.iterdir()] == ["a"]
-    assert not list(tmp_path.parent.glob("*.partial"))
 
 
 def test_the_file_says_what_it_is(sound: bytes, small: TrackerEngine) -> None:

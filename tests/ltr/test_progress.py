@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-import pytracking.sinks.progress as progress
-from pytracking.sinks.progress import with_progress
+import ltr.progress as progress
+from ltr.progress import with_progress
 
 
 def test_bar_on_a_terminal(
