@@ -30,8 +30,8 @@ from ltr.images import read_image
 from ltr.models.backbone import TrunkName
 from ltr.models.classifier.whitening import whitening_matrix
 from ltr.models.folding import fold
-from ltr.models.tracker_net import NetworkConfig, TrackerNet
-from ltr.models.zoo import load_network, stored_tensors
+from ltr.models.tracker_net import NetworkConfig, TrackerNet, stored_tensors
+from ltr.networks import load_network
 from ltr.settings import as_dict
 from pytracking import Tracker
 from pytracking.apps.evaluate import track_sequence

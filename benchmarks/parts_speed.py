@@ -28,7 +28,7 @@ from ltr.models.box.energy import Modulation
 from ltr.models.classifier.linear_filter import apply_filter, filter_adjoint
 from ltr.models.folding import fold
 from ltr.models.fused_convolution import FusedConvolution
-from ltr.models.zoo import load_network
+from ltr.networks import load_network
 from pytracking.tracker.preset_settings import Refinement
 from pytracking.tracker.refinement import candidates
 

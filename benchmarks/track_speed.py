@@ -40,7 +40,8 @@ from ltr.images import MEAN, STD, Frame, read_image
 from ltr.models.backbone import TRUNKS
 from ltr.models.folding import fold
 from ltr.models.tracker_net import TrackerNet
-from ltr.models.zoo import NETWORKS, load_network
+from ltr.models.zoo import NETWORKS
+from ltr.networks import load_network
 from pytracking.evaluation.protocols import first_box
 from pytracking.tracker.engine import TrackerEngine
 from pytracking.tracker.prediction import Box

@@ -12,7 +12,7 @@ import json
 import os
 import shlex
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -95,9 +95,9 @@ def _described(path: Path, entry: Mapping[str, str]) -> NetworkFile:
     texts = {
         key: card[key] for key in ("summary", "preset", "licence") if isinstance(card.get(key), str)
     }
-    said = {key: text for key, text in texts.items() if text.isprintable()}
+    printable = {key: text for key, text in texts.items() if text.isprintable()}
     return NetworkFile(
-        path.stem, path, **{**said, **{key: text for key, text in entry.items() if text}}
+        path.stem, path, **{**printable, **{key: text for key, text in entry.items() if text}}
     )
 
 
@@ -185,23 +185,8 @@ def read_state(file: NetworkFile, expected: Mapping[str, Tensor]) -> dict[str, T
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    path, shapes = file.path, read_header(file.path).shapes
-    for problem, keys in (
-        ("lacks", set(expected) - set(shapes)),
-        ("has the unknown", set(shapes) - set(expected)),
-    ):
-        if keys:
-            more = f" and {len(keys) - 1} more" if len(keys) > 1 else ""
-            raise CheckpointError(
-                f"network file {path} {problem} tensor {min(keys)!r}{more}: it is of another "
-                "network"
-            )
-    for key, tensor in expected.items():
-        if shapes[key] != tuple(tensor.shape):
-            raise CheckpointError(
-                f"network file {path}: tensor {key!r} has shape {list(shapes[key])}, not "
-                f"{list(tensor.shape)}"
-            )
+    path = file.path
+    check_shapes(path, read_header(path).shapes, {key: t.shape for key, t in expected.items()})
     if file.sha256 and sha256_of(path) != file.sha256:
         raise CheckpointError(
             f"network file {path} is damaged: its checksum is not the one in {REGISTRY}"
@@ -210,12 +195,42 @@ def read_state(file: NetworkFile, expected: Mapping[str, Tensor]) -> dict[str, T
         state = load_file(path)
     except (SafetensorError, OSError) as error:
         raise CheckpointError(f"network file {path} is damaged: {error}") from None
-    for key, tensor in state.items():
-        if not torch.isfinite(tensor).all():
+    return finite_float32(path, state)
+
+
+def check_shapes(
+    path: Path, found: Mapping[str, Sequence[int]], expected: Mapping[str, Sequence[int]]
+) -> None:
+    """Compare the shapes of the tensors that a file holds with those of a network, by key. Raises
+    CheckpointError."""
+    for problem, keys in (
+        ("lacks", [key for key in expected if key not in found]),
+        ("has the unknown", [key for key in found if key not in expected]),
+    ):
+        if keys:
+            more = f" and {len(keys) - 1} more" if len(keys) > 1 else ""
+            raise CheckpointError(
+                f"network file {path} {problem} tensor {keys[0][:80]!r}{more}: it is of another "
+                "network"
+            )
+    for key, shape in expected.items():
+        if tuple(found[key]) != tuple(shape):
+            raise CheckpointError(
+                f"network file {path}: tensor {key!r} has shape {list(found[key])}, not "
+                f"{list(shape)}"
+            )
+
+
+def finite_float32(path: Path, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors of a file as float32, in their own memory. Raises CheckpointError where a number
+    is not finite."""
+    numbers = {key: tensor.to(torch.float32, copy=True) for key, tensor in state.items()}
+    for key, tensor in numbers.items():
+        if not tensor.isfinite().all():
             raise CheckpointError(
                 f"network file {path} is damaged: tensor {key!r} holds numbers that are not finite"
             )
-    return {key: tensor.float() for key, tensor in state.items()}
+    return numbers
 
 
 def write_network(

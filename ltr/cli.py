@@ -38,7 +38,9 @@ examples:
 def inspect(arguments: argparse.Namespace) -> int:
     """Check a network file whole and print its configuration, card, notes and tensors."""
     from ltr.checkpoints import find_network, read_header
-    from ltr.models.zoo import PUBLISHED_FILES, open_network, stored_tensors
+    from ltr.models.tracker_net import stored_tensors
+    from ltr.models.zoo import PUBLISHED_FILES
+    from ltr.networks import open_network
     from ltr.published import is_published_name
     from ltr.settings import describe
 
@@ -66,7 +68,8 @@ _WIDTH = len("filter_optimizer.min_filter_reg")
 def convert(arguments: argparse.Namespace) -> int:
     """Write a published network as a file of ours, and say what was dropped or assumed."""
     from ltr.checkpoints import known_networks
-    from ltr.models.zoo import convert, stored_tensors
+    from ltr.models.tracker_net import stored_tensors
+    from ltr.networks import convert
 
     old, new = arguments.old, arguments.new
     loaded = convert(old, new, arguments.architecture)

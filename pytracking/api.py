@@ -13,7 +13,7 @@ from ltr.errors import BoxError, ConfigError, FrameError, TrackingError
 from ltr.geometry import checked_box
 from ltr.images import Color, Frame, as_frame
 from ltr.models.folding import fold
-from ltr.models.zoo import open_network
+from ltr.networks import open_network
 from ltr.transfer import free_bytes
 from pytracking import DEFAULT_NETWORK
 from pytracking.state_files import read_snapshot, write_snapshot

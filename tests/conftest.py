@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from ltr.models.folding import InferenceNet, fold
-from ltr.models.zoo import load_network
+from ltr.networks import load_network
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = Path(os.environ.get("TRACKING_SHARED", ROOT.parent / "shared")).resolve()

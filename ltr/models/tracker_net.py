@@ -3,11 +3,13 @@ nothing about frames."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from torch import Tensor, nn
 
+from ltr.errors import ConfigError
 from ltr.models.backbone import TRUNKS, TrunkName
 from ltr.models.box.energy import EnergyHead
 from ltr.models.classifier.features import ClassifierFeatures, instance_l2_norm
@@ -19,12 +21,12 @@ from ltr.models.classifier.steepest_descent import (
     LearnedConfig,
     LearnedSteepestDescent,
 )
-from ltr.settings import setting
+from ltr.settings import as_dict, from_dict, setting
 
 FilterOptimizer = HingeSteepestDescent | LearnedSteepestDescent | NewtonDescent
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class NetworkConfig:
     """What makes a network, as it stands in the metadata of its file."""
 
@@ -47,6 +49,23 @@ class NetworkConfig:
     box_head: Literal["none", "energy"] = setting(
         "none", "1", "what says how well a box fits the target"
     )
+
+
+_LATER_FIELDS = {
+    "initializer": "none",
+    "filter_optimizer": as_dict(HingeConfig()),
+    "box_head": "none",
+}
+"""What files mean that were written before these fields existed."""
+
+
+def network_config(tree: Mapping[str, Any]) -> NetworkConfig:
+    """The configuration that stands in a file. Raises ConfigError for whatever else is there."""
+    try:
+        return from_dict(NetworkConfig, {**_LATER_FIELDS, **tree}, "")
+    except (ValueError, RuntimeError, ArithmeticError) as error:
+        # text nested without end and numbers beyond all floats are among the values of files
+        raise ConfigError(str(error)) from None
 
 
 class Classifier(nn.Module):
@@ -88,6 +107,16 @@ class TrackerNet(nn.Module):
         normalised."""
         features = self.classifier.feature_extractor(stride16)
         return instance_l2_norm(features.permute(0, 2, 3, 1), self.config.filter_size)
+
+
+def is_counter(key: str) -> bool:
+    """Whether a tensor of this name counts the batches of a batch norm: no file holds those."""
+    return key.endswith("num_batches_tracked")
+
+
+def stored_tensors(net: TrackerNet) -> dict[str, Tensor]:
+    """The part of a network's state that a file holds: all but the counters of the batch norms."""
+    return {key: tensor for key, tensor in net.state_dict().items() if not is_counter(key)}
 
 
 def _optimizer(config: HingeConfig | LearnedConfig | DivergenceConfig) -> FilterOptimizer:

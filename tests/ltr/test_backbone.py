@@ -15,7 +15,7 @@ from ltr.models.backbone import TRUNKS
 from ltr.models.folding import fold
 from ltr.models.fused_convolution import FusedConvolution
 from ltr.models.tracker_net import NetworkConfig, TrackerNet
-from ltr.models.zoo import load_network
+from ltr.networks import load_network
 
 # output, module, shape, mean, std, channels 0..3 at row 1, column 2: the README of the shared weights
 SELF_TEST = {
@@ -116,7 +116,7 @@ def test_folded_network_is_the_same_function(
 def test_folding_covers_residual_blocks_and_wide_kernels() -> None:
     torch.manual_seed(0)
     net = TrackerNet(
-        NetworkConfig("resnet18", feature_blocks=1, feature_kernel=3, channels=32)
+        NetworkConfig(trunk="resnet18", feature_blocks=1, feature_kernel=3, channels=32)
     ).eval()
     for module in net.modules():
         if isinstance(module, nn.BatchNorm2d):

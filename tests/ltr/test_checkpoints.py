@@ -20,8 +20,8 @@ from ltr.checkpoints import (
     write_network,
 )
 from ltr.errors import CheckpointError, ConfigError
-from ltr.models.tracker_net import NetworkConfig, TrackerNet
-from ltr.models.zoo import load_network, stored_tensors
+from ltr.models.tracker_net import NetworkConfig, TrackerNet, stored_tensors
+from ltr.networks import load_network
 from ltr.settings import as_dict
 
 
@@ -29,7 +29,7 @@ from ltr.settings import as_dict
 def small(tmp_path: Path) -> Path:
     """A sound network file with few classifier channels."""
     torch.manual_seed(0)
-    net = TrackerNet(NetworkConfig("mobilenet_v2", channels=8))
+    net = TrackerNet(NetworkConfig(trunk="mobilenet_v2", channels=8))
     path = tmp_path / "small.safetensors"
     write_network(path, stored_tensors(net), as_dict(net.config), {"name": "small"})
     return path
@@ -57,7 +57,7 @@ def refusal(path: Path | str) -> str:
 def test_round_trip_in_half_precision(small: Path) -> None:
     net, header = load_network(small), read_header(small)
     torch.manual_seed(0)
-    original = TrackerNet(NetworkConfig("mobilenet_v2", channels=8))
+    original = TrackerNet(NetworkConfig(trunk="mobilenet_v2", channels=8))
     assert net.config == original.config
     assert header.card == {"name": "small"}
     for key, tensor in stored_tensors(original).items():
@@ -155,15 +155,14 @@ KEY = "classifier.feature_extractor.0.weight"
         ),
         (
             lambda h: h["__metadata__"].update(config=json.dumps({"trunk": "resnet18"})),
-            "network file FILE has a configuration that cannot be built: setting 'feature_blocks' is missing "
-            "in network file FILE",
+            "network file FILE has a configuration that cannot be built: setting 'feature_blocks' is missing",
         ),
         (
             lambda h: h["__metadata__"].update(
                 config=h["__metadata__"]["config"].replace('"channels": 8', '"channels": 80000000')
             ),
             "network file FILE has a configuration that cannot be built: setting 'channels' takes 1 to 4096, "
-            "not 8e+07 in network file FILE",
+            "not 8e+07",
         ),
         (
             lambda h: h["__metadata__"].update(config="[" * 100_000),

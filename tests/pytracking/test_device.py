@@ -13,7 +13,8 @@ import torch
 from ltr import transfer
 from ltr.models.folding import fold
 from ltr.models.tracker_net import TrackerNet
-from ltr.models.zoo import NETWORKS, load_network
+from ltr.models.zoo import NETWORKS
+from ltr.networks import load_network
 from pytracking.tracker import engine as engine_module
 from pytracking.tracker import first_frame, size_search
 from pytracking.tracker.engine import TrackerEngine
