@@ -103,7 +103,10 @@ def box_head(shared: Path, rounds: int) -> list[tuple[str, str]]:
     box = torch.tensor([[115.0, 105.0, 58.0, 58.0]])
     boxes = candidates(box, torch.rand(1, 9, 4), Refinement("default"))
     modulation = head.modulation(taps, box)
-    small, whole = head.maps(taps, modulation, boxes), head.whole_maps(taps, modulation)
+    conditioned = head.conditioned(modulation)
+    all_channels = head.conditioned(modulation.clamp(min=1e-30))
+    small = conditioned.energies_of(taps, boxes)
+    whole = all_channels.energies_on_whole_maps(taps)
 
     def by_autograd() -> Tensor:
         with torch.enable_grad():
@@ -117,18 +120,18 @@ def box_head(shared: Path, rounds: int) -> list[tuple[str, str]]:
         (
             f"box features: window and {kept} of 512 channels, over the whole map",
             ratio(
-                lambda: head.energies(head.maps(taps, modulation, boxes), boxes)[0],
-                lambda: head.energies(head.whole_maps(taps, modulation), boxes)[0],
+                lambda: conditioned.energies_of(taps, boxes)(boxes)[0],
+                lambda: all_channels.energies_on_whole_maps(taps)(boxes)[0],
                 rounds,
             ),
         ),
         (
             "box gradient: closed form over autograd, whole map",
-            ratio(lambda: head.energies(whole, boxes)[1], by_autograd, rounds),
+            ratio(lambda: whole(boxes)[1], by_autograd, rounds),
         ),
         (
             "box gradient: closed form in the window over autograd on the whole map",
-            ratio(lambda: head.energies(small, boxes)[1], by_autograd, rounds),
+            ratio(lambda: small(boxes)[1], by_autograd, rounds),
         ),
     ]
 

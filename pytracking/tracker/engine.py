@@ -262,9 +262,9 @@ class TrackerEngine:
             for n, f in zip(state.names, state.frame, strict=True)
         ]
         boxes = candidates(box, upload(torch.stack(drawn), box.device), setting)
-        boxes, energies = ascend(
-            head, Taps(view.stride8, view.stride16), state.modulation, boxes, setting, observer
-        )
+        conditioned = head.conditioned(state.modulation)
+        energies_of = conditioned.energies_of(Taps(view.stride8, view.stride16), boxes)
+        boxes, energies = ascend(energies_of, boxes, setting, observer)
         fitted = select_boxes(boxes, energies, setting)
         centre, size = from_crop(fitted.box_xywh, view.centre_yx, view.scale, side)
         if setting.half_pixel_shift:

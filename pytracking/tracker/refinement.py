@@ -8,8 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ltr.models.backbone import Taps
-from ltr.models.box.closed_form import ClosedFormHead
+from ltr.models.box.closed_form import BoxEnergies
 from pytracking.tracker.observer import Observer
 from pytracking.tracker.preset_settings import Refinement
 
@@ -36,16 +35,13 @@ def candidates(box_xywh: Tensor, uniform: Tensor, setting: Refinement) -> Tensor
 
 
 def ascend(
-    head: ClosedFormHead,
-    taps: Taps,
-    modulation: Tensor,
+    energies_of: BoxEnergies,
     boxes_xywh: Tensor,
     setting: Refinement,
     observer: Observer | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Move boxes (B, N, 4) uphill. Returns them and energies (B, N), those from before the last
     step, as published."""
-    maps = head.maps(taps, modulation, boxes_xywh)
     step_position, step_size = setting.step
     relative = setting.space == "relative"
     # in relative space the place is measured in sizes of the first box, and the size by its
@@ -54,8 +50,7 @@ def ascend(
     unit = boxes_xywh[:, :1, 2:]
     place, log_size = place / unit, boxes_xywh[..., 2:].log()
     for _ in range(setting.iterations):
-        maps = head.reaching(maps, boxes_xywh)
-        energies, gradient = head.energies(maps, boxes_xywh)
+        energies, gradient = energies_of(boxes_xywh)
         if observer is not None:
             observer.observe("candidate_boxes", boxes_xywh)
             observer.observe("candidate_energies", energies)

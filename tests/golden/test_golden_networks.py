@@ -313,8 +313,12 @@ def test_refinement_in_closed_form(case: Case) -> None:
     test = Taps(*(t[2:].contiguous(memory_format=torch.channels_last) for t in case.taps))
     modulation = torch.cat(case.modulation(), dim=1)[:1]
     boxes = case.array("proposals").float()
-    for maps in (head.maps(test, modulation, boxes), head.whole_maps(test, modulation)):
-        energies, gradient = head.energies(maps, boxes)
+    conditioned = head.conditioned(modulation)
+    for energies_of in (
+        conditioned.energies_of(test, boxes),
+        conditioned.energies_on_whole_maps(test),
+    ):
+        energies, gradient = energies_of(boxes)
         case.check("iou_pred", energies, case.tolerance(5e-5, 2e-4))
         case.check("iou_grad_box", gradient, case.tolerance(5e-5, 2e-4))
     for key, setting in (
@@ -322,7 +326,7 @@ def test_refinement_in_closed_form(case: Case) -> None:
         ("relative", Refinement("relative", 10, (0.0025, 0.0025))),
         ("relative_pair_decay", Refinement("relative", 10, (0.004, 0.001), 0.9)),
     ):
-        refined, energies = ascend(head, test, modulation, boxes, setting)
+        refined, energies = ascend(conditioned.energies_of(test, boxes), boxes, setting)
         tolerance = case.tolerance(2e-5, 2e-5) if setting.space == "relative" else 2e-4
         expected = case.parts[f"refine_{key}_boxes"]
         difference = np.abs(refined[0].cpu().numpy() - expected)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -460,7 +461,7 @@ class Refined:
         )
         assert first["img_sample_sz"] == [288, 288]
         engine = TrackerEngine(
-            fake_net(box_head=object()),
+            fake_net(box_head=Mock()),
             TrackerPreset(search=Search(crop_side=288), refinement=setting),
         )
         found = torch.tensor(filled, dtype=torch.float32), torch.tensor(energies)
@@ -512,25 +513,14 @@ def test_without_stale_places_the_found_place_stays(golden, monkeypatch) -> None
     assert torch.equal(refined.after.refined_yx, refined.before.centre_yx)
 
 
-class Slope:
-    """A box head that is equally steep everywhere."""
-
-    def __init__(self, gradient: Tensor) -> None:
-        self.gradient = gradient
-
-    def maps(self, taps: object, modulation: object, boxes: Tensor) -> None:
-        return None
-
-    def reaching(self, maps: None, boxes: Tensor) -> None:
-        return None
-
-    def energies(self, maps: None, boxes: Tensor) -> tuple[Tensor, Tensor]:
-        return torch.zeros(boxes.shape[:2]), self.gradient.expand_as(boxes)
-
-
 def ascended(boxes: Tensor, gradient: Tensor) -> Tensor:
+    """One step on energies that are equally steep everywhere."""
+
+    def energies_of(boxes: Tensor) -> tuple[Tensor, Tensor]:
+        return torch.zeros(boxes.shape[:2]), gradient.expand_as(boxes)
+
     setting = Refinement(space="relative", iterations=1, step=(1.0, 1.0))
-    return ascend(Slope(gradient), None, None, boxes, setting)[0]  # type: ignore[arg-type]
+    return ascend(energies_of, boxes, setting)[0]
 
 
 @pytest.mark.parametrize("form", ["rect_to_rel", "rect_to_rel_norm"])

@@ -99,9 +99,8 @@ def test_boxes_without_area(size: tuple[float, float], head: EnergyHead) -> None
     (gradient,) = torch.autograd.grad(pooled.sum(), boxes)
     assert not gradient.any()
     closed, taps, modulation, _ = prepared(head)
-    energies, by_box = closed.energies(
-        closed.whole_maps(taps, modulation), boxes.detach().expand(2, 1, 4)
-    )
+    boxes = boxes.detach().expand(2, 1, 4)
+    energies, by_box = closed.conditioned(modulation).energies_on_whole_maps(taps)(boxes)
     assert energies.isfinite().all()
     assert not by_box.any()
 
@@ -149,57 +148,61 @@ def test_closed_form_is_the_head_and_its_gradient(head: EnergyHead) -> None:
         boxes,
     )
     (gradient,) = torch.autograd.grad(plain.sum(), boxes)
-    for maps in (
-        closed.whole_maps(taps, modulation),
-        closed.maps(taps, modulation, boxes.detach()),
+    conditioned, boxes = closed.conditioned(modulation), boxes.detach()
+    for energies_of in (
+        conditioned.energies_on_whole_maps(taps),
+        conditioned.energies_of(taps, boxes),
     ):
-        energies, by_box = closed.energies(maps, boxes.detach())
+        energies, by_box = energies_of(boxes)
         torch.testing.assert_close(energies, plain.detach(), atol=1e-12, rtol=1e-10)
         torch.testing.assert_close(by_box, gradient, atol=1e-13, rtol=1e-9)
     assert gradient.abs().max() > 1e-3
 
 
+def energies_on_all_channels(
+    closed: ClosedFormHead, taps: Taps, modulation: Tensor, boxes: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Energies and gradient of one target on whole maps with shared weights: as one of two."""
+    both = Taps(*(torch.cat([tap, tap]) for tap in taps))
+    energies_of = closed.conditioned(modulation.expand(2, -1)).energies_on_whole_maps(both)
+    energies, gradient = energies_of(boxes.expand(2, -1, 4))
+    return energies[:1], gradient[:1]
+
+
 def test_one_target_has_the_channels_that_it_needs(head: EnergyHead) -> None:
     closed, taps, modulation, boxes = prepared(head)
-    modulation = modulation[:1] * (torch.arange(512) % 3 > 0)
+    modulation, boxes = modulation[:1] * (torch.arange(512) % 3 > 0), boxes[:1]
     alone = Taps(*(tap[:1] for tap in taps))
-    maps = closed.maps(alone, modulation, boxes[:1])
+    own = closed.conditioned(modulation)
     kept = [int((half != 0).sum()) for half in modulation.split(256, 1)]
-    assert [branch.maps.shape[-1] for branch in maps.branches] == kept < [256, 256]
-    whole = closed.whole_maps(alone, modulation)
-    for a, b in zip(
-        closed.energies(maps, boxes[:1]), closed.energies(whole, boxes[:1]), strict=True
-    ):
-        torch.testing.assert_close(a, b, atol=1e-12, rtol=1e-10)
-    assert (
-        closed.maps(alone, modulation, boxes[:1]).branches[0].hidden is maps.branches[0].hidden
-    ), "made once a target"
-    other = modulation.roll(1, dims=1)
-    assert not torch.equal(
-        closed.energies(closed.maps(alone, other, boxes[:1]), boxes[:1])[0],
-        closed.energies(maps, boxes[:1])[0],
-    )
+    assert [branch.modulation.shape[-1] for branch in own.branches] == kept < [256, 256]
+    expected = energies_on_all_channels(closed, alone, modulation, boxes)
+    energies, gradient = own.energies_of(alone, boxes)(boxes)
+    torch.testing.assert_close((energies, gradient), expected, atol=1e-12, rtol=1e-10)
+    other = closed.conditioned(modulation.roll(1, dims=1))
+    assert not torch.equal(other.energies_of(alone, boxes)(boxes)[0], energies)
+    again = own.energies_of(alone, boxes)(boxes)
+    torch.testing.assert_close(again, (energies, gradient), atol=0, rtol=0)
 
 
 @pytest.mark.parametrize("off", [slice(0, 256), slice(256, 512), slice(0, 512)])
 def test_a_target_that_switches_whole_branches_off(off: slice, head: EnergyHead) -> None:
     closed, taps, modulation, boxes = prepared(head)
-    modulation = modulation[:1].clone()
+    modulation, boxes = modulation[:1].clone(), boxes[:1]
     modulation[:, off] = 0
     alone = Taps(*(tap[:1] for tap in taps))
-    own = closed.energies(closed.maps(alone, modulation, boxes[:1]), boxes[:1])
-    for a, b in zip(
-        own, closed.energies(closed.whole_maps(alone, modulation), boxes[:1]), strict=True
-    ):
-        torch.testing.assert_close(a, b, atol=1e-12, rtol=1e-10)
+    own = closed.conditioned(modulation).energies_of(alone, boxes)(boxes)
+    expected = energies_on_all_channels(closed, alone, modulation, boxes)
+    torch.testing.assert_close(own, expected, atol=1e-12, rtol=1e-10)
 
 
 def test_boxes_that_diverge_spoil_no_others(head: EnergyHead) -> None:
     closed, taps, modulation, boxes = prepared(head)
     wild = boxes.clone()
     wild[0, 1], wild[1, 3] = torch.inf, torch.nan
-    expected, _ = closed.energies(closed.whole_maps(taps, modulation), boxes)
-    energies, _ = closed.energies(closed.reaching(closed.maps(taps, modulation, wild), wild), wild)
+    conditioned = closed.conditioned(modulation)
+    expected, _ = conditioned.energies_on_whole_maps(taps)(boxes)
+    energies, _ = conditioned.energies_of(taps, wild)(wild)
     kept = wild.isfinite().all(-1)
     torch.testing.assert_close(energies[kept], expected[kept], atol=1e-12, rtol=1e-10)
     extreme = torch.tensor(
@@ -214,26 +217,28 @@ def test_boxes_that_leave_their_window_get_another(
     head: EnergyHead, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     closed, taps, modulation, boxes = prepared(head)
-    maps = closed.maps(taps, modulation, boxes)
-    assert closed.reaching(maps, boxes) is maps
-    far = boxes + torch.tensor([-45.0, 30.0, 0.0, 0.0])
-    expected = closed.energies(closed.whole_maps(taps, modulation), far)
-    reached = closed.reaching(maps, far)
-    assert reached is not maps
-    for a, b in zip(closed.energies(reached, far), expected, strict=True):
-        torch.testing.assert_close(a, b, atol=1e-12, rtol=1e-10)
-
-    made = []
-    around = window_around
-    monkeypatch.setattr(window_module, "MARGIN", 0)
+    windows = []
     monkeypatch.setattr(
-        "ltr.models.box.closed_form.window_around", lambda *a: made.append(a) or around(*a)
+        "ltr.models.box.closed_form.window_around",
+        lambda *a: windows.append(a) or window_around(*a),
     )
+    conditioned = closed.conditioned(modulation)
+    energies_of, on_whole_maps = (
+        conditioned.energies_of(taps, boxes),
+        conditioned.energies_on_whole_maps(taps),
+    )
+    energies_of(boxes)
+    assert len(windows) == 2, "one a stride, which the first boxes do not leave"
+    far = boxes + torch.tensor([-45.0, 30.0, 0.0, 0.0])
+    torch.testing.assert_close(energies_of(far), on_whole_maps(far), atol=1e-12, rtol=1e-10)
+    assert len(windows) == 4
+
+    windows.clear()
+    monkeypatch.setattr(window_module, "MARGIN", 0)
     setting = Refinement("default", iterations=6, step=(40.0, 40.0))
-    moved, energies = ascend(closed, taps, modulation, boxes, setting)
-    assert len(made) > 2, "some boxes left their window on the way"
-    monkeypatch.setattr(closed, "maps", lambda t, m, b: closed.whole_maps(t, m))
-    plain, plain_energies = ascend(closed, taps, modulation, boxes, setting)
+    moved, energies = ascend(conditioned.energies_of(taps, boxes), boxes, setting)
+    assert len(windows) > 2, "some boxes left their window on the way"
+    plain, plain_energies = ascend(on_whole_maps, boxes, setting)
     torch.testing.assert_close(moved, plain, atol=1e-8, rtol=1e-8)
     torch.testing.assert_close(energies, plain_energies, atol=1e-9, rtol=1e-9)
 
@@ -244,14 +249,15 @@ def test_ascent_climbs_and_targets_do_not_mix(space: str, head: EnergyHead) -> N
     setting = Refinement(
         space, iterations=8, step=(0.02, 0.02) if space == "relative" else (0.5, 0.5)
     )  # type: ignore[arg-type]
-    refined, energies = ascend(closed, taps, modulation, boxes, setting)
-    begun, _ = closed.energies(closed.whole_maps(taps, modulation), boxes)
+    conditioned = closed.conditioned(modulation)
+    refined, energies = ascend(conditioned.energies_of(taps, boxes), boxes, setting)
+    begun, _ = conditioned.energies_on_whole_maps(taps)(boxes)
     assert (energies > begun).float().mean() > 0.9
     for row in range(2):
         own = Taps(*(tap[row : row + 1] for tap in taps))
-        alone, own_energies = ascend(
-            closed, own, modulation[row : row + 1], boxes[row : row + 1], setting
-        )
+        begin = boxes[row : row + 1]
+        energies_of = closed.conditioned(modulation[row : row + 1]).energies_of(own, begin)
+        alone, own_energies = ascend(energies_of, begin, setting)
         torch.testing.assert_close(alone[0], refined[row], atol=1e-9, rtol=1e-9)
         torch.testing.assert_close(own_energies[0], energies[row], atol=1e-10, rtol=1e-9)
 

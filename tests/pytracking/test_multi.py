@@ -205,8 +205,8 @@ def nearest_kink(
     head, boxes = engine.net.box_head, alone.boxes[step][None]
     assert head is not None
     with torch.inference_mode():
-        maps = head.maps(engine.net.trunk(crop), modulation, boxes)
-        _, gradient = head.energies(maps, boxes)
+        energies_of = head.conditioned(modulation).energies_of(engine.net.trunk(crop), boxes)
+        _, gradient = energies_of(boxes)
         jump = (
             difference(alone.boxes[step + 1], among.boxes[step + 1]) / boxes[..., 2:].max().item()
         )
@@ -214,7 +214,7 @@ def nearest_kink(
         for distance in (1e-6, 1e-5, 1e-4, 1e-3):
             for _ in range(50):
                 moved = boxes + distance * (2 * torch.rand(boxes.shape, generator=generator) - 1)
-                if difference(head.energies(maps, moved)[1], gradient) > jump / 2:
+                if difference(energies_of(moved)[1], gradient) > jump / 2:
                     return distance
     return np.inf
 

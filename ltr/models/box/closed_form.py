@@ -7,13 +7,15 @@ multiplying the maps, for pooling is linear: one weight matrix serves all target
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from ltr.models.backbone import Taps
-from ltr.models.box.energy import BINS8, BINS16, CHANNELS, EnergyHead
+from ltr.models.box.energy import BINS8, BINS16, EnergyHead
 from ltr.models.box.pooling import bin_edges, hat, hat_integral
 from ltr.models.box.window import (
     Convolutions,
@@ -26,27 +28,41 @@ from ltr.models.box.window import (
 from ltr.models.fused_convolution import FusedConvolution
 from ltr.transfer import constant
 
-STRIDES, BINS = (8, 16), (BINS8, BINS16)
+BoxEnergies = Callable[[Tensor], tuple[Tensor, Tensor]]
+"""Boxes (B, N, 4) in pool format -> their energies (B, N), and the gradient (B, N, 4) with respect
+to (x, y, w, h). A box without area has the energy of pooled zeros, and no gradient."""
 
 
-class Hidden(NamedTuple):
-    """The hidden layer of one branch: relu(W v + b) . u, where v holds the pooled values of its
-    channels."""
+class Branch(NamedTuple):
+    """What one branch does at one stride: maps of C channels, P x P bins of a box pooled from them,
+    and a hidden layer of M numbers, relu(W v + b) . u, where v holds the modulated pooled
+    values."""
 
+    stride: int
+    bins: int
+    """P."""
+    convolutions: Convolutions
+    """Those that make the feature map."""
     weight: Tensor
-    """W, (256, P P C), columns in the order (bin row, bin column, channel): for the way back."""
+    """W, (M, P P C), columns in the order (bin row, bin column, channel): for the gradient."""
     transposed: Tensor
-    """W^T, contiguous: for the way forth. Both read in order what they need, twice as fast on a
+    """W^T, contiguous: for the energy. Both read in order what they need, twice as fast on a
     CPU."""
     bias: Tensor
-    """b, (256,)."""
+    """b, (M,)."""
     output: Tensor
-    """u, (256,)."""
-    convolutions: Convolutions
-    """Those that make the branch's feature map."""
+    """u, (M,)."""
 
 
-class BranchMaps(NamedTuple):
+class ConditionedBranch(NamedTuple):
+    """A branch for given targets."""
+
+    branch: Branch
+    modulation: Tensor
+    """(B, 1, 1, 1, C)."""
+
+
+class FeatureMaps(NamedTuple):
     """What one branch pools from, for B targets: windows of maps that are zero beyond their
     borders."""
 
@@ -56,21 +72,29 @@ class BranchMaps(NamedTuple):
     """(B, w, h, C), contiguous."""
     cells_xy: Tensor
     """(B, 1, 2, 1, max(h, w)) float64, the map cells of the window's columns and rows."""
-    modulation: Tensor
-    """(B, 1, 1, 1, C)."""
-    hidden: Hidden
-    stride: int
-    bins: int
 
 
-class BoxMaps(NamedTuple):
-    """What `ClosedFormHead.energies` needs besides boxes; made once a frame."""
+class ConditionedHead(NamedTuple):
+    """The closed form for given targets: made once for them, good for any frame."""
 
-    branches: tuple[BranchMaps, BranchMaps]
-    taps: Taps
-    modulation: Tensor
-    limits: tuple[Tensor, Tensor] | None
-    """How far boxes may reach, (B, 1, 2) least and greatest pixels as (x, y); None: anywhere."""
+    branches: tuple[ConditionedBranch, ConditionedBranch]
+    bias: Tensor
+    """(1,)."""
+
+    def energies_of(self, taps: Taps, boxes_xywh: Tensor) -> BoxEnergies:
+        """The energies of boxes in crops whose trunk features are `taps`.
+
+        On the CPU feature maps are computed only where boxes reach, first around `boxes_xywh` (B,
+        N, 4) with a margin for their way, and around others once one of them leaves; on other
+        devices they are whole, so that no shape depends on boxes."""
+        if taps.stride8.device.type != "cpu":
+            return self.energies_on_whole_maps(taps)
+        return _EnergiesOnWindows(self, taps, boxes_xywh)
+
+    def energies_on_whole_maps(self, taps: Taps) -> BoxEnergies:
+        """The same without any window."""
+        windows = [whole_map(tap.shape[-2:], len(tap)) for tap in taps]
+        return partial(_energies, self, _feature_maps(self, taps, windows))
 
 
 class ClosedFormHead:
@@ -78,151 +102,140 @@ class ClosedFormHead:
 
     def __init__(self, head: EnergyHead) -> None:
         self._head = head
-        outputs = head.iou_predictor.weight[0].split(CHANNELS)
-        self.bias = head.iou_predictor.bias
-        layers = (
-            (head.fc3_rt.linear, BINS8, head.conv3_1t[0], head.conv3_2t[0]),
-            (head.fc4_rt.linear, BINS16, head.conv4_1t[0], head.conv4_2t[0]),
+        layers = ((head.fc3_rt.linear, 8, BINS8), (head.fc4_rt.linear, 16, BINS16))
+        outputs = head.iou_predictor.weight[0].split([layer.out_features for layer, *_ in layers])
+        self._padded = (
+            (head.conv3_1t[0], head.conv3_2t[0]),
+            (head.conv4_1t[0], head.conv4_2t[0]),
         )
-        self._second = (head.conv3_2t[0], head.conv4_2t[0])
-        self._hidden = tuple(
-            _hidden(
+        self._branches = tuple(
+            _branch(
+                stride,
+                bins,
+                (_for_windows(first), _for_windows(second)),
                 _channels_behind(linear.weight, bins),
                 linear.bias,
                 output,
-                (_for_windows(a), _for_windows(b)),
             )
-            for (linear, bins, a, b), output in zip(layers, outputs, strict=True)
+            for (linear, stride, bins), (first, second), output in zip(
+                layers, self._padded, outputs, strict=True
+            )
         )
-        self._last: tuple[Tensor, tuple[Tensor, ...], tuple[Hidden, ...]] | None = None
 
     def modulation(self, taps: Taps, boxes_xywh: Tensor) -> Tensor:
-        """Both modulation vectors, (B, 512), of targets with boxes (B, 4) in crops whose trunk
+        """Both modulation vectors, (B, M), of targets with boxes (B, 4) in crops whose trunk
         features are `taps`."""
         return torch.cat(self._head.modulation(taps, boxes_xywh), dim=1)
 
-    def maps(self, taps: Taps, modulation: Tensor, boxes_xywh: Tensor) -> BoxMaps:
-        """The maps around boxes (B, N, 4) for targets with `modulation` (B, 512).
+    def conditioned(self, modulation: Tensor) -> ConditionedHead:
+        """The head for targets with `modulation` (B, M).
 
-        On the CPU only the cells that the boxes reach are computed, with a margin for their way,
-        and for a single target only its channels; on other devices whole maps, whose shape does not
-        depend on the boxes."""
-        if taps.stride8.device.type != "cpu":
-            return self.whole_maps(taps, modulation)
-        halves, hidden = modulation.split(CHANNELS, dim=1), self._hidden
-        if len(modulation) == 1:
-            halves, hidden = self._own_channels(modulation)
-        windows = [
-            window_around(boxes_xywh, s, tap.shape[-2:])
-            for tap, s in zip(taps, STRIDES, strict=True)
-        ]
-        limits = [
-            limits_xy(w, s, tap.shape[-2:])
-            for w, tap, s in zip(windows, taps, STRIDES, strict=True)
-        ]
-        least, most = (
-            torch.maximum(limits[0][0], limits[1][0]),
-            torch.minimum(limits[0][1], limits[1][1]),
+        Many share its weights. A single one on the CPU gets weights of its own, without the
+        channels that its modulation switches off: exact, and half the work where half of them are
+        zero."""
+        channels = [branch.weight.shape[1] // branch.bins**2 for branch in self._branches]
+        alone = len(modulation) == 1 and modulation.device.type == "cpu"
+        stride8, stride16 = (
+            _packed(branch, weights, second)
+            if alone
+            else ConditionedBranch(branch, weights[:, None, None, None])
+            for branch, weights, (_, second) in zip(
+                self._branches, modulation.split(channels, dim=1), self._padded, strict=True
+            )
         )
-        return BoxMaps(_branches(taps, halves, hidden, windows), taps, modulation, (least, most))
+        return ConditionedHead((stride8, stride16), self._head.iou_predictor.bias)
 
-    def whole_maps(self, taps: Taps, modulation: Tensor) -> BoxMaps:
-        """The same without any window and with all channels."""
-        windows = [whole_map(tap.shape[-2:], len(tap)) for tap in taps]
-        branches = _branches(taps, modulation.split(CHANNELS, dim=1), self._hidden, windows)
-        return BoxMaps(branches, taps, modulation, None)
 
-    def reaching(self, maps: BoxMaps, boxes_xywh: Tensor) -> BoxMaps:
-        """`maps`, or others around the boxes where one has left its window."""
-        if maps.limits is None:
-            return maps
+class _EnergiesOnWindows:
+    """The energies of boxes of one frame, on windows of feature maps that follow the boxes."""
+
+    def __init__(self, head: ConditionedHead, taps: Taps, boxes_xywh: Tensor) -> None:
+        self._head, self._taps = head, taps
+        self._move_to(boxes_xywh)
+
+    def __call__(self, boxes_xywh: Tensor) -> tuple[Tensor, Tensor]:
         corner, size = boxes_xywh.split(2, dim=-1)
-        least, most = maps.limits
-        outside = ((corner < least) | (corner + size > most)) & boxes_xywh.isfinite().all(
-            -1, keepdim=True
-        )
-        return self.maps(maps.taps, maps.modulation, boxes_xywh) if outside.any() else maps
+        outside = (corner < self._least) | (corner + size > self._most)
+        if (outside & boxes_xywh.isfinite().all(-1, keepdim=True)).any():
+            self._move_to(boxes_xywh)
+        return _energies(self._head, self._maps, boxes_xywh)
 
-    def energies(self, maps: BoxMaps, boxes_xywh: Tensor) -> tuple[Tensor, Tensor]:
-        """Energies (B, N) of boxes (B, N, 4) in pool format, and their gradient (B, N, 4) with
-        respect to (x, y, w, h). A box without area has the energy of pooled zeros, and no
-        gradient."""
-        energy, gradient = _branch_energies(maps.branches[0], boxes_xywh)
-        energy16, gradient16 = _branch_energies(maps.branches[1], boxes_xywh)
-        return energy + energy16 + self.bias, gradient + gradient16
-
-    def _own_channels(self, modulation: Tensor) -> tuple[tuple[Tensor, ...], tuple[Hidden, ...]]:
-        """Modulation and hidden layers without the channels that this one target's modulation
-        switches off: exact, and half the work where half of them are zero. Kept for the next frame,
-        whose modulation is the same tensor."""
-        last = self._last
-        if last is None or last[0] is not modulation:
-            halves, layers = [], []
-            split = modulation.split(CHANNELS, dim=1)
-            for layer, half, second in zip(self._hidden, split, self._second, strict=True):
-                kept = half[0].nonzero()[:, 0]
-                kept = (
-                    kept if len(kept) else kept.new_zeros(1)
-                )  # no operator takes no channels; one of zeros is exact
-                weight = layer.weight.view(CHANNELS, -1, CHANNELS).index_select(2, kept).flatten(1)
-                convolutions = (layer.convolutions[0], _for_windows(second, kept))
-                halves.append(half.index_select(1, kept))
-                layers.append(_hidden(weight, layer.bias, layer.output, convolutions))
-            self._last = last = modulation, tuple(halves), tuple(layers)
-        return last[1:]
+    def _move_to(self, boxes_xywh: Tensor) -> None:
+        """New windows, and how far boxes may reach in them: (B, 1, 2) pixels as (x, y)."""
+        taps, strides = self._taps, [b.branch.stride for b in self._head.branches]
+        sizes = [tap.shape[-2:] for tap in taps]
+        windows = [
+            window_around(boxes_xywh, stride, size)
+            for stride, size in zip(strides, sizes, strict=True)
+        ]
+        (least8, most8), (least16, most16) = map(limits_xy, windows, strides, sizes)
+        self._least = torch.maximum(least8, least16)
+        self._most = torch.minimum(most8, most16)
+        self._maps = _feature_maps(self._head, taps, windows)
 
 
-def _branches(
-    taps: Taps, halves: tuple[Tensor, ...], hidden: tuple[Hidden, ...], windows: list[Window]
-) -> tuple[BranchMaps, BranchMaps]:
-    made = []
-    for tap, half, layer, window, stride, bins in zip(
-        taps, halves, hidden, windows, STRIDES, BINS, strict=True
-    ):
-        maps = features_in(tap, layer.convolutions, window).permute(0, 2, 3, 1)
-        cells = torch.arange(max(window.size), dtype=torch.float64, device=maps.device)
-        low_yx = torch.zeros(len(maps), 2, dtype=torch.float64, device=maps.device)
-        if maps.device.type == "cpu":
-            low_yx += torch.tensor(window.low)
-        cells_xy = cells + low_yx.flip(-1)[:, None, :, None, None]
-        transposed = maps.transpose(1, 2).contiguous()
-        made.append(
-            BranchMaps(maps, transposed, cells_xy, half[:, None, None, None], layer, stride, bins)
-        )
-    return made[0], made[1]
-
-
-def _branch_energies(branch: BranchMaps, boxes_xywh: Tensor) -> tuple[Tensor, Tensor]:
-    (batch, count), bins, hidden = boxes_xywh.shape[:2], branch.bins, branch.hidden
-    maps, modulation = branch.maps, branch.modulation
-    height, width, channels = maps.shape[1:]
-    tables = axis_tables(boxes_xywh, branch.cells_xy, branch.stride, bins).to(maps.dtype)
-    (across, down), across_by, down_by = (
-        tables[0].unbind(2),
-        tables[1:, :, :, 0],
-        tables[1:, :, :, 1],
+def _feature_maps(
+    head: ConditionedHead, taps: Taps, windows: list[Window]
+) -> tuple[FeatureMaps, FeatureMaps]:
+    stride8, stride16 = (
+        _maps_in(tap, conditioned.branch.convolutions, window)
+        for tap, conditioned, window in zip(taps, head.branches, windows, strict=True)
     )
+    return stride8, stride16
+
+
+def _maps_in(tap: Tensor, convolutions: Convolutions, window: Window) -> FeatureMaps:
+    maps = features_in(tap, convolutions, window).permute(0, 2, 3, 1)
+    cells = torch.arange(max(window.size), dtype=torch.float64, device=maps.device)
+    low_yx = torch.zeros(len(maps), 2, dtype=torch.float64, device=maps.device)
+    if maps.device.type == "cpu":
+        low_yx += torch.tensor(window.low)
+    cells_xy = cells + low_yx.flip(-1)[:, None, :, None, None]
+    return FeatureMaps(maps, maps.transpose(1, 2).contiguous(), cells_xy)
+
+
+def _energies(
+    head: ConditionedHead, maps: tuple[FeatureMaps, FeatureMaps], boxes_xywh: Tensor
+) -> tuple[Tensor, Tensor]:
+    energy8, gradient8 = _branch_energies(head.branches[0], maps[0], boxes_xywh)
+    energy16, gradient16 = _branch_energies(head.branches[1], maps[1], boxes_xywh)
+    return energy8 + energy16 + head.bias, gradient8 + gradient16
+
+
+def _branch_energies(
+    conditioned: ConditionedBranch, feature_maps: FeatureMaps, boxes_xywh: Tensor
+) -> tuple[Tensor, Tensor]:
+    """What one branch adds to the energies (B, N), and its gradient (B, N, 4).
+
+    Pooling is pooled = Wy F Wx^T (`pooling`), so by the chain rule dE/dWx = sum over bin rows of
+    dE/dpooled (Wy F)^T and dE/dWy = sum over bin columns of dE/dpooled (F Wx^T)^T, and what a
+    coordinate adds is the sum over bins and cells of dE/dW dW/dcoordinate."""
+    branch, modulation = conditioned
+    (batch, count), bins = boxes_xywh.shape[:2], branch.bins
+    maps = feature_maps.maps
+    height, width, channels = maps.shape[1:]
+    tables = axis_tables(boxes_xywh, feature_maps.cells_xy, branch.stride, bins).to(maps.dtype)
+    across, down = tables[0].unbind(2)  # Wx and Wy, (B, N, P, n)
+    across_by, down_by = tables[1:, :, :, 0], tables[1:, :, :, 1]  # (2, B, N, P, n)
     across, down = across[..., :width], down[..., :height]
 
-    stripes = (down.flatten(1, 2) @ maps.flatten(2)).view(batch, count, bins, width, channels)
+    stripes = down.flatten(1, 2) @ maps.flatten(2)  # Wy F
+    stripes = stripes.view(batch, count, bins, width, channels)  # (B, N, P, w, C)
     pooled = across[:, :, None] @ stripes  # (B, N, P, P, C)
-    hidden_sum = torch.addmm(
-        hidden.bias, (pooled * modulation).view(batch * count, -1), hidden.transposed
-    )
-    energy = hidden_sum.relu() @ hidden.output
+    modulated = (pooled * modulation).view(batch * count, -1)  # (B N, P P C)
+    hidden = torch.addmm(branch.bias, modulated, branch.transposed)  # (B N, M)
+    energy = hidden.relu() @ branch.output  # (B N,)
 
-    pull = ((hidden_sum > 0) * hidden.output) @ hidden.weight
-    pull = pull.view(batch, count, bins, bins, channels) * modulation  # of each pooled value
-    columns = (across.flatten(1, 2) @ branch.transposed.flatten(2)).view(
-        batch, count, bins, height, channels
-    )
-    pull_across = (pull @ stripes.transpose(-1, -2)).sum(
-        2
-    )  # of each weight of `across`, (B, N, P, w)
-    pull_down = (pull.transpose(2, 3) @ columns.transpose(-1, -2)).sum(2)
-    by_xw = (pull_across * across_by[..., :width]).sum((-2, -1))  # (2, B, N)
-    by_yh = (pull_down * down_by[..., :height]).sum((-2, -1))
-    return energy.view(batch, count), torch.stack([by_xw[0], by_yh[0], by_xw[1], by_yh[1]], dim=-1)
+    by_modulated = ((hidden > 0) * branch.output) @ branch.weight  # (B N, P P C)
+    by_pooled = by_modulated.view(batch, count, bins, bins, channels) * modulation
+    columns = across.flatten(1, 2) @ feature_maps.transposed.flatten(2)  # F Wx^T
+    columns = columns.view(batch, count, bins, height, channels)  # (B, N, P, h, C)
+    by_across = (by_pooled @ stripes.transpose(-1, -2)).sum(2)  # (B, N, P, w)
+    by_down = (by_pooled.transpose(2, 3) @ columns.transpose(-1, -2)).sum(2)  # (B, N, P, h)
+    by_xw = (by_across * across_by[..., :width]).sum((-2, -1))  # (2, B, N)
+    by_yh = (by_down * down_by[..., :height]).sum((-2, -1))  # (2, B, N)
+    gradient = torch.stack([by_xw[0], by_yh[0], by_xw[1], by_yh[1]], dim=-1)
+    return energy.view(batch, count), gradient
 
 
 def axis_tables(boxes_xywh: Tensor, cells_xy: Tensor, stride: int, bins: int) -> Tensor:
@@ -242,8 +255,37 @@ def axis_tables(boxes_xywh: Tensor, cells_xy: Tensor, stride: int, bins: int) ->
     return tables
 
 
-def _hidden(weight: Tensor, bias: Tensor, output: Tensor, convolutions: Convolutions) -> Hidden:
-    return Hidden(weight, weight.t().contiguous(), bias, output, convolutions)
+def _branch(
+    stride: int,
+    bins: int,
+    convolutions: Convolutions,
+    weight: Tensor,
+    bias: Tensor,
+    output: Tensor,
+) -> Branch:
+    return Branch(
+        stride=stride,
+        bins=bins,
+        convolutions=convolutions,
+        weight=weight,
+        transposed=weight.t().contiguous(),
+        bias=bias,
+        output=output,
+    )
+
+
+def _packed(branch: Branch, modulation: Tensor, second: nn.Module) -> ConditionedBranch:
+    """A branch for one target, `modulation` (1, C), without the channels of weight zero.
+
+    second: the branch's second convolution, of all channels."""
+    kept = modulation[0].nonzero()[:, 0]
+    if not len(kept):
+        kept = kept.new_zeros(1)  # no operator takes no channels; one of zeros is exact
+    cells, channels = branch.bins**2, modulation.shape[1]
+    weight = branch.weight.view(-1, cells, channels).index_select(2, kept).flatten(1)
+    convolutions = branch.convolutions[0], _for_windows(second, kept)
+    packed = _branch(branch.stride, branch.bins, convolutions, weight, branch.bias, branch.output)
+    return ConditionedBranch(packed, modulation.index_select(1, kept)[:, None, None, None])
 
 
 def _channels_behind(weight: Tensor, bins: int) -> Tensor:
