@@ -17,7 +17,7 @@ from ltr.progress import with_progress
 from pytracking.apps.track import TrackerChoice
 from pytracking.evaluation.metrics import overlap, success_auc
 from pytracking.sinks.boxes_file import BoxesFile
-from pytracking.sinks.overlays import draw_box, draw_first_box, short
+from pytracking.sinks.overlays import UNNAMED, Overlay, short
 from pytracking.sinks.plots import Column, Span, overlap_and_score, strip
 from pytracking.sinks.video_writer import VideoWriter
 from pytracking.sources.demo_clip import FRAMES, HEIGHT, WIDTH, DemoClip
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from pytracking.api import Tracker
 
 FILES = {
-    "demo.mp4": "the clip with box, search area and score; the true box is the thin pink one",
-    "strip.png": "what the tracker sees: frame, search area and score map",
+    "demo.mp4": "the clip with box, status and score; the true box is the thin white one",
+    "strip.png": "what the tracker sees: frame, search area (hatched beyond the frame), score map",
     "overlap.png": "overlap with the true box, and score, over time",
     "boxes.txt": "a line a frame: x,y,w,h,score,status",
 }
@@ -89,7 +89,10 @@ def run_demo(choice: TrackerChoice, output: Path) -> int:
         overlaps,
         run.scores,
         run.statuses,
-        [Span("twin passes in front", *clip.crossing), Span("behind the panel", *clip.occlusion)],
+        [
+            Span("twin passes in front", clip.crossing[0] + 1, clip.crossing[1] + 1),
+            Span("behind the panel", clip.occlusion[0] + 1, clip.occlusion[1] + 1),
+        ],
     )
     strip(output / "strip.png", run.columns)
     print("\n".join(report(clip, run, overlaps, output)))
@@ -101,27 +104,29 @@ def tracked(clip: DemoClip, tracker: Tracker, output: Path) -> Run:
     wanted = chosen_frames(clip)
     columns, predictions, seconds = [], [], 0.0
     first: Box = tuple(clip.boxes_xywh[0].tolist())
+    overlay = Overlay(clip.frame_rate)
     with (
         BoxesFile(output / "boxes.txt") as boxes,
         VideoWriter(output / "demo.mp4", clip.frame_rate) as video,
     ):
         for index, frame in enumerate(with_progress(clip, clip.length, "rendering and tracking")):
+            number = index + 1
             if index == 0:
                 tracker.initialize(frame, first)
                 boxes.write_first(first)
-                video.write(draw_first_box(frame, first))
+                video.write(overlay.first(number, frame, {UNNAMED: first}))
                 continue
             tracker.observer = pictures = Pictures() if index in wanted else None
             begin = perf_counter()
             prediction = tracker.track(frame)
             seconds += perf_counter() - begin
             true_box: Box = tuple(clip.boxes_xywh[index].tolist())
-            drawn = draw_box(frame, prediction, true_box)
             predictions.append(prediction)
             boxes.write(prediction)
-            video.write(drawn)
+            video.write(overlay.next(number, frame, {UNNAMED: prediction}, true_box))
             if pictures is not None:
-                columns.append(column(pictures, drawn, prediction, f"{index}: {wanted[index]}"))
+                what = f"{number}: {wanted[index]}"
+                columns.append(column(pictures, frame, prediction, true_box, what))
     return Run(
         boxes_xywh=np.array([first, *(prediction.box for prediction in predictions)]),
         scores=np.array([np.nan, *(prediction.score for prediction in predictions)]),
@@ -143,16 +148,14 @@ def chosen_frames(clip: DemoClip) -> dict[int, str]:
     }
 
 
-def column(pictures: Pictures, drawn: Frame, prediction: Prediction, what: str) -> Column:
+def column(
+    pictures: Pictures, frame: Frame, prediction: Prediction, true_box: Box, what: str
+) -> Column:
     """The strip's column of the frame that `pictures` kept."""
-    area = np.rint(pictures.last["search_crop"].transpose(1, 2, 0)).clip(0, 255).astype(np.uint8)
+    crop = np.rint(pictures.last["search_crop"].transpose(1, 2, 0)).clip(0, 255).astype(np.uint8)
     status = prediction.status.replace("_", " ")
-    return Column(
-        area,
-        drawn,
-        pictures.last["score_map"],
-        f"{what}\n{status}, score {short(prediction.score)}",
-    )
+    caption = f"{what}\n{status}, score {short(prediction.score)}"
+    return Column(frame, prediction, crop, pictures.last["score_map"], caption, true_box)
 
 
 def report(clip: DemoClip, run: Run, overlaps: NDArray[np.float64], output: Path) -> list[str]:

@@ -19,7 +19,7 @@ from ltr.settings import as_dict, to_toml, with_assignments, with_toml
 from pytracking.api import MultiTracker, Tracker, checked_name, load_engine
 from pytracking.debug.strips import Strips
 from pytracking.sinks.boxes_file import BoxesFile
-from pytracking.sinks.overlays import draw_boxes, draw_first_boxes
+from pytracking.sinks.overlays import Overlay
 from pytracking.sinks.video_writer import VideoWriter
 from pytracking.sources.opening import open_source
 from pytracking.sources.source import Source, SourceEndedEarly
@@ -29,7 +29,7 @@ from pytracking.tracker.preset_settings import TrackerPreset
 
 FILES = {
     "boxes.txt": "a line a frame: x,y,w,h,score,status",
-    "video.mp4": "the frames with box, search area and score",
+    "video.mp4": "the frames with box, status and score",
     "settings.toml": "every setting that was in force",
     "timing.json": "seconds of the first frame and of each tracked one",
 }
@@ -170,8 +170,9 @@ def _track_all(
             n: stack.enter_context(BoxesFile(folder / boxes_name(n, targets))) for n in targets
         }
         video = stack.enter_context(VideoWriter(folder / "video.mp4", source.frame_rate))
+        overlay = Overlay(source.frame_rate)
         strips = stack.enter_context(
-            Strips(debug) if debug is not None else contextlib.nullcontext()
+            Strips(debug, colours=overlay.colours) if debug else contextlib.nullcontext()
         )
         for frame in with_progress(source, source.length, f"tracking {source.name}"):
             begin = perf_counter()
@@ -183,7 +184,7 @@ def _track_all(
                 for name, box in targets.items():
                     files[name].write_first(checked_box(box))
                 course.seconds.append(took)
-                video.write(draw_first_boxes(frame, targets))
+                video.write(overlay.first(1, frame, targets))
                 continue
             number = len(course.seconds) + 1
             tracker.observer = strips.observer(number) if strips else None
@@ -193,7 +194,7 @@ def _track_all(
                 files[name].write(prediction)
             course.seconds.append(took)
             course.missing += [number for p in predictions.values() if p.status == "not_found"]
-            video.write(draw_boxes(frame, predictions))
+            video.write(overlay.next(number, frame, predictions))
             if strips:
                 strips.write(number, frame, list(predictions), list(predictions.values()))
 

@@ -14,17 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ltr.images import Frame
-from pytracking.sinks.overlays import (
-    COLOURS,
-    OUTLINE_STRENGTH,
-    SEARCH_AREA,
-    SEARCH_AREA_STRENGTH,
-    SUBPIXEL,
-    Colour,
-    outline,
-    short,
-)
-from pytracking.tracker.prediction import Prediction
+from pytracking.sinks.labels import measured, put
+from pytracking.sinks.overlays import SUBPIXEL, outline, short
+from pytracking.sinks.palette import FIRST_COLOUR, LINE_STYLES, TRUTH, Colour, Pattern
+from pytracking.sinks.search_crop import box_in_crop, hatched_beyond
+from pytracking.tracker.prediction import Box, Prediction
 
 Array = NDArray[np.float32]
 
@@ -35,6 +29,7 @@ MARGIN, GAP, HEADER, TITLE = 14, 12, 32, 22
 HEIGHT = HEADER + TITLE + SIDE + MARGIN
 FRAME_WIDTH = (120, 413)
 PLOT_LEAST = 185
+SCALE_WIDTH = 9
 BACKGROUND: Colour = (22, 27, 34)
 PLOT: Colour = (32, 39, 48)
 INK: Colour = (226, 232, 240)
@@ -66,19 +61,25 @@ class Boxes:
     """(T, N, 3) of the energies."""
 
 
-def strip(heading: str, frame: Frame, prediction: Prediction, seen: Mapping[str, Array]) -> Frame:
+def strip(
+    heading: str,
+    frame: Frame,
+    prediction: Prediction,
+    seen: Mapping[str, Array],
+    colour: Colour = FIRST_COLOUR,
+) -> Frame:
     """The picture (HEIGHT, WIDTH or more, 3) of one target, RGB.
 
-    heading: frame and target. seen: by the names of `Observer`, one target's values without the
-    batch axis, those of the refinement steps stacked; a panel whose values are not there is left
-    out."""
-    pictures, plots = _pictures(frame, prediction, seen), _plots(seen)
+    heading: frame and target. colour: the target's. seen: by the names of `Observer`, one target's
+    values without the batch axis, those of the refinement steps stacked; a panel whose values are
+    not there is left out."""
+    pictures, plots = _pictures(frame, prediction, seen, colour), _plots(seen)
     used = 2 * MARGIN + sum(panel.picture.shape[1] + GAP for panel in pictures) - GAP
     room = (WIDTH - used) // max(1, len(plots)) - GAP
     panels = pictures + [Panel(title, draw(max(PLOT_LEAST, room))) for title, draw in plots]
     width = 2 * MARGIN + sum(panel.picture.shape[1] + GAP for panel in panels) - GAP
     image = np.full((HEIGHT, max(WIDTH, width), 3), BACKGROUND, np.uint8)
-    _header(image, heading, prediction, seen.get("filter_change"))
+    _header(image, heading, prediction, seen.get("filter_change"), colour)
     left = MARGIN
     for panel in panels:
         length = panel.picture.shape[1]
@@ -89,12 +90,16 @@ def strip(heading: str, frame: Frame, prediction: Prediction, seen: Mapping[str,
 
 
 def _header(
-    image: Frame, heading: str, prediction: Prediction, filter_change: Array | None
+    image: Frame,
+    heading: str,
+    prediction: Prediction,
+    filter_change: Array | None,
+    colour: Colour,
 ) -> None:
     x, y, w, h = prediction.box
     words = [
-        (heading, INK),
-        (prediction.status.replace("_", " "), COLOURS[prediction.status]),
+        (heading, colour),
+        (prediction.status.replace("_", " "), INK),
         (f"score {short(prediction.score)}", INK),
         (f"box {x:.1f}, {y:.1f}, {w:.1f}, {h:.1f}", FAINT),
     ]
@@ -102,23 +107,25 @@ def _header(
         share = 100 * float(filter_change)
         words.append((f"filter changed by {share:.2g} %" if share else "filter unchanged", FAINT))
     left = MARGIN
-    for text, colour in words:
-        left = put(image, text, left, HEADER - 9, colour, LARGE, room=image.shape[1] // 3) + 28
+    for text, ink in words:
+        left = put(image, text, left, HEADER - 9, ink, LARGE, room=image.shape[1] // 3) + 28
 
 
-def _pictures(frame: Frame, prediction: Prediction, seen: Mapping[str, Array]) -> list[Panel]:
-    panels = [Panel("frame", frame_picture(frame, prediction))]
+def _pictures(
+    frame: Frame, prediction: Prediction, seen: Mapping[str, Array], colour: Colour
+) -> list[Panel]:
+    panels = [Panel("frame, search area thin", frame_picture(frame, prediction, colour))]
     boxes = _boxes(seen)
     if "search_crop" in seen:
         crop = np.ascontiguousarray(np.nan_to_num(seen["search_crop"]).transpose(1, 2, 0))
         crop = np.rint(crop).clip(0, 255).astype(np.uint8)
-        panels.append(
-            Panel(
-                "search area" + (", candidate boxes" if boxes else ""), boxes_picture(crop, boxes)
-            )
-        )
-        if boxes and (area := area_around(boxes.xywh[[0, -1]], min(crop.shape[:2]))):
-            left, top, side = area
+        area = prediction.search_area
+        whole = boxes_picture(hatched_beyond(crop, area, frame), boxes)
+        pattern = LINE_STYLES[prediction.status]
+        _outline_if_any(whole, box_in_crop(prediction.box, area, SIDE), colour, 2, pattern)
+        panels.append(Panel("search area" + (", candidate boxes" if boxes else ""), whole))
+        if boxes and (square := area_around(boxes.xywh[[0, -1]], min(crop.shape[:2]))):
+            left, top, side = square
             moved = Boxes(
                 boxes.xywh - np.array([left, top, 0, 0], np.float32), boxes.energies, boxes.colours
             )
@@ -127,9 +134,8 @@ def _pictures(frame: Frame, prediction: Prediction, seen: Mapping[str, Array]) -
     scores, weighed = seen.get("score_map"), seen.get("weighed_score_map")
     if scores is not None:
         peak = _range(scores)[1]
-        panels.append(
-            Panel(f"scores, peak {short(float(scores.max()))}", map_picture(scores, peak))
-        )
+        title = f"scores, peak {short(float(scores.max()))}"
+        panels.append(Panel(title, with_scale(map_picture(scores, peak), scores, peak)))
         if weighed is not None and not np.array_equal(scores, weighed, equal_nan=True):
             title = f"times window, peak {short(float(weighed.max()))}"
             panels.append(Panel(title, map_picture(weighed, peak)))
@@ -162,29 +168,30 @@ def _boxes(seen: Mapping[str, Array]) -> Boxes | None:
 # --- pictures
 
 
-def frame_picture(frame: Frame, prediction: Prediction) -> Frame:
+def frame_picture(frame: Frame, prediction: Prediction, colour: Colour) -> Frame:
     """The frame with box and search area, SIDE lines high. Drawn after scaling, so that lines stay
     sharp; status and score stand in the strip's header."""
     least, most = FRAME_WIDTH
     scale = min(SIDE / frame.shape[0], most / frame.shape[1])
     width, height = (max(1, round(side * scale)) for side in (frame.shape[1], frame.shape[0]))
     small = _resized(frame, width, height)
-    by_width, by_height = width / frame.shape[1], height / frame.shape[0]
-    for box, colour, thick, strength in (
-        (prediction.search_area, SEARCH_AREA, 1, SEARCH_AREA_STRENGTH),
-        (prediction.box, (0, 0, 0), 4, OUTLINE_STRENGTH),
-        (prediction.box, COLOURS[prediction.status], 2, 1.0),
+    across, down = width / frame.shape[1], height / frame.shape[0]
+    for box, line, thick, pattern in (
+        (prediction.search_area, TRUTH, 1, ()),
+        (prediction.box, colour, 2, LINE_STYLES[prediction.status]),
     ):
         x, y, w, h = box
-        if (
-            np.isfinite(box).all() and min(w, h) > 0
-        ):  # -1,-1,-1,-1 may stand for a target that is not found
-            scaled = (x * by_width, y * by_height, w * by_width, h * by_height)
-            outline(small, scaled, colour, thick, strength)
+        _outline_if_any(small, (x * across, y * down, w * across, h * down), line, thick, pattern)
     picture = np.full((SIDE, max(least, width), 3), PLOT, np.uint8)
     top, left = (SIDE - height) // 2, (picture.shape[1] - width) // 2
     picture[top : top + height, left : left + width] = small
     return picture
+
+
+def _outline_if_any(image: Frame, box: Box, colour: Colour, width: int, pattern: Pattern) -> None:
+    """-1,-1,-1,-1 may stand for a target that is not found."""
+    if np.isfinite(box).all() and min(box[2:]) > 0:
+        outline(image, box, colour, width, pattern)
 
 
 def boxes_picture(crop: Frame, boxes: Boxes | None) -> Frame:
@@ -200,7 +207,7 @@ def boxes_picture(crop: Frame, boxes: Boxes | None) -> Frame:
     for step, width in ((0, 1), (-1, 2)):
         for k in worst_first:
             x, y, w, h = (boxes.xywh[step, k] * scale).tolist()
-            outline(picture, (x, y, w, h), _colour(boxes.colours[step, k]), width, 1.0)
+            outline(picture, (x, y, w, h), _colour(boxes.colours[step, k]), width)
     far = 8 * SIDE  # OpenCV's coordinates are short of bits
     ways = ((boxes.xywh[..., :2] + boxes.xywh[..., 2:] / 2) * scale - 0.5).clip(-far, far)
     points = np.rint(ways * 2**SUBPIXEL).astype(np.int32)
@@ -233,8 +240,8 @@ def map_picture(scores: Array, peak: float) -> Frame:
     own peak ringed."""
     import cv2
 
-    low = 0.0 if peak > 0 else _range(scores)[0]
-    picture = _resized(coloured(scores, low, peak, "COLORMAP_MAGMA"), SIDE, SIDE, sharp=True)
+    coloured_scores = coloured(scores, _least(scores, peak), peak, "COLORMAP_MAGMA")
+    picture = _resized(coloured_scores, SIDE, SIDE, sharp=True)
     known = np.where(np.isnan(scores), -np.inf, scores)
     row, column = np.unravel_index(int(known.argmax()), scores.shape)
     centre = [
@@ -245,6 +252,24 @@ def map_picture(scores: Array, peak: float) -> Frame:
     for colour, width in (((0, 0, 0), 3), ((255, 255, 255), 1)):
         cv2.circle(picture, at, 11 * 2**SUBPIXEL, colour, width, cv2.LINE_AA, SUBPIXEL)
     return picture
+
+
+def with_scale(picture: Frame, scores: Array, peak: float) -> Frame:
+    """A map's picture with its colours and their scores on the right."""
+    low = _least(scores, peak)
+    labels = [(short(peak), 10), (short((low + peak) / 2), SIDE // 2 + 4), (short(low), SIDE - 2)]
+    room = max(measured(label, SMALL)[0] for label, _ in labels)
+    scale = np.full((SIDE, 6 + SCALE_WIDTH + 5 + room, 3), BACKGROUND, np.uint8)
+    levels = np.linspace(peak, low, SIDE, dtype=np.float32)[:, None]
+    scale[:, 6 : 6 + SCALE_WIDTH] = coloured(levels, low, peak, "COLORMAP_MAGMA")
+    for label, line in labels:
+        put(scale, label, 6 + SCALE_WIDTH + 5, line, FAINT, SMALL)
+    return np.concatenate([picture, scale], axis=1)
+
+
+def _least(scores: Array, peak: float) -> float:
+    """The score that is shown black."""
+    return 0.0 if peak > 0 else _range(scores)[0]
 
 
 # --- plots
@@ -307,7 +332,7 @@ def _axes(
     return picture, (left, top, right, bottom)
 
 
-# --- colour and text
+# --- colour
 
 
 def coloured(values: Array, low: float, high: float, colours: str) -> NDArray[np.uint8]:
@@ -318,34 +343,6 @@ def coloured(values: Array, low: float, high: float, colours: str) -> NDArray[np
     levels = np.rint(share.clip(0, 1) * 255).astype(np.uint8)
     mapped = cv2.applyColorMap(levels.reshape(-1, 1), getattr(cv2, colours))
     return np.ascontiguousarray(mapped[..., ::-1]).reshape(*values.shape, 3)
-
-
-def put(
-    image: Frame, words: str, left: int, line: int, colour: Colour, size: float, room: int = 10**6
-) -> int:
-    """Write `words` from `left` on the base `line`, shortened to `room` pixels; returns where they
-    end."""
-    import cv2
-
-    plain = (
-        "".join(c if c.isprintable() else "?" for c in words[:200])
-        .encode("ascii", "replace")
-        .decode()
-    )
-    text = plain
-    while measured(text, size)[0] > room and plain:
-        plain = plain[:-1]
-        text = plain + ".."
-    cv2.putText(image, text, (left, line), cv2.FONT_HERSHEY_SIMPLEX, size, colour, 1, cv2.LINE_AA)
-    return left + measured(text, size)[0]
-
-
-def measured(words: str, size: float) -> tuple[int, int]:
-    """Width and height of words in pixels."""
-    import cv2
-
-    (width, height), _ = cv2.getTextSize(words, cv2.FONT_HERSHEY_SIMPLEX, size, 1)
-    return width, height
 
 
 def _resized(image: Frame, width: int, height: int, sharp: bool = False) -> Frame:

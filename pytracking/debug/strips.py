@@ -18,7 +18,8 @@ from ltr.errors import ConfigError, ResultError
 from ltr.files import make_folder, write_bytes, write_text
 from ltr.images import Frame
 from pytracking.debug.panels import Array, strip
-from pytracking.sinks.overlays import COLOURS, short
+from pytracking.sinks.overlays import short
+from pytracking.sinks.palette import Colour, TargetColours
 from pytracking.tracker.observer import Observer
 from pytracking.tracker.prediction import Prediction, Status
 
@@ -61,6 +62,8 @@ class Entry:
     size: tuple[int, int]
     """Width and height in pixels."""
     prediction: Prediction
+    colour: Colour
+    """The target's."""
 
 
 class Strips:
@@ -81,11 +84,17 @@ class Strips:
     the first strip, after every 20 further ones and at the end of the block, whatever ends it; it
     lists this run's strips alone. Raises ResultError, or ConfigError for an `every` below 1."""
 
-    def __init__(self, folder: str | os.PathLike[str], every: int = 10) -> None:
+    def __init__(
+        self,
+        folder: str | os.PathLike[str],
+        every: int = 10,
+        colours: TargetColours | None = None,
+    ) -> None:
         if every < 1:
             raise ConfigError(f"a strip every {every} frames cannot be written: give 1 or more")
         self.folder = Path(folder)
         self.every = every
+        self.colours = TargetColours() if colours is None else colours
         self.entries: list[Entry] = []
         self._number = 0
         self._seen: Seen | None = None
@@ -144,11 +153,15 @@ class Strips:
             return
         self._changed = False
         for row, (key, prediction) in enumerate(zip(keys, predictions, strict=True)):
-            picture = strip(f"frame {number}   {key[0]}", frame, prediction, seen.of(row))
+            colour = self.colours[key[0]]
+            heading = f"frame {number}   {key[0]}"
+            picture = strip(heading, frame, prediction, seen.of(row), colour)
             file = f"{number:06d}_{self._file_name(key)}.png"
             write_picture(self.folder / file, picture)
             self.entries.append(
-                Entry(number, key[0], file, (picture.shape[1], picture.shape[0]), prediction)
+                Entry(
+                    number, key[0], file, (picture.shape[1], picture.shape[0]), prediction, colour
+                )
             )
         if len(self.entries) >= self._next_index:
             self._write_index()
@@ -197,19 +210,19 @@ figcaption { display: flex; flex-wrap: wrap; gap: .2rem 1.4rem;
 figcaption a { color: inherit; font-weight: 600; text-decoration: none; }
 figcaption b { overflow-wrap: anywhere; }
 figcaption span { color: var(--faint); }
-.status::before { content: ""; display: inline-block;
+.target::before { content: ""; display: inline-block;
   width: .7em; height: .7em; margin-right: .45em;
   border-radius: 50%; background: var(--mark); }
 img { display: block; max-width: 100%; height: auto; border-radius: 4px; }
 """
 LEGEND = (
-    "Left to right: the frame with box and search area; the search area, with the candidate boxes "
-    "of networks that "
-    "refine them: the first ones thin, the last ones bold, brighter with energy, and the way of "
-    "each centre; the "
-    "scores, and the same times the window where there is one, black at 0, the peak ringed; the "
-    "energy of each box "
-    "over the refinement steps; what each sample in memory counts, the first frame's on the left."
+    "Left to right: the frame with box and, thin, search area; the search area, hatched beyond the "
+    "frame, with the candidate boxes of networks that refine them: the first ones thin, the last "
+    "ones bold, brighter with energy, and the way of each centre; the scores, and the same times "
+    "the window where there is one, the peak ringed; the energy of each box over the refinement "
+    "steps; what each sample in memory counts, the first frame's on the left. A target has one "
+    "colour; its box is solid where it was found, dashed where uncertain, dashes and dots for a "
+    "hard negative, dotted where it was not found."
 )
 
 
@@ -217,11 +230,10 @@ def page(entries: Sequence[Entry]) -> str:
     """The index as HTML that needs nothing but the strips beside it."""
     frames = len({entry.number for entry in entries})
     count = f"{len(entries)} strips of {frames} frames" if entries else "No strip was written yet"
-    marks = "".join(f".{s} {{ --mark: rgb{c}; }}\n" for s, c in COLOURS.items())
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>Tracking, frame by frame</title>\n<style>{STYLE}{marks}</style>\n</head>\n<body>\n"
+        f"<title>Tracking, frame by frame</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
         f"<h1>Tracking, frame by frame</h1>\n<p>{count}. {LEGEND}</p>\n"
         + "".join(_figure(entry) for entry in entries)
         + "</body>\n</html>\n"
@@ -235,7 +247,8 @@ def _figure(entry: Entry) -> str:
     width, height = entry.size
     return (
         f'<figure id="{anchor}">\n<figcaption>'
-        f'<a href="#{anchor}">frame {entry.number}</a><b>{name}</b>'
+        f'<a href="#{anchor}">frame {entry.number}</a>'
+        f'<b class="target" style="--mark: rgb{entry.colour}">{name}</b>'
         f'<span class="status {status}">{status.replace("_", " ")}</span>'
         f"<span>score {short(entry.prediction.score)}</span><span>box {x:.1f}, {y:.1f}, {w:.1f}, "
         f"{h:.1f}</span>"

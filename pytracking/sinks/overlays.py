@@ -1,83 +1,200 @@
-"""What is drawn on a frame: box, search area, a label, the true box."""
+"""What is drawn on a frame: each target's box in its colour, a label, a trail, the true box."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Mapping, MutableMapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ltr.images import Frame
+from pytracking.sinks.labels import Offset, Rectangle, measured, offset, placed, shortened
+from pytracking.sinks.palette import (
+    DARK,
+    LINE_STYLES,
+    TRUTH,
+    Colour,
+    Pattern,
+    TargetColours,
+    ink_on,
+)
 from pytracking.tracker.prediction import Box, Prediction
 
-Colour = tuple[int, int, int]
-
-COLOURS: dict[str, Colour] = {
-    "init": (90, 200, 250),
-    "found": (60, 230, 120),
-    "uncertain": (255, 200, 60),
-    "hard_negative": (255, 140, 40),
-    "not_found": (255, 70, 80),
-}
-"""RGB of each status."""
-SEARCH_AREA: Colour = (255, 255, 255)
-TRUTH: Colour = (255, 140, 230)
-SEARCH_AREA_STRENGTH, OUTLINE_STRENGTH = 0.5, 0.55
-"""Opacity of the search area's line, and of the dark outline that sets lines off from any
-background."""
 SUBPIXEL = 4
 """Binary digits of a pixel's fraction in OpenCV's drawing."""
+LEAST_LENGTH = 480
+"""Pixels of the longer side that a picture has at the least, so that labels can be read."""
+UNNAMED = "target"
+"""The name of a single target that was given none."""
+
+Point = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A box as it is drawn."""
+
+    name: str
+    box: Box
+    """(x, y, w, h) in frame pixels."""
+    colour: Colour
+    label: str
+    pattern: Pattern = ()
+    """Strokes and gaps of its line, in widths of the line; nothing: a solid one."""
+    trail: Sequence[Point] = ()
+    """Centres (x, y), frame pixels, that it had before."""
+
+
+class Overlay:
+    """Draws the frames of one run, and remembers what that takes: the colours of its targets,
+    where their labels lie, and for their trails the centres of the last `trail` frames.
+
+        overlay = Overlay(frame_rate)
+        video.write(overlay.first(1, frame, {"left": box}))
+        video.write(overlay.next(2, frame, {"left": prediction}))
+    """
+
+    def __init__(
+        self, frame_rate: float, trail: int = 0, colours: TargetColours | None = None
+    ) -> None:
+        self.frame_rate = frame_rate
+        self.colours = TargetColours() if colours is None else colours
+        self._trail = trail
+        self._centres: dict[str, deque[Point]] = {}
+        self._offsets: dict[str, Offset] = {}
+
+    def first(self, number: int, frame: Frame, boxes: Mapping[str, Box]) -> Frame:
+        """A new frame with the boxes that were given, frame `number` counted from 1."""
+        marks = [
+            Mark(
+                name,
+                box,
+                self.colours[name],
+                _label(name, "given", boxes),
+                (),
+                self._way(name, box),
+            )
+            for name, box in boxes.items()
+        ]
+        return draw(frame, marks, self._caption(number), None, self._offsets)
+
+    def next(
+        self,
+        number: int,
+        frame: Frame,
+        predictions: Mapping[str, Prediction],
+        true_box: Box | None = None,
+    ) -> Frame:
+        """A new frame with what was predicted in it, frame `number` counted from 1."""
+        marks = [
+            _mark(name, p, self.colours[name], predictions, self._way(name, p.box))
+            for name, p in predictions.items()
+        ]
+        return draw(frame, marks, self._caption(number), true_box, self._offsets)
+
+    def _way(self, name: str, box: Box) -> Sequence[Point]:
+        """The trail of a target that now has this box."""
+        way = self._centres.setdefault(name, deque(maxlen=self._trail))
+        way.append((box[0] + (box[2] - 1) / 2, box[1] + (box[3] - 1) / 2))
+        return tuple(way)
+
+    def _caption(self, number: int) -> str:
+        minutes, seconds = divmod((number - 1) / self.frame_rate, 60)
+        return f"frame {number}   {minutes:.0f}:{seconds:05.2f}"
 
 
 def draw_box(frame: Frame, prediction: Prediction, true_box: Box | None = None) -> Frame:
-    """A new frame with the prediction's search area (thin, white), the true box where one is known
-    (thin, pink) and the box in the colour of its status, with status and score beside it."""
-    image = frame.copy()
-    width = line_width(frame)
-    outline(image, prediction.search_area, SEARCH_AREA, max(1, width // 2), SEARCH_AREA_STRENGTH)
-    if true_box is not None:
-        outline(image, true_box, TRUTH, max(1, width // 2), 1.0)
-    label = f"{prediction.status.replace('_', ' ')}  {short(prediction.score)}"
-    return labelled(image, prediction.box, prediction.status, label)
-
-
-def draw_first_box(frame: Frame, box: Box, label: str = "init") -> Frame:
-    """A new frame with the box that was given on the first one."""
-    return labelled(frame.copy(), box, "init", label)
+    """A new frame with the box of a single target, its status and score beside it, and the true box
+    thin and white where one is known. As of all pictures here: tiny frames are enlarged."""
+    name = UNNAMED
+    mark = _mark(name, prediction, TargetColours()[name], {name: prediction})
+    return draw(frame, [mark], true_box=true_box)
 
 
 def draw_boxes(frame: Frame, predictions: Mapping[str, Prediction]) -> Frame:
-    """`draw_box` of a single target; of several the boxes alone, with name, status and score beside
-    each."""
-    if len(predictions) == 1:
-        return draw_box(frame, next(iter(predictions.values())))
-    image = frame.copy()
-    for name, prediction in predictions.items():
-        label = f"{name}  {prediction.status.replace('_', ' ')}  {short(prediction.score)}"
-        labelled(image, prediction.box, prediction.status, label)
+    """A new frame with the boxes of several targets, coloured in their order, with name, status and
+    score beside each."""
+    colours = TargetColours()
+    marks = [_mark(name, p, colours[name], predictions) for name, p in predictions.items()]
+    return draw(frame, marks)
+
+
+def draw(
+    frame: Frame,
+    marks: Sequence[Mark],
+    caption: str = "",
+    true_box: Box | None = None,
+    offsets: MutableMapping[str, Offset] | None = None,
+) -> Frame:
+    """A new frame with marks, and `caption` in its upper left corner.
+
+    frame: (H, W, 3). offsets: where labels lay beside their boxes in the frame before, by the names
+    of the targets; brought up to date. Returns (k H, k W, 3), k being `magnification(frame)`."""
+    times = magnification(frame)
+    image = enlarged(frame, times)
+    width, size = line_width(image), text_size(image)
+    if true_box is not None:
+        outline(image, scaled(true_box, times), TRUTH, max(1, width // 2))
+    for mark in marks:
+        _draw_trail(image, mark, times, width)
+    for mark in marks:
+        outline(image, scaled(mark.box, times), mark.colour, width, mark.pattern)
+    taken = [_plate(image, (0, 0), caption, DARK, size)] if caption else []
+    _draw_labels(image, marks, times, taken, {} if offsets is None else offsets)
     return image
 
 
-def draw_first_boxes(frame: Frame, boxes: Mapping[str, Box]) -> Frame:
-    """A new frame with the boxes that were given on the first one."""
-    image = frame.copy()
-    for name, box in boxes.items():
-        labelled(image, box, "init", "init" if len(boxes) == 1 else name)
-    return image
+def _draw_labels(
+    image: Frame,
+    marks: Sequence[Mark],
+    times: int,
+    taken: Sequence[Rectangle],
+    offsets: MutableMapping[str, Offset],
+) -> None:
+    size, picture = text_size(image), (image.shape[1], image.shape[0])
+    boxes = [scaled(mark.box, times) for mark in marks]
+    labels = [shortened(mark.label, size, picture[0] - 2 * _pad(size), bold=True) for mark in marks]
+    sizes = [_plate_size(label, size) for label in labels]
+    before = [offsets.get(mark.name) for mark in marks]
+    places = placed(boxes, sizes, picture, line_width(image) + 1, taken, before)
+    for mark, box, label, place in zip(marks, boxes, labels, places, strict=True):
+        if place is not None:
+            offsets[mark.name] = offset(place, box, picture)
+            _plate(image, place[:2], label, mark.colour, size)
 
 
-def labelled(image: Frame, box: Box, status: str, label: str) -> Frame:
-    """Draw `box` and a plate with `label` into `image`, in the colour of `status`; returns
-    `image`."""
-    width = line_width(image)
-    outline(image, box, (0, 0, 0), width + 2, OUTLINE_STRENGTH)
-    outline(image, box, COLOURS[status], width, 1.0)
-    plate(image, box, label, COLOURS[status])
-    return image
+def magnification(frame: Frame) -> int:
+    """By how much a frame is enlarged before it is drawn on: the least whole number that brings its
+    longer side to LEAST_LENGTH."""
+    return -(-LEAST_LENGTH // max(frame.shape[:2]))
+
+
+def enlarged(frame: Frame, times: int) -> Frame:
+    """A new frame, `times` as large."""
+    import cv2
+
+    if times == 1:
+        return frame.copy()
+    size = (times * frame.shape[1], times * frame.shape[0])
+    return np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_CUBIC), np.uint8)
+
+
+def scaled(box: Box, by: float) -> Box:
+    """A box of a frame in one that is `by` times as large. Edges lie between pixels, so no half
+    pixels come in."""
+    return box[0] * by, box[1] * by, box[2] * by, box[3] * by
 
 
 def line_width(frame: Frame) -> int:
     """Pixels: 2 on a frame of 360 lines, more on larger ones."""
-    return max(1, round(min(frame.shape[:2]) / 180))
+    return max(1, round(min(frame.shape[:2]) / 200))
+
+
+def text_size(frame: Frame) -> float:
+    """Of OpenCV's: grows with the frame, but slower."""
+    return 0.3 + min(frame.shape[:2]) / 2400
 
 
 def short(score: float) -> str:
@@ -85,38 +202,99 @@ def short(score: float) -> str:
     return f"{score:.2f}".replace("0.", ".", 1) if abs(score) < 0.995 else f"{score:.2f}"
 
 
-def outline(image: Frame, box: Box, colour: Colour, width: int, strength: float) -> None:
-    """Draw the edges of `box` into `image`, anti-aliased, to a fraction of a pixel."""
-    import cv2
-
-    height, length = image.shape[:2]
-    x, y, w, h = box
-    far = 2.0 * max(height, length)  # OpenCV's coordinates are short of bits for boxes far outside
-    corners = np.clip([x - 0.5, y - 0.5, x + w - 0.5, y + h - 0.5], -far, far)
-    left, top, right, bottom = np.rint(corners * 2**SUBPIXEL).astype(int).tolist()
-    drawn = image if strength == 1.0 else image.copy()
-    cv2.rectangle(drawn, (left, top), (right, bottom), colour, width, cv2.LINE_AA, SUBPIXEL)
-    if strength != 1.0:
-        cv2.addWeighted(drawn, strength, image, 1 - strength, 0, dst=image)
+def outline(image: Frame, box: Box, colour: Colour, width: int, pattern: Pattern = ()) -> None:
+    """Draw the edges of `box` into `image`, anti-aliased, to a fraction of a pixel, with a dark rim
+    that sets them off from any background."""
+    lines = edges(box, image.shape[1], image.shape[0], width)
+    if pattern and len(lines):
+        lines = np.concatenate([strokes(line, np.multiply(pattern, width)) for line in lines])
+    _draw_lines(image, lines, colour, width)
 
 
-def plate(image: Frame, box: Box, label: str, colour: Colour) -> None:
-    """Write `label` on a dark plate above `box`, or below it or inside where there is no room."""
-    import cv2
-
-    height, length = image.shape[:2]
-    size, weight = min(height, length) / 750, max(1, line_width(image) // 2)
-    (w, h), _ = cv2.getTextSize(label, cv2.FONT_HERSHEY_DUPLEX, size, weight)
-    pad = max(2, round(0.45 * h))
-    w, h = w + 2 * pad, h + 2 * pad
-    gap = line_width(image) + 1
-    rows = (box[1] - h - gap, box[1] + box[3] + gap, box[1] + gap)
-    top = round(
-        next((row for row in rows if 0 <= row <= height - h), min(max(rows[2], 0), height - h))
+def edges(box: Box, length: int, height: int, margin: float) -> NDArray[np.float64]:
+    """(N, 2, 2) the ends (x, y) of the edges of `box`, as far as they lie in a picture of this
+    length and height or within `margin` of it; pixel centres have whole numbers."""
+    low = np.full(2, -2.0 * margin)
+    high = np.array([length, height]) + 2.0 * margin
+    near, far = np.array([box[0], box[1]]) - 0.5, np.array([box[0] + box[2], box[1] + box[3]]) - 0.5
+    (left, top), (right, bottom) = near.clip(low, high), far.clip(low, high)
+    lines = np.array(
+        [
+            [(left, top), (right, top)],
+            [(right, top), (right, bottom)],
+            [(left, bottom), (right, bottom)],
+            [(left, top), (left, bottom)],
+        ]
     )
-    left = round(min(max(box[0], 0), length - w))
-    top, left = max(top, 0), max(left, 0)
-    area = image[top : top + h, left : left + w]
-    area[:] = (0.3 * area + 0.7 * np.array([16, 20, 26])).astype(np.uint8)
-    at = (left + pad, top + h - pad)
-    cv2.putText(image, label, at, cv2.FONT_HERSHEY_DUPLEX, size, colour, weight, cv2.LINE_AA)
+    return lines[[near[1] == top, far[0] == right, far[1] == bottom, near[0] == left]]
+
+
+def strokes(line: NDArray[np.float64], pattern: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(N, 2, 2) the ends of the strokes of a line (2, 2). `pattern`, strokes and gaps in pixels, is
+    stretched a little, so that the line begins and ends with its first stroke."""
+    start, end = line
+    length = float(np.hypot(*(end - start)))
+    period = float(pattern.sum())
+    count = max(1, round((length - pattern[0]) / period))
+    begins = np.concatenate([[0.0], pattern.cumsum()[:-1]])[::2]
+    one = np.stack([begins, begins + pattern[::2]], axis=1)
+    along = (np.arange(count + 1)[:, None, None] * period + one).reshape(-1, 2)
+    along = along[: 1 - len(one) or None] / (count * period + pattern[0])
+    return np.asarray(start + along[..., None] * (end - start))
+
+
+def _draw_lines(image: Frame, lines: NDArray[np.float64], colour: Colour, width: int) -> None:
+    import cv2
+
+    points = np.rint(lines * 2**SUBPIXEL).astype(np.int32)
+    for shade, thick in ((DARK, width + min(width, 2)), (colour, width)):
+        cv2.polylines(image, list(points), False, shade, thick, cv2.LINE_AA, SUBPIXEL)
+
+
+def _draw_trail(image: Frame, mark: Mark, times: int, width: int) -> None:
+    if len(mark.trail) < 2:
+        return
+    far = 4.0 * max(image.shape[:2])  # OpenCV's coordinates are short of bits
+    way = (times * (np.array(mark.trail) + 0.5) - 0.5).clip(-far, far)
+    _draw_lines(image, way[None], mark.colour, max(1, width // 2))
+
+
+def _mark(
+    name: str,
+    prediction: Prediction,
+    colour: Colour,
+    among: Mapping[str, object],
+    trail: Sequence[Point] = (),
+) -> Mark:
+    said = f"{prediction.status.replace('_', ' ')}  {short(prediction.score)}"
+    pattern = LINE_STYLES[prediction.status]
+    return Mark(name, prediction.box, colour, _label(name, said, among), pattern, trail)
+
+
+def _label(name: str, said: str, among: Mapping[str, object]) -> str:
+    return said if len(among) == 1 and name == UNNAMED else f"{name} {said}"
+
+
+def _pad(size: float) -> int:
+    return max(2, round(8 * size))
+
+
+def _plate_size(words: str, size: float) -> tuple[int, int]:
+    width, height = measured(words, size, bold=True)
+    height = max(height, measured("Ag", size, bold=True)[1])
+    return width + 2 * _pad(size), height + 2 * _pad(size)
+
+
+def _plate(
+    image: Frame, place: tuple[int, int], words: str, colour: Colour, size: float
+) -> Rectangle:
+    """Write words on a plate of `colour`; returns what it covers."""
+    import cv2
+
+    left, top = place
+    width, height = _plate_size(words, size)
+    image[top : top + height, left : left + width] = colour
+    at = (left + _pad(size), top + height - _pad(size))
+    font = cv2.FONT_HERSHEY_DUPLEX
+    cv2.putText(image, words, at, font, size, ink_on(colour), 1, cv2.LINE_AA)
+    return left, top, width, height

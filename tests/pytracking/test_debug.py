@@ -22,14 +22,14 @@ from pytracking.debug.panels import (
     FRAME_WIDTH,
     HEIGHT,
     MARGIN,
+    SCALE_WIDTH,
     SIDE,
     WIDTH,
     area_around,
-    measured,
-    put,
     strip,
 )
 from pytracking.debug.strips import Strips
+from pytracking.sinks.palette import PALETTE, TargetColours
 from pytracking.sources.demo_clip import DemoClip
 from pytracking.tracker.engine import TrackerEngine
 from pytracking.tracker.observer import Observer
@@ -117,6 +117,12 @@ def test_two_targets_of_the_bundled_network(
     assert f"score {predictions[0].score:.2f}".replace("0.", ".") in page
     assert "box " + ", ".join(f"{v:.1f}" for v in predictions[0].box) in page
     assert f'class="status {predictions[1].status}"' in page
+    assert [page.count(f"--mark: rgb{colour}") for colour in PALETTE[:3]] == [2, 2, 0]
+    header = slice(0, 26)
+    for picture, colour in ((first, PALETTE[0]), (second, PALETTE[1])):
+        assert (np.abs(picture[header] - colour).max(axis=-1) < 25).sum() > 30, (
+            "the target's colour"
+        )
     assert "<script" not in page
     assert "//" not in page, "nothing from elsewhere"
 
@@ -299,6 +305,47 @@ def test_map_after_the_window_only_where_it_differs() -> None:
     assert np.allclose([rows.mean(), columns.mean()], [5.5 * SIDE / 19, 12.5 * SIDE / 19], atol=2.5)
 
 
+def test_colours_are_those_of_the_run(tmp_path: Path) -> None:
+    colours = TargetColours()
+    assert [colours[name] for name in ("x", "b")] == list(PALETTE[:2])
+    with Strips(tmp_path, every=1, colours=colours) as strips:
+        told(strips.observer(2), 2)
+        strips.write(2, FRAME, ["b", "x"], [prediction()] * 2)
+    for name, colour in (("b", PALETTE[1]), ("x", PALETTE[0])):
+        picture = read(tmp_path / f"000002_{name}.png").astype(int)
+        box = picture[-SIDE - MARGIN :, MARGIN : MARGIN + FRAME_WIDTH[1]]
+        assert (np.abs(box - colour).max(axis=-1) < 25).sum() > 100
+
+
+def test_box_and_hatching_in_the_search_area() -> None:
+    """FRAME has 90 lines: a search area of 80 from line 0 stays within, from line 50 on it does not."""
+    crop = np.full((3, 80, 80), 200, np.float32)
+    left = MARGIN + FRAME_WIDTH[1] + 12
+    views = []
+    for y in (0.0, 50.0):
+        seen = Prediction((40.0, 30.0, 20.0, 20.0), 0.8, "found", (10.0, y, 80.0, 80.0))
+        picture = strip("frame 2", FRAME, seen, {"search_crop": crop}).astype(int)
+        views.append(picture[-SIDE - MARGIN : -MARGIN, left : left + SIDE])
+    within, beyond = views
+    assert (np.abs(within - 200).max(axis=-1) < 3).mean() > 0.85
+    assert beyond[SIDE // 2 + 4 :].max() < 160, "dimmed below the frame's last line"
+    assert (np.abs(beyond[: SIDE // 2 - 4] - 200).max(axis=-1) < 3).mean() > 0.85
+    rows, columns = np.nonzero(np.abs(within - PALETTE[0]).max(axis=-1) < 25)
+    ends = [columns.min(), rows.min(), columns.max(), rows.max()]
+    assert np.allclose(ends, np.array([30, 30, 50, 50]) * SIDE / 80, atol=4)
+
+
+def test_the_scale_of_a_map() -> None:
+    """Beside the map, from its peak above to black below."""
+    picture = strip("frame 2", FRAME, prediction(), {"score_map": MAP}).astype(int)
+    left = MARGIN + FRAME_WIDTH[1] + 12 + SIDE + 6
+    scale = picture[-SIDE - MARGIN : -MARGIN, left + SCALE_WIDTH // 2].sum(axis=-1)
+    assert scale[0] > 600 > 100 > scale[-1]
+    assert (np.diff(scale) <= 3).all()
+    numbers = picture[-SIDE - MARGIN : -MARGIN, left + SCALE_WIDTH + 2 : left + SCALE_WIDTH + 40]
+    assert (numbers.min(axis=-1) > 90).any(axis=1).sum() > 15
+
+
 def test_bars_of_the_weights() -> None:
     for count in (10, 2000):
         weights = np.zeros(count, np.float32)
@@ -346,7 +393,7 @@ def test_frames_of_any_shape(shape: tuple[int, int]) -> None:
     picture = strip("frame 2", frame, prediction("not_found"), {})
     assert picture.shape == (HEIGHT, WIDTH, 3)
     rows, columns = np.nonzero(np.abs(picture.astype(int) - (200, 40, 30)).max(axis=-1) < 6)
-    assert max(np.ptp(rows) + 1, np.ptp(columns) + 1) >= SIDE - 8
+    assert max(np.ptp(rows) + 1, np.ptp(columns) + 1) >= SIDE - 12
     assert np.ptp(columns) < FRAME_WIDTH[1]
 
 
@@ -357,20 +404,3 @@ def test_closer_view() -> None:
     ) or (0, 0, 0)
     assert (left, top + side) == (0, 288), "it stays within the crop"
     assert area_around(np.array([[10, 10, 200, 40.0]], np.float32), 288) is None
-
-
-def test_text_stays_in_its_room() -> None:
-    image = np.zeros((40, 400, 3), np.uint8)
-    end = put(
-        image,
-        "a long name\nthat \N{CAT} does not fit" * 20,
-        10,
-        25,
-        (255, 255, 255),
-        0.45,
-        room=120,
-    )
-    columns = np.flatnonzero(image.any(axis=(0, 2)))
-    assert columns.min() >= 8
-    assert columns.max() <= end + 2 <= 10 + 120 + 2
-    assert measured("..", 0.45)[0] < 20
