@@ -44,7 +44,7 @@ class InferenceNet:
         self.initial_filter = net.classifier.filter_initializer
         self.learn_filter = net.classifier.filter_optimizer
         self.sample_maps = net.classifier.filter_optimizer.sample_maps
-        self.extra_logit: float = net.classifier.filter_optimizer.extra_logit
+        self.scores = net.classifier.filter_optimizer.scores
         self.box_head = None if net.bb_regressor is None else ClosedFormHead(net.bb_regressor)
 
     def synchronize(self) -> None:

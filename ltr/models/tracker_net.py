@@ -57,12 +57,19 @@ _LATER_FIELDS = {
     "box_head": "none",
 }
 """What files mean that were written before these fields existed."""
+_LATER_OPTIMIZER_FIELDS = {"hinge": {"label_sigma": HingeConfig.label_sigma}}
+"""The same for the fields of an optimizer, by its kind."""
 
 
 def network_config(tree: Mapping[str, Any]) -> NetworkConfig:
     """The configuration that stands in a file. Raises ConfigError for whatever else is there."""
+    tree = {**_LATER_FIELDS, **tree}
+    optimizer = tree["filter_optimizer"]
+    if isinstance(optimizer, Mapping):
+        later = _LATER_OPTIMIZER_FIELDS.get(str(optimizer.get("kind")), {})
+        tree["filter_optimizer"] = {**later, **optimizer}
     try:
-        return from_dict(NetworkConfig, {**_LATER_FIELDS, **tree}, "")
+        return from_dict(NetworkConfig, tree, "")
     except (ValueError, RuntimeError, ArithmeticError) as error:
         # text nested without end and numbers beyond all floats are among the values of files
         raise ConfigError(str(error)) from None

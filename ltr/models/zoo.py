@@ -9,8 +9,8 @@ from ltr.models.classifier.steepest_descent import HingeConfig, LearnedConfig
 from ltr.models.tracker_net import NetworkConfig
 
 SUPER_SIGMA = 22 * 0.25 / 6
-"""Width of the initial label of SuperDiMP in cells: a quarter of the target's side, where a search
-area of 6 target sides has 22 cells."""
+"""Width of the labels of SuperDiMP (its initial one) and SuperDiMPSimple in cells: a quarter of the
+target's side, where a search area of 6 target sides has 22 cells."""
 
 _DIMP18 = NetworkConfig(
     trunk="resnet18",
@@ -30,7 +30,9 @@ NETWORKS: dict[str, NetworkConfig] = {
     "prdimp18": replace(_DIMP18, initializer="pooled_zero", filter_optimizer=DivergenceConfig()),
     "prdimp50": replace(_DIMP50, initializer="pooled_zero", filter_optimizer=DivergenceConfig()),
     "super_dimp": replace(_DIMP50, filter_optimizer=LearnedConfig(label_sigma=SUPER_SIGMA)),
-    "super_dimp_simple": replace(_DIMP50, filter_optimizer=HingeConfig(filter_reg=0.1)),
+    "super_dimp_simple": replace(
+        _DIMP50, filter_optimizer=HingeConfig(filter_reg=0.1, label_sigma=SUPER_SIGMA)
+    ),
 }
 """The published networks, as their authors trained them. `TrackerNet(NETWORKS[name])` is one before
 training."""

@@ -20,7 +20,6 @@ from ltr.geometry import box_of, centre_size, from_crop, kept_inside, to_crop
 from ltr.images import Frame
 from ltr.models.backbone import STRIDE, Taps
 from ltr.models.classifier.linear_filter import apply_filter
-from ltr.models.classifier.newton_kl import softmax_cells
 from ltr.models.folding import InferenceNet
 from ltr.transfer import constant, upload
 from pytracking.tracker.draws import Draws
@@ -217,7 +216,7 @@ class TrackerEngine:
         taps = self.net.trunk(crops)
         features = self.net.classify(taps.stride16)
         raw = apply_filter(features[:, None], state.filters[rows.target_of])[:, 0]
-        scores = softmax_cells(raw, self.net.extra_logit) if setting.scores == "softmax" else raw
+        scores = raw if setting.raw_scores else self.net.scores(raw)
         weighed = scores * self._hann(scores.shape[-1]) if setting.window else scores
         rounded = preset.search.crop_window != "exact"
         parts: tuple[Tensor, ...] = (
@@ -327,7 +326,7 @@ class TrackerEngine:
         odd = self.net.config.filter_size % 2
         size = (features.shape[-3] + 1 - odd, features.shape[-2] + 1 - odd)
         cell_yx = middle_xy.flip(-1) / STRIDE - odd / 2
-        return self.net.sample_maps(cell_yx, size, self.preset.classifier.label_sigma)
+        return self.net.sample_maps(cell_yx, size)
 
     def _modulation(self, taps: Taps, boxes: Tensor) -> Tensor:
         """The target's modulation (1, M), from the first sample or the mean of all but the rotated

@@ -119,24 +119,14 @@ class FirstFrame:
 
 
 @dataclass(frozen=True)
-class Classifier:
-    """What the filter learns to answer."""
-
-    label_sigma: float = setting(
-        0.9,
-        "cells of 16 px",
-        "width of the wanted peak; narrower is sharper, more easily lost; networks with learned "
-        "labels have their own",
-        (0.1, 10),
-    )
-
-
-@dataclass(frozen=True)
 class Localization:
     """What a score map says of the target: where it is, and whether that can be trusted."""
 
-    scores: Literal["raw", "softmax"] = setting(
-        "raw", "1", "softmax makes the scores probabilities over the cells"
+    raw_scores: bool = setting(
+        False,
+        "1",
+        "whether the filter's output is taken as it is where the network makes it a probability, "
+        "as one published tracker does",
     )
     subcell: bool = setting(True, "1", "whether a peak is placed between cells, by a parabola")
     window: bool = setting(
@@ -284,7 +274,6 @@ class TrackerPreset:
     search: Search = field(default_factory=Search)
     size: SizeSearch = field(default_factory=SizeSearch)
     first_frame: FirstFrame = field(default_factory=FirstFrame)
-    classifier: Classifier = field(default_factory=Classifier)
     localization: Localization = field(default_factory=Localization)
     refinement: Refinement = field(default_factory=Refinement)
     memory: Memory = field(default_factory=Memory)

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 from ltr.errors import ConfigError, suggestion
 from pytracking.tracker.preset_settings import (
-    Classifier,
     FirstFrame,
     Localization,
     Memory,
@@ -44,13 +43,11 @@ _DIMP = TrackerPreset(
 _RELATIVE = replace(_DIMP.refinement, space="relative", iterations=10, step=(2.5e-3, 2.5e-3))
 _PRDIMP = replace(
     _DIMP,
-    localization=replace(_DIMP.localization, scores="softmax", not_found_threshold=0.04),
+    localization=replace(_DIMP.localization, not_found_threshold=0.04),
     refinement=_RELATIVE,
 )
 _WIDE = replace(_DIMP.search, area=6, crop_side=352, border="inside_major", max_scale_change=1.5)
-_SUPER = replace(
-    _DIMP, search=_WIDE, refinement=_RELATIVE, classifier=Classifier(label_sigma=22 * 0.25 / 6)
-)
+_SUPER = replace(_DIMP, search=_WIDE, refinement=_RELATIVE)
 _VOT18 = replace(
     _DIMP,
     search=replace(_DIMP.search, area=4, crop_side=224),
@@ -91,7 +88,10 @@ _VOT19 = replace(
 _PRDIMP_VOT18 = replace(
     _VOT18,
     localization=replace(
-        _VOT18.localization, distractor_threshold=99999, hard_negative_threshold=999999
+        _VOT18.localization,
+        raw_scores=True,
+        distractor_threshold=99999,
+        hard_negative_threshold=999999,
     ),
     refinement=_RELATIVE,
     memory=replace(_VOT18.memory, learning_rate=0.01),

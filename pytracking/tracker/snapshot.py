@@ -62,7 +62,7 @@ def shapes_of(engine: TrackerEngine, targets: int) -> dict[str, tuple[int, ...]]
     memory.NAME."""
     config, cells = engine.net.config, engine.preset.search.crop_side // STRIDE
     channels, filter_size, slots = config.channels, config.filter_size, engine.preset.memory.size
-    maps = engine.net.sample_maps(torch.zeros(1, 2, device=engine.net.device), (1, 1), 1.0).shape[1]
+    maps = engine.net.sample_maps(torch.zeros(1, 2, device=engine.net.device), (1, 1)).shape[1]
     side = cells + 1 - filter_size % 2
     own: dict[str, tuple[int, ...]] = {
         "centre_yx": (2,),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from pytracking.tracker.preset_settings import (
-    Classifier,
     FirstFrame,
     Localization,
     Memory,
@@ -27,7 +26,6 @@ def localization_of(params: dict[str, Any]) -> Localization:
         "perform_hn_without_windowing", False
     )
     return Localization(
-        scores="softmax" if params.get("score_preprocess") == "softmax" else "raw",
         subcell=False,
         window=windowed,
         not_found_threshold=NEVER if plain else params["target_not_found_threshold"],
@@ -78,9 +76,6 @@ def preset_of(
             dropout=share,
             iterations=params["net_opt_iter"],
         ),
-        classifier=Classifier(label_sigma=22 * 0.25 / 6)
-        if network.startswith("super")
-        else Classifier(),
         localization=localization_of(params),
         refinement=Refinement(
             space=params.get("box_refinement_space", "default"),

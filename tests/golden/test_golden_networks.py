@@ -79,7 +79,7 @@ class Case:
             return self.array("train_label").movedim(0, 1)[:, :, None]
         height, width = self.features.shape[1:3]
         optimizer = self.net.classifier.filter_optimizer
-        return optimizer.sample_maps(centres(self.boxes[:2]), (height + 1, width + 1), 0.0)[None]
+        return optimizer.sample_maps(centres(self.boxes[:2]), (height + 1, width + 1))[None]
 
     def modulation(self) -> Modulation:
         """Of both training images."""
@@ -200,7 +200,7 @@ def test_label_density_and_its_variant(case: Case) -> None:
     variant = NewtonDescent(config).to(case.device)
     variant.load_state_dict(case.net.classifier.filter_optimizer.state_dict())
     height, width = case.features.shape[1:3]
-    maps = variant.sample_maps(centres(case.boxes[:2]), (height + 1, width + 1), 0.0)[None]
+    maps = variant.sample_maps(centres(case.boxes[:2]), (height + 1, width + 1))[None]
     case.check("label_density_variant", maps[0], 1e-6)
     iterates, gamma = (
         case.parts["filter_iterates_variant"],

@@ -9,6 +9,7 @@ import math
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from types import SimpleNamespace
 from typing import Any
 from unittest.mock import Mock
@@ -25,7 +26,8 @@ from ltr.geometry import iou, kept_inside, to_crop
 from ltr.label_maps import distance_map, gaussian, label_density, training_density
 from ltr.models.backbone import Taps
 from ltr.models.classifier.features import instance_l2_norm
-from ltr.models.classifier.newton_kl import softmax_cells
+from ltr.models.classifier.newton_kl import DivergenceConfig, NewtonDescent
+from ltr.models.classifier.steepest_descent import HingeConfig, HingeSteepestDescent
 from pytracking.tracker import engine as engine_module
 from pytracking.tracker.engine import TrackerEngine, View
 from pytracking.tracker.localization import FOUND, UNCERTAIN, find_peak, hann_window, localize
@@ -79,6 +81,14 @@ NOT_SQUARE = {20, 21}
 BRANCH_CASES = sorted(set(range(BRANCHES)) - set(NO_BRANCH))
 
 
+@cache
+def scores_of(preprocess: str | None, softmax_reg: float | None) -> Callable[[Tensor], Tensor]:
+    """What a network of these settings makes of the filter's output."""
+    if preprocess != "softmax":
+        return HingeSteepestDescent(HingeConfig()).scores
+    return NewtonDescent(DivergenceConfig(extra_logit=softmax_reg)).scores
+
+
 class Branch:
     """One case of branches.npz."""
 
@@ -86,8 +96,8 @@ class Branch:
         self.index = index
         self.case: dict[str, Any] = table(arrays, "cases_json")[index]
         self.setting: Localization = localization_of(self.case["params"])
-        self.extra_logit = (
-            -math.inf if self.case["softmax_reg"] is None else self.case["softmax_reg"]
+        self.scores = scores_of(
+            self.case["params"].get("score_preprocess"), self.case["softmax_reg"]
         )
         self.scores_in, self.scores_out, self.translation = (
             torch.from_numpy(arrays[f"c{index:02d}_{key}"])
@@ -123,7 +133,7 @@ def test_branch(golden, index: int) -> None:  # type: ignore[no-untyped-def]
     """One case alone: choice of the scale, place, status."""
     branch = Branch(golden("branches.npz"), index)
     raw, case = branch.scores_in, branch.case
-    scores = softmax_cells(raw, branch.extra_logit) if branch.setting.scores == "softmax" else raw
+    scores = branch.scores(raw)
     weighed = (
         scores * hann_window(raw.shape[-1], raw.shape[-1], CPU) if branch.setting.window else scores
     )
@@ -170,16 +180,16 @@ class Searching(TrackerEngine):
         )
 
 
-def fake_net(extra_logit: float = -math.inf, box_head: object | None = None) -> Any:
+def fake_net(scores: Callable[[Tensor], Tensor] = lambda raw: raw, box_head: Any = None) -> Any:
     """A network that computes nothing."""
     return SimpleNamespace(
         device=CPU,
         box_head=box_head,
-        extra_logit=extra_logit,
+        scores=scores,
         config=SimpleNamespace(filter_size=4),
         trunk=lambda crops: Taps(crops, crops),
         classify=lambda stride16: stride16.new_zeros(len(stride16), 18, 18, 1),
-        sample_maps=lambda cell_yx, size_hw, sigma: cell_yx.new_zeros(len(cell_yx), 1, *size_hw),
+        sample_maps=lambda cell_yx, size_hw: cell_yx.new_zeros(len(cell_yx), 1, *size_hw),
         learn_filter=lambda filters, *rest: filters,
     )
 
@@ -229,7 +239,7 @@ def steps_of(
         localization=branches[0].setting,
         update=Update(interval=10**6),
     )
-    engine = Searching(fake_net(branches[0].extra_logit), preset)
+    engine = Searching(fake_net(branches[0].scores), preset)
     engine.sample_pos = torch.tensor(places)
     monkeypatch.setattr(
         engine_module, "crop", lambda images, window, frame_of: torch.zeros(len(raw), 3, 1, 1)
@@ -251,11 +261,11 @@ def steps_of(
 def test_branches_as_rows_of_batches(golden, monkeypatch) -> None:  # type: ignore[no-untyped-def]
     """All cases of one setting are targets of one step of the engine; only crop and network are left out."""
     arrays = golden("branches.npz")
-    groups: dict[tuple[Localization, float], list[Branch]] = defaultdict(list)
+    groups: dict[tuple[Localization, Any], list[Branch]] = defaultdict(list)
     for index in BRANCH_CASES:
         if index not in NOT_SQUARE:
             branch = Branch(arrays, index)
-            groups[branch.setting, branch.extra_logit].append(branch)
+            groups[branch.setting, branch.scores].append(branch)
     sizes = sorted(map(len, groups.values()))
     assert sum(sizes) == BRANCHES - len(NO_BRANCH) - len(NOT_SQUARE)
     assert sizes[-1] == 21

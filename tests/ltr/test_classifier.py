@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -20,6 +22,8 @@ from ltr.models.classifier.steepest_descent import (
     descend,
 )
 from ltr.models.classifier.whitening import whitening_matrix
+from ltr.models.tracker_net import NetworkConfig, network_config
+from ltr.settings import as_dict
 
 
 def grouped_convolution(samples: Tensor, filters: Tensor) -> Tensor:
@@ -87,7 +91,7 @@ def test_published_check_values() -> None:
 def test_published_check_values_of_the_learned_residual_and_its_training_gradients() -> None:
     samples, first, _ = appendix()
     optimizer = LearnedSteepestDescent(LearnedConfig()).double()
-    maps = optimizer.sample_maps(appendix_cells(), (19, 19), 0.0)
+    maps = optimizer.sample_maps(appendix_cells(), (19, 19))
     third = torch.full((2, 3), 1 / 3, dtype=torch.float64)
     weights = torch.tensor([[0.5, 0.3, 0.2], [0.2, 0.3, 0.5]], dtype=torch.float64)
     result = optimizer(first, samples, maps, third, 3).detach()
@@ -99,7 +103,7 @@ def test_published_check_values_of_the_learned_residual_and_its_training_gradien
 
     # T = sum over the iterates of sum (f * w_k)^2, differentiated through the whole optimizer
     start, features = first.clone().requires_grad_(), samples.clone().requires_grad_()
-    maps = optimizer.sample_maps(appendix_cells(), (19, 19), 0.0)
+    maps = optimizer.sample_maps(appendix_cells(), (19, 19))
     iterates = [optimizer(start, features, maps, third, n) for n in range(4)]
     total = sum(apply_filter(samples, w).square().sum() for w in iterates)
     assert total.item() == pytest.approx(10.59063349, rel=1e-5)
@@ -122,7 +126,7 @@ def test_published_check_values_of_the_learned_residual_and_its_training_gradien
 def test_published_check_values_of_the_divergence() -> None:
     samples, first, _ = appendix()
     optimizer = NewtonDescent(DivergenceConfig()).double().requires_grad_(False)
-    maps = optimizer.sample_maps(appendix_cells(), (19, 19), 0.0)
+    maps = optimizer.sample_maps(appendix_cells(), (19, 19))
     third = torch.full((2, 3), 1 / 3, dtype=torch.float64)
     result = optimizer(first, samples, maps, third, 3)
     assert result[0, 0, 0, 0].item() == pytest.approx(0.008617916325, rel=1e-4)
@@ -134,6 +138,24 @@ def test_published_check_values_of_the_divergence() -> None:
         loss = optimizer.residual(maps, third).loss(apply_filter(samples, w))
         losses.append((loss + optimizer.regularisation() * w.square().sum((1, 2, 3))).mean().item())
     assert losses == pytest.approx([5.889546872, 5.525211486, 5.354404348, 5.266335869], rel=1e-6)
+
+
+def test_what_a_score_is_belongs_to_the_network() -> None:
+    cells, raw = torch.tensor([[4.2, 5.1]]), torch.randn(2, 9, 9)
+    hinge = HingeSteepestDescent(HingeConfig(label_sigma=1.3))
+    assert torch.equal(hinge.sample_maps(cells, (9, 9))[:, 0], gaussian(cells, 1.3, (9, 9)))
+    assert torch.equal(hinge.scores(raw), raw)
+    assert torch.equal(LearnedSteepestDescent(LearnedConfig()).scores(raw), raw)
+    for logit, missing in ((None, 0.0), (1.5, math.exp(1.5))):
+        scores = NewtonDescent(DivergenceConfig(extra_logit=logit)).scores(raw)
+        expected = raw.exp() / (raw.exp().sum((1, 2), keepdim=True) + missing)
+        torch.testing.assert_close(scores, expected)
+
+
+def test_files_from_before_the_label_width_have_the_default() -> None:
+    optimizer = {"kind": "hinge", "filter_reg": 0.02, "threshold": 0.05, "leak": 0.1}
+    tree = {**as_dict(NetworkConfig()), "filter_optimizer": optimizer}
+    assert network_config(tree).filter_optimizer == HingeConfig(filter_reg=0.02, label_sigma=0.9)
 
 
 def test_initial_values_of_the_learned_residual() -> None:

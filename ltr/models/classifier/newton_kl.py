@@ -88,9 +88,13 @@ class NewtonDescent(nn.Module):
         self.log_step_length = nn.Parameter(torch.full((1,), math.log(config.step_length)))
         self.filter_reg = nn.Parameter(torch.full((1,), config.filter_reg))
 
-    def sample_maps(self, cell_yx: Tensor, size_hw: tuple[int, int], label_sigma: float) -> Tensor:
+    def scores(self, raw: Tensor) -> Tensor:
+        """The filter's output (..., H', W') -> the probability of each cell."""
+        return softmax_cells(raw, self.extra_logit)
+
+    def sample_maps(self, cell_yx: Tensor, size_hw: tuple[int, int]) -> Tensor:
         """What a sample with its target at `cell_yx` (..., 2) asks of the filter: the label
-        density, (..., 1, H', W'). Its width is the network's: `label_sigma` has no part in it."""
+        density, (..., 1, H', W')."""
         c = self.config
         density = label_density(
             cell_yx, c.label_sigma, size_hw, c.normalise, c.threshold, c.shrink, c.uniform

@@ -104,6 +104,9 @@ class HingeConfig:
         0.05, "1", "label above which a negative score is punished in full", (-1000, 1)
     )
     leak: float = setting(0.1, "1", "share of the punishment elsewhere", (0, 1))
+    label_sigma: float = setting(
+        0.9, "cells", "width of the label; narrower is sharper, more easily lost", (0.01, 100)
+    )
 
 
 @dataclass(frozen=True)
@@ -139,17 +142,19 @@ class HingeResidual(nn.Module):
 class HingeSteepestDescent(nn.Module):
     """Learns filters from Gaussian labels, with the fixed hinge."""
 
-    extra_logit = -math.inf
-
     def __init__(self, config: HingeConfig) -> None:
         super().__init__()
         self.config = config
         self.residual_module = HingeResidual(config.filter_reg)
 
-    def sample_maps(self, cell_yx: Tensor, size_hw: tuple[int, int], label_sigma: float) -> Tensor:
+    def scores(self, raw: Tensor) -> Tensor:
+        """The filter's output is the score."""
+        return raw
+
+    def sample_maps(self, cell_yx: Tensor, size_hw: tuple[int, int]) -> Tensor:
         """What a sample with its target at `cell_yx` (..., 2) asks of the filter: the label, (...,
         1, H', W')."""
-        return gaussian(cell_yx, label_sigma, size_hw)[..., None, :, :]
+        return gaussian(cell_yx, self.config.label_sigma, size_hw)[..., None, :, :]
 
     def residual(self, maps: Tensor, weights: Tensor) -> ResidualMaps:
         """maps (B, S, 1, H', W'), weights (B, S); 0 leaves a sample out."""
@@ -175,8 +180,6 @@ class LearnedSteepestDescent(nn.Module):
     """Learns filters with the learned residual (DiMP, section 3.3): label y_c, mask m_c and weight
     v_c of a sample whose target is at c depend on the distance from c alone."""
 
-    extra_logit = -math.inf
-
     def __init__(self, config: LearnedConfig) -> None:
         super().__init__()
         self.config = config
@@ -196,9 +199,13 @@ class LearnedSteepestDescent(nn.Module):
             mask_predictor.weight.copy_(mask.view(1, -1, 1, 1))
             weight_predictor.weight.fill_(1.0)
 
-    def sample_maps(self, cell_yx: Tensor, size_hw: tuple[int, int], label_sigma: float) -> Tensor:
+    def scores(self, raw: Tensor) -> Tensor:
+        """The filter's output is the score."""
+        return raw
+
+    def sample_maps(self, cell_yx: Tensor, size_hw: tuple[int, int]) -> Tensor:
         """What a sample with its target at `cell_yx` (..., 2) asks of the filter: label, mask and
-        spatial weight, (..., 3, H', W'). They are learned: `label_sigma` has no part in them."""
+        spatial weight, (..., 3, H', W')."""
         knots = distance_map(cell_yx, self.config.bins, self.config.displacement, size_hw)
         mask_weight = self.target_mask_predictor[0].weight
         weights = (
