@@ -15,13 +15,13 @@ import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING, Any
 
 from ltr.errors import CheckpointError, ConfigError, suggestion
 from ltr.files import write_bytes
+
+if TYPE_CHECKING:  # torch is not needed to find a network, which the tab key of a shell asks for
+    from torch import Tensor
 
 FORMAT = "ltr.tracker_net.1"
 MAX_HEADER_BYTES = 1 << 20
@@ -224,6 +224,8 @@ def check_shapes(
 def finite_float32(path: Path, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The tensors of a file as float32, in their own memory. Raises CheckpointError where a number
     is not finite."""
+    import torch
+
     numbers = {key: tensor.to(torch.float32, copy=True) for key, tensor in state.items()}
     for key, tensor in numbers.items():
         if not tensor.isfinite().all():

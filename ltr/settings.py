@@ -30,19 +30,28 @@ S = TypeVar("S")
 
 
 class Described(NamedTuple):
-    """One setting as it is shown: dotted name, value as TOML text, unit, visible effect."""
+    """One setting as it is shown: dotted name, value as TOML text, unit, visible effect, whether
+    the value is so extreme that it means off."""
 
     name: str
     value: str
     unit: str
     effect: str
+    off: bool
 
 
-def setting(default: Any, unit: str, effect: str, limits: tuple[float, float] | None = None) -> Any:
-    """A dataclass field with its unit ("1" for a plain number), its visible effect and the (least,
-    most) it takes."""
+def setting(
+    default: Any,
+    unit: str,
+    effect: str,
+    limits: tuple[float, float] | None = None,
+    *,
+    off: tuple[float, float] | None = None,
+) -> Any:
+    """A dataclass field with its unit ("1" for a plain number), its visible effect, the (least,
+    most) it takes, and the (least, most) at which it does nothing."""
     return dataclasses.field(
-        default=default, metadata={"unit": unit, "effect": effect, "limits": limits}
+        default=default, metadata={"unit": unit, "effect": effect, "limits": limits, "off": off}
     )
 
 
@@ -142,9 +151,9 @@ def describe(settings: Any, prefix: str = "") -> Iterator[Described]:
         if dataclasses.is_dataclass(value):
             yield from describe(value, name + ".")
         else:
-            yield Described(
-                name, to_toml_value(value), field.metadata["unit"], field.metadata["effect"]
-            )
+            unit, effect, off = (field.metadata[key] for key in ("unit", "effect", "off"))
+            is_off = off is not None and off[0] <= value <= off[1]
+            yield Described(name, to_toml_value(value), unit, effect, is_off)
 
 
 def to_toml(settings: Any) -> str:

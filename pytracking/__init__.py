@@ -11,19 +11,15 @@ MultiTracker tracks several named targets in one pass a frame.
 
 from __future__ import annotations
 
-import os
-from typing import TYPE_CHECKING, Any
-
 from ltr import __version__
 
+TYPE_CHECKING = False  # importing typing would take most of the time of this import
 if TYPE_CHECKING:
+    from typing import Any
+
     from pytracking.api import MultiTracker, Prediction, Tracker
 
 __all__ = ["DEFAULT_NETWORK", "MultiTracker", "Prediction", "Tracker", "__version__"]
-
-# Idle threads that spin take the cores from whatever else runs. Read by OpenMP when torch is
-# imported first.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 DEFAULT_NETWORK = "imagenet18"
 """The bundled network that loses fewer targets; imagenet_mobile is the fast one. README.md has the

@@ -1,7 +1,20 @@
-"""`python -m pytracking` is the command line."""
+"""The console script, and `python -m pytracking`: an interrupt while it starts is one line."""
 
 import sys
 
-from pytracking.cli import main
 
-sys.exit(main())
+def main() -> int:
+    """Entry point of the console script."""
+    try:
+        from ltr.signals import loading
+
+        with loading("pytracking"):
+            from pytracking.cli import main as run
+        return run()
+    except KeyboardInterrupt:
+        print("pytracking: interrupted", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

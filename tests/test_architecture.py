@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # Each line may import what stands above it, in its own package; pytracking may import all of ltr but its command line.
 LTR_LAYERS = [
     {"errors"},
-    {"settings", "geometry", "console", "transfer"},
+    {"settings", "geometry", "console", "signals", "transfer"},
     {"files", "progress", "images", "video", "box_files"},
     {"crops", "label_maps"},
     {"checkpoints"},
@@ -23,7 +23,9 @@ LTR_LAYERS = [
     {"networks"},
     {"training", "toy", "regress"},
     {"recipes"},
+    {"commands"},
     {"cli"},
+    {"__main__"},
 ]
 PYTRACKING_LAYERS = [
     {"tracker"},
@@ -33,6 +35,7 @@ PYTRACKING_LAYERS = [
     {"debug"},
     {"evaluation"},
     {"apps"},
+    {"commands"},
     {"cli"},
     {"__main__"},
 ]

@@ -13,8 +13,6 @@ from typing import Literal, NamedTuple
 from torch import Tensor, nn
 
 TrunkName = Literal["resnet18", "resnet50", "mobilenet_v2"]
-STRIDE = 16
-"""Crop pixels per cell of the classifier's features."""
 
 
 class Taps(NamedTuple):

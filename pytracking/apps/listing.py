@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from ltr.checkpoints import (
     convert_command,
     find_network,
@@ -10,16 +12,17 @@ from ltr.checkpoints import (
     search_folders,
 )
 from ltr.errors import ConfigError
-from ltr.models.zoo import PUBLISHED_FILES
-from ltr.published import is_published_name
 from ltr.settings import describe, to_toml
-from pytracking.tracker.presets import PRESETS, preset_named
+from pytracking.tracker.presets import PURPOSES, preset_named
 
 
 def run_networks(name: str | None) -> int:
     """All networks, those that are found and those that are published, or one in detail."""
+    from ltr.models.zoo import PUBLISHED_FILES  # torch, which presets do not need
+    from ltr.published import is_published_name
+
     if name is None:
-        _print_networks()
+        _print_networks(PUBLISHED_FILES)
         return 0
     if is_published_name(name):
         raise ConfigError(
@@ -36,7 +39,7 @@ def run_networks(name: str | None) -> int:
     return 0
 
 
-def _print_networks() -> None:
+def _print_networks(published_files: Mapping[str, str]) -> None:
     known = known_networks()
     for file in known.values():
         size = file.path.stat().st_size / 1e6
@@ -45,7 +48,7 @@ def _print_networks() -> None:
             f"{file.summary}".rstrip()
         )
     print("\nsearched, in this order: " + ", ".join(str(folder) for folder in search_folders()))
-    absent = {name: file for name, file in PUBLISHED_FILES.items() if name not in known}
+    absent = {name: file for name, file in published_files.items() if name not in known}
     if absent:
         print(
             "\nnot here: download the file from its authors (pytracking's model zoo), then "
@@ -58,8 +61,9 @@ def _print_networks() -> None:
 def run_presets(name: str | None, toml: bool) -> int:
     """All presets, or every setting of one with its unit, value and visible effect."""
     if name is None:
-        for known in PRESETS:
-            print(known)
+        width = max(map(len, PURPOSES))
+        for known, purpose in PURPOSES.items():
+            print(f"{known:<{width}}  {purpose}")
         print(
             "\n`pytracking presets NAME` shows every setting; change one with --set "
             "group.field=value"
@@ -69,9 +73,13 @@ def run_presets(name: str | None, toml: bool) -> int:
     if toml:
         print(to_toml(preset), end="")
         return 0
-    rows = list(describe(preset))
+    rows = [
+        row._replace(value=f"off ({float(row.value):g})") if row.off else row
+        for row in describe(preset)
+    ]
     name_width, value_width = (
-        max(len(row[k]) for row in rows if len(row[k]) <= 34) for k in (0, 1)
+        max(len(text) for text in column if len(text) <= 34)
+        for column in ([row.name for row in rows], [row.value for row in rows])
     )
     for row in rows:
         unit = "" if row.unit == "1" else f" [{row.unit}]"

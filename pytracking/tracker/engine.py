@@ -18,9 +18,10 @@ from ltr.crops import Window, crop, exact_window, published_window
 from ltr.errors import ConfigError
 from ltr.geometry import box_of, centre_size, from_crop, kept_inside, to_crop
 from ltr.images import Frame
-from ltr.models.backbone import STRIDE, Taps
+from ltr.models.backbone import Taps
 from ltr.models.classifier.linear_filter import apply_filter
 from ltr.models.folding import InferenceNet
+from ltr.models.stride import STRIDE
 from ltr.transfer import constant, upload
 from pytracking.tracker.draws import Draws
 from pytracking.tracker.filter_update import UpdatePolicy, iterations_due, update_filters

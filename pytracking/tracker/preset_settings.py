@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from ltr.errors import ConfigError
-from ltr.models.backbone import STRIDE
+from ltr.models.stride import STRIDE
 from ltr.settings import setting
 
 Pairs = tuple[tuple[float, float], ...]
@@ -139,22 +139,32 @@ class Localization:
         0.2, "score", "below this peak the target is not moved: not_found", (-1e9, 1e9)
     )
     uncertain_threshold: float = setting(
-        0.3, "score", "below this peak the frame is not learned from: uncertain", (-1e9, 1e9)
+        0.3,
+        "score",
+        "below this peak the frame is not learned from: uncertain",
+        (-1e9, 1e9),
+        off=(-1e9, -1e6),
     )
     hard_sample_threshold: float = setting(
-        -1e9, "score", "below this peak the filter learns at once: hard_negative", (-1e9, 1e9)
+        -1e9,
+        "score",
+        "below this peak the filter learns at once: hard_negative",
+        (-1e9, 1e9),
+        off=(-1e9, -1e6),
     )
     distractor_threshold: float = setting(
         1e6,
         "of the peak",
         "a second peak above this share is a rival: the nearer one is chosen",
         (0, 1e9),
+        off=(1e4, 1e9),
     )
     hard_negative_threshold: float = setting(
         1e6,
         "of the peak",
         "after a second peak above this share the filter learns at once",
         (0, 1e9),
+        off=(1e4, 1e9),
     )
     neighbourhood: float = setting(
         2.2, "target sizes", "side of the area in which no second peak is looked for", (0, 20)
@@ -247,7 +257,11 @@ class Update:
         1, "1", "descent steps after a hard_negative frame", (0, 100)
     )
     low_score_threshold: float = setting(
-        -1e9, "score", "below this score a stored frame is learned from at once", (-1e9, 1e9)
+        -1e9,
+        "score",
+        "below this score a stored frame is learned from at once",
+        (-1e9, 1e9),
+        off=(-1e9, -1e6),
     )
     low_score_iterations: int = setting(1, "1", "descent steps after such a frame", (0, 100))
     only_trusted: bool = setting(

@@ -98,22 +98,34 @@ _PRDIMP_VOT18 = replace(
     update=replace(_VOT18.update, interval=1, iterations=1, hard_negative_iterations=1),
 )
 
-PRESETS: dict[str, TrackerPreset] = {
-    "imagenet18": TrackerPreset(),
-    "imagenet_mobile": TrackerPreset(),
-    "dimp18": _DIMP,
-    "dimp50": _DIMP,
-    "prdimp18": _PRDIMP,
-    "prdimp50": replace(_PRDIMP, search=_WIDE),
-    "super_dimp": _SUPER,
-    "super_dimp_simple": _SUPER,
-    "dimp18_vot18": _VOT18,
-    "dimp50_vot18": _VOT18,
-    "dimp50_vot19": _VOT19,
-    "prdimp50_vot18": _PRDIMP_VOT18,
+_TABLE: dict[str, tuple[TrackerPreset, str]] = {
+    "imagenet18": (TrackerPreset(), "the bundled network of that name: filter, size search"),
+    "imagenet_mobile": (TrackerPreset(), "the bundled network of that name: filter, size search"),
+    "dimp18": (_DIMP, "DiMP-18 as published: filter by hinge residual, boxes by IoU"),
+    "dimp50": (_DIMP, "DiMP-50 as published: filter by hinge residual, boxes by IoU"),
+    "prdimp18": (_PRDIMP, "PrDiMP-18 as published: filter and boxes as probabilities"),
+    "prdimp50": (
+        replace(_PRDIMP, search=_WIDE),
+        "PrDiMP-50 as published: filter and boxes as probabilities, wide search",
+    ),
+    "super_dimp": (_SUPER, "SuperDiMP as published: DiMP's filter, PrDiMP's boxes, wide search"),
+    "super_dimp_simple": (
+        _SUPER,
+        "SuperDiMPSimple as published: the filter's labels are not learned",
+    ),
+    "dimp18_vot18": (_VOT18, "DiMP-18 for the VOT2018 challenge: near search, long memory"),
+    "dimp50_vot18": (_VOT18, "DiMP-50 for the VOT2018 challenge: near search, long memory"),
+    "dimp50_vot19": (_VOT19, "DiMP-50 for the VOT2019 challenge: faster than that of VOT2018"),
+    "prdimp50_vot18": (
+        _PRDIMP_VOT18,
+        "PrDiMP-50 for the VOT2018 challenge: near search, learned in every frame",
+    ),
 }
+PRESETS: dict[str, TrackerPreset] = {name: preset for name, (preset, _) in _TABLE.items()}
 """By name. Each bundled network has the preset of its own name; the others are those of the
 published trackers, their quirks included."""
+PURPOSES: dict[str, str] = {name: purpose for name, (_, purpose) in _TABLE.items()}
+"""What each preset is for, in a line."""
 
 
 def preset_named(name: str) -> TrackerPreset:

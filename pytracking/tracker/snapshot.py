@@ -10,8 +10,8 @@ from operator import attrgetter
 import torch
 
 from ltr.errors import ConfigError
-from ltr.models.backbone import STRIDE
 from ltr.models.box.energy import CHANNELS
+from ltr.models.stride import STRIDE
 from ltr.settings import describe
 from pytracking.tracker.engine import TrackerEngine
 from pytracking.tracker.preset_settings import TrackerPreset

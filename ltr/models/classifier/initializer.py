@@ -7,8 +7,8 @@ import math
 import torch
 from torch import Tensor, nn
 
-from ltr.models.backbone import STRIDE
 from ltr.models.box.pooling import pool
+from ltr.models.stride import STRIDE
 
 
 class PooledInitializer(nn.Module):

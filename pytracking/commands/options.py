@@ -1,0 +1,90 @@
+"""Which tracker: the options that demo, track and evaluate share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import click
+from click.shell_completion import CompletionItem
+
+from ltr.commands.options import complete_networks
+from ltr.console import PATH
+from ltr.errors import ConfigError
+from pytracking import DEFAULT_NETWORK
+
+F = TypeVar("F", bound=Callable[..., int])
+
+
+def complete_presets(
+    ctx: click.Context, param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """The presets by name."""
+    from pytracking.tracker.presets import PURPOSES
+
+    return [
+        CompletionItem(name, help=purpose)
+        for name, purpose in PURPOSES.items()
+        if name.startswith(incomplete)
+    ]
+
+
+def _checked_seed(ctx: click.Context, param: click.Parameter, value: int) -> int:
+    if value < 0:
+        raise ConfigError(f"--seed is {value}: give 0 or more")
+    return value
+
+
+_OPTIONS = (
+    click.option(
+        "--net",
+        "network",
+        metavar="NAME",
+        default=DEFAULT_NETWORK,
+        show_default=True,
+        shell_complete=complete_networks,
+        help="A network by name or file.",
+    ),
+    click.option(
+        "--preset",
+        metavar="NAME",
+        shell_complete=complete_presets,
+        help="Default: the network's own.",
+    ),
+    click.option(
+        "--settings", type=PATH, metavar="FILE", help="A TOML file of settings that differ."
+    ),
+    click.option(
+        "--set",
+        "assignments",
+        multiple=True,
+        metavar="FIELD=VALUE",
+        help="One setting that differs (may be repeated).",
+    ),
+    click.option(
+        "--device",
+        default="auto",
+        show_default=True,
+        metavar="DEVICE",
+        shell_complete=lambda ctx, param, incomplete: [
+            device for device in ("auto", "cpu", "cuda") if device.startswith(incomplete)
+        ],
+        help="auto, cpu, cuda or cuda:N.",
+    ),
+    click.option(
+        "--seed",
+        type=int,
+        default=0,
+        show_default=True,
+        metavar="N",
+        callback=_checked_seed,
+        help="Of all random draws.",
+    ),
+)
+
+
+def tracker_options(command: F) -> F:
+    """Adds the options; the command gets them under the names of the fields of `TrackerChoice`."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
