@@ -54,6 +54,7 @@ ONLY = {
     "pytracking.evaluation.protocols": {"pytracking.evaluation.metrics"},
 }
 LAZY = {
+    "av",
     "matplotlib",
     "pandas",
     "visdom",

@@ -19,7 +19,7 @@ from pytracking.evaluation.metrics import overlap, success_auc
 from pytracking.sinks.boxes_file import BoxesFile
 from pytracking.sinks.overlays import UNNAMED, Overlay, short
 from pytracking.sinks.plots import Column, Span, overlap_and_score, strip
-from pytracking.sinks.video_writer import VideoWriter
+from pytracking.sinks.video_writer import VideoWriter, codec_name
 from pytracking.sources.demo_clip import FRAMES, HEIGHT, WIDTH, DemoClip
 from pytracking.tracker.prediction import Box, Prediction
 
@@ -172,5 +172,6 @@ def report(clip: DemoClip, run: Run, overlaps: NDArray[np.float64], output: Path
         "alone",
         "files",
     ]
-    width = max(len(str(output / name)) for name in FILES)
-    return [*lines, *(f"  {output / name!s:<{width}}  {what}" for name, what in FILES.items())]
+    files = {**FILES, "demo.mp4": f"{FILES['demo.mp4']} ({codec_name()})"}
+    width = max(len(str(output / name)) for name in files)
+    return [*lines, *(f"  {output / name!s:<{width}}  {what}" for name, what in files.items())]

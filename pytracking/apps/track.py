@@ -20,7 +20,7 @@ from pytracking.api import MultiTracker, Tracker, checked_name, load_engine
 from pytracking.debug.strips import Strips
 from pytracking.sinks.boxes_file import BoxesFile
 from pytracking.sinks.overlays import Overlay
-from pytracking.sinks.video_writer import VideoWriter
+from pytracking.sinks.video_writer import VideoWriter, codec_name
 from pytracking.sources.opening import open_source
 from pytracking.sources.source import Source, SourceEndedEarly
 from pytracking.tracker.engine import TrackerEngine
@@ -144,7 +144,7 @@ def run_track(
 def files_of(targets: Mapping[str, Box]) -> dict[str, str]:
     """FILES, with a boxes file for each of several targets."""
     if len(targets) == 1:
-        return FILES
+        return dict(FILES)
     own = {boxes_name(name, targets): f"{name}: {FILES['boxes.txt']}" for name in targets}
     if len(own) < len(targets):
         raise BoxError(f"two of the names {', '.join(targets)} are one as file names: give others")
@@ -243,6 +243,7 @@ def _report(
             + (f", the first is frame {missing[0]}" if missing else "")
         )
     files = files_of(targets)
+    files["video.mp4"] += f" ({codec_name()})"
     width = max(len(str(folder / name)) for name in files)
     return [
         *lines,

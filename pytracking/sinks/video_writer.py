@@ -1,11 +1,14 @@
-"""Frames out: a video file."""
+"""Frames out: a video file, in H.264 where PyAV is installed."""
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Final, Protocol
 
 import numpy as np
 
@@ -13,14 +16,28 @@ from ltr.errors import ResultError
 from ltr.files import AtomicFile
 from ltr.images import Frame, quiet_opencv
 
-CODEC = "mp4v"
+FOURCC = "mp4v"
 """MPEG-4 part 2: what the OpenCV wheels write everywhere; they carry no H.264 encoder."""
+H264: Final = "libx264"
+H264_OPTIONS = {"preset": "veryfast", "crf": "20"}
+"""A quality at which lines and small text stay sharp."""
+SMPTE_170M, LIMITED_RANGE = 6, 1
+"""FFmpeg's numbers of the colour space that frames are converted to, so that players know it."""
 CHECK_EVERY = 25
 """Frames after which it is looked whether the disk takes more."""
 
 
+class Encoder(Protocol):
+    """Where the frames of one video go. What the system refuses is raised as OSError, where the
+    library tells."""
+
+    def write(self, frame: Frame) -> None: ...
+
+    def close(self) -> None: ...
+
+
 class VideoWriter:
-    """Writes RGB frames to an MP4 file.
+    """Writes RGB frames to an MP4 file, in the codec that `codec_name` says.
 
         with VideoWriter(path, frame_rate) as video:
             video.write(frame)
@@ -36,7 +53,7 @@ class VideoWriter:
         self.frames = 0
         self._file: AtomicFile | None = None
         self._size = (0, 0)
-        self._writer: Any = None
+        self._encoder: Encoder | None = None
 
     def __enter__(self) -> VideoWriter:
         if self.path.suffix.lower() != ".mp4":
@@ -52,16 +69,21 @@ class VideoWriter:
     ) -> None:
         assert self._file is not None
         try:
-            if self._writer is not None:
-                self._writer.release()
-            written = frame_count(self._file.temporary) if self.frames else 0
+            refused = ""
+            if self._encoder is not None:
+                try:
+                    self._encoder.close()
+                except OSError as failure:
+                    refused = failure.strerror or str(failure)
+            written = frame_count(self._file.temporary) if self.frames and not refused else 0
             if self.frames and written == self.frames:
                 self._file.commit(error)
             elif self.frames and error is None:  # else the first error is the one to be told of
                 self._file.check_room()
                 raise ResultError(
-                    f"cannot write video {self.path}: OpenCV wrote {written} of {self.frames} "
-                    "frames; look whether the disk is full or damaged"
+                    f"cannot write video {self.path}: "
+                    + (refused or f"{written} of {self.frames} frames were written")
+                    + "; look whether the disk is full or damaged"
                 )
         finally:
             self._file.discard()
@@ -72,31 +94,118 @@ class VideoWriter:
 
         if self._file is None:
             raise ValueError("a VideoWriter is written in a with block")
-        if self._writer is None:
+        if self._encoder is None:
             self._size = (frame.shape[1], frame.shape[0])
-            self._writer = self._opened(self._file.temporary)
+            self._encoder = self._opened(self._file.temporary)
         if (frame.shape[1], frame.shape[0]) != self._size:
             frame = np.asarray(
                 cv2.resize(frame, self._size, interpolation=cv2.INTER_AREA), np.uint8
             )
-        self._writer.write(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
+        try:
+            self._encoder.write(frame)
+        except OSError as error:
+            raise ResultError(
+                f"cannot write video {self.path}: {error.strerror or error}"
+            ) from None
         self.frames += 1
         if self.frames % CHECK_EVERY == 0:
             self._file.check_room()
 
-    def _opened(self, temporary: Path) -> Any:
-        import cv2
-
-        writer = cv2.VideoWriter(
-            str(temporary), cv2.VideoWriter.fourcc(*CODEC), self.frame_rate, self._size
-        )
-        if not writer.isOpened():
+    def _opened(self, temporary: Path) -> Encoder:
+        try:
+            encoder = H264Encoder if has_h264() else Mpeg4Encoder
+            return encoder(temporary, self.frame_rate, self._size)
+        except OSError:
             width, height = self._size
             raise ResultError(
-                f"cannot write video {self.path}: OpenCV has no {CODEC} encoder for {width} x "
+                f"cannot write video {self.path}: no {codec_name()} encoder for {width} x "
                 f"{height} pixels at {self.frame_rate:g} frames a second"
-            )
-        return writer
+            ) from None
+
+
+class H264Encoder:
+    """H.264 by PyAV, as browsers play it: yuv420p, even sides, the index in front."""
+
+    def __init__(self, path: Path, frame_rate: float, size: tuple[int, int]) -> None:
+        """size: width and height; an odd side has its last pixels twice. Raises OSError."""
+        import av
+
+        self._spare = (size[0] % 2, size[1] % 2)
+        rate = Fraction(frame_rate).limit_denominator(10_000)
+        with _as_os_error():
+            options = {"movflags": "+faststart"}
+            self._container = av.open(str(path), "w", format="mp4", options=options)
+            self._stream = self._container.add_stream(H264, rate, options=H264_OPTIONS)
+            self._stream.width = size[0] + self._spare[0]
+            self._stream.height = size[1] + self._spare[1]
+            self._stream.pix_fmt = "yuv420p"
+            context = self._stream.codec_context
+            context.colorspace = context.color_primaries = context.color_trc = SMPTE_170M
+            context.color_range = LIMITED_RANGE
+            context.open()
+
+    def write(self, frame: Frame) -> None:
+        """Raises OSError."""
+        import av
+
+        if any(self._spare):
+            across, down = self._spare
+            frame = np.pad(frame, ((0, down), (0, across), (0, 0)), mode="edge")
+        picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")
+        with _as_os_error():
+            self._container.mux(self._stream.encode(picture))
+
+    def close(self) -> None:
+        """Raises OSError."""
+        with _as_os_error():
+            try:
+                self._container.mux(self._stream.encode())
+            finally:
+                self._container.close()
+
+
+class Mpeg4Encoder:
+    """MPEG-4 part 2 by OpenCV, which tells of no failure after its opening."""
+
+    def __init__(self, path: Path, frame_rate: float, size: tuple[int, int]) -> None:
+        """size: width and height. Raises OSError."""
+        import cv2
+
+        self._writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*FOURCC), frame_rate, size)
+        if not self._writer.isOpened():
+            raise OSError
+
+    def write(self, frame: Frame) -> None:
+        import cv2
+
+        self._writer.write(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
+
+    def close(self) -> None:
+        self._writer.release()
+
+
+def codec_name() -> str:
+    """The codec of the videos that are written: H.264, or MPEG-4 part 2 without PyAV."""
+    return "H.264" if has_h264() else "MPEG-4 part 2"
+
+
+def has_h264() -> bool:
+    """Whether PyAV is installed, with its H.264 encoder."""
+    try:
+        import av
+    except ImportError:
+        return False
+    return H264 in av.codecs_available
+
+
+@contextlib.contextmanager
+def _as_os_error() -> Iterator[None]:
+    from av.error import FFmpegError
+
+    try:
+        yield
+    except FFmpegError as error:
+        raise OSError(error.errno, error.strerror) from None
 
 
 def frame_count(path: Path) -> int:

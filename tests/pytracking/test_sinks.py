@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,7 +18,7 @@ from pytracking.sinks.boxes_file import BoxesFile
 from pytracking.sinks.overlays import Overlay, draw_box, draw_boxes, short
 from pytracking.sinks.palette import FIRST_COLOUR, PALETTE
 from pytracking.sinks.plots import SHADES, Column, Span, overlap_and_score, strip
-from pytracking.sinks.video_writer import VideoWriter
+from pytracking.sinks.video_writer import SMPTE_170M, VideoWriter, codec_name
 from pytracking.tracker.prediction import STATUSES, Box, Prediction, Status
 
 FIRST: Box = (10.0, 20.0, 30.0, 40.0)
@@ -104,6 +107,17 @@ def test_full_disk_is_told_and_whole_lines_are_kept(
 # --- video
 
 
+@pytest.fixture(params=["H.264", "MPEG-4 part 2"])
+def codec(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Each codec in turn; that of OpenCV as if PyAV were not installed."""
+    if request.param == "H.264":
+        pytest.importorskip("av")
+    else:
+        monkeypatch.setitem(sys.modules, "av", None)
+    assert codec_name() == request.param
+    return str(request.param)
+
+
 def read_video(path: Path) -> list[NDArray[np.uint8]]:
     video, frames = cv2.VideoCapture(str(path)), []
     while (got := video.read())[0]:
@@ -112,7 +126,7 @@ def read_video(path: Path) -> list[NDArray[np.uint8]]:
     return frames
 
 
-def test_video_comes_back(tmp_path: Path) -> None:
+def test_video_comes_back(tmp_path: Path, codec: str) -> None:
     path = tmp_path / "video.mp4"
     colours = [(200, 40, 30), (30, 180, 60), (40, 50, 210)]
     with VideoWriter(path, 25) as video:
@@ -127,7 +141,62 @@ def test_video_comes_back(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_video_is_kept_after_an_early_end(tmp_path: Path) -> None:
+def test_h264_is_what_browsers_play(tmp_path: Path) -> None:
+    """yuv420p with even sides, the colour space named, the index before the frames."""
+    av = pytest.importorskip("av")
+    path = tmp_path / "video.mp4"
+    frame = flat((200, 40, 30), 47, 65)
+    frame[:, -1] = (30, 180, 60)
+    with VideoWriter(path, 29.97) as video:
+        for _ in range(30):
+            video.write(frame)
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        assert (stream.codec_context.name, stream.pix_fmt) == ("h264", "yuv420p")
+        assert (stream.width, stream.height, stream.frames) == (66, 48, 30)
+        assert float(stream.average_rate) == pytest.approx(29.97, abs=1e-3)
+        assert stream.codec_context.colorspace == SMPTE_170M
+        picture = next(container.decode(stream)).to_ndarray(format="rgb24")
+    assert np.abs(picture[:, :60].astype(int) - (200, 40, 30)).max() < 12
+    assert np.abs(picture[:, 65].astype(int) - (30, 180, 60)).max() < 40, "the last column twice"
+    data = path.read_bytes()
+    assert 0 < data.find(b"moov") < data.find(b"mdat")
+
+
+@pytest.mark.parametrize("limit", [2_000, 60_000])
+def test_video_that_the_disk_does_not_take(tmp_path: Path, codec: str, limit: int) -> None:
+    """Refused by the system at the end of the video, or amid it: said, the former file kept."""
+    (tmp_path / "video.mp4").write_bytes(b"former")
+    program = (
+        "import resource, sys, numpy as np\n"
+        + ("sys.modules['av'] = None\n" if codec != "H.264" else "")
+        + "from pytracking.sinks.video_writer import VideoWriter, codec_name\n"
+        "from ltr.errors import ResultError\n"
+        f"assert codec_name() == {codec!r}\n"
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))\n"
+        "noise = np.random.default_rng(0).integers(0, 256, (20, 96, 128, 3), dtype=np.uint8)\n"
+        "try:\n"
+        "    with VideoWriter('video.mp4', 25) as video:\n"
+        "        for k in range(20 if sys.argv[1] == 'short' else 200):\n"
+        "            video.write(noise[k % 20])\n"
+        "except ResultError as error:\n"
+        "    print(error)\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    for length in ("short", "long"):
+        result = subprocess.run(
+            [sys.executable, "-c", program, length],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+        )
+        assert result.stdout == "cannot write video video.mp4: File too large\n", result.stderr
+        assert (tmp_path / "video.mp4").read_bytes() == b"former"
+        assert [path.name for path in tmp_path.iterdir()] == ["video.mp4"]
+
+
+def test_video_is_kept_after_an_early_end(tmp_path: Path, codec: str) -> None:
     path = tmp_path / "video.mp4"
 
     def interrupted() -> None:
@@ -159,13 +228,16 @@ def test_videos_that_cannot_be_written(tmp_path: Path) -> None:
     assert str(error.value) == f"cannot write video {path}: the name must end in .mp4"
 
 
-def test_encoder_that_does_not_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pytracking.sinks.video_writer.CODEC", "zzzz")
+def test_encoder_that_does_not_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, codec: str
+) -> None:
+    monkeypatch.setattr("pytracking.sinks.video_writer.FOURCC", "zzzz")
+    monkeypatch.setattr("pytracking.sinks.video_writer.H264_OPTIONS", {"preset": "zzzz"})
     path = tmp_path / "video.mp4"
     with pytest.raises(ResultError) as error, VideoWriter(path, 25) as video:
         video.write(flat((0, 0, 0)))
     assert str(error.value) == (
-        f"cannot write video {path}: OpenCV has no zzzz encoder for 64 x 48 pixels at 25 frames a second"
+        f"cannot write video {path}: no {codec} encoder for 64 x 48 pixels at 25 frames a second"
     )
     assert list(tmp_path.iterdir()) == []
 
