@@ -20,6 +20,9 @@ what is up to date. Delete the environment's folder to begin afresh. Variables i
 EOF
 }
 
+# What tracking imports, and the commands: an environment is whole when all of it can be.
+modules="torch, numpy, cv2, safetensors, rich, matplotlib, pytracking.api, pytracking.cli"
+
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 constraints=$root/constraints.txt
 venv=$(realpath -m "${VENV:-$root/.venv}")
@@ -65,9 +68,13 @@ find_python() {
 
 make_environment() {
     local base version
-    if "$python" -m pip --version &>/dev/null; then
-        version=$(version_of "$python")
+    if version=$(version_of "$python"); then # whatever made it, what it holds is kept
         new_enough "$version" || die 2 "$venv holds Python $version, 3.10 or newer is needed; delete it or set VENV"
+        if ! "$python" -m pip --version &>/dev/null; then
+            say "The environment $venv has no pip: adding it"
+            "$python" -m ensurepip --upgrade &>/dev/null ||
+                die 2 "$venv has no pip and its Python cannot add it; uv pip install --python '$python' pip, or set VENV to another folder"
+        fi
         return
     fi
     base=$(find_python)
@@ -75,13 +82,15 @@ make_environment() {
     "$base" -c 'import ensurepip; ensurepip.version()' &>/dev/null ||
         die 2 "$base cannot make environments; sudo apt install python$version-venv (or, no root: uv venv --seed '$venv')"
     if [[ -e $venv ]]; then
-        # Only what is surely an environment, or holds no file at all, is deleted.
-        [[ -f $venv/pyvenv.cfg || -z $(find "$venv" ! -type d -print -quit) ]] ||
-            die 2 "$venv exists and is no virtual environment; set VENV to another folder"
+        # Only what this script made, or what holds no file at all, is deleted.
+        [[ -f $state/made || -z $(find "$venv" ! -type d -print -quit) ]] ||
+            die 2 "$venv exists and holds no Python that runs; delete it or set VENV to another folder"
         say "The environment $venv is half-made: making it anew"
         rm -rf "$venv"
     fi
     say "Making the environment $venv with Python $version"
+    mkdir -p "$state"
+    : >"$state/made"
     if ! "$base" -m venv "$venv"; then
         rm -rf "$venv"
         die 1 "$base could not make the environment $venv; its own words are above"
@@ -149,18 +158,23 @@ install_torch() {
     fi
 }
 
-# The metadata name opencv-python, which needs libGL; where that is missing, the headless build takes its place. Both own
-# the folder cv2, and pip brings the named one back whenever it installs the project, so headless is settled after it.
-install_project() { # [EXTRA]
-    local headless="" reason
-    if "$python" -m pip show --quiet opencv-python-headless &>/dev/null; then headless=already; fi
-    say "Installing the project and what it needs${1:+, with its extra $1}"
-    pip_install --editable "$root${1:+[$1]}" || failed "the project"
+# The metadata name opencv-python, which needs libGL; where that is missing, the headless build takes its place, and another
+# build that was there before keeps it. All own the folder cv2, and pip brings the named one whenever it installs the
+# project, so the other is settled after it.
+install_project() { # EXTRAS
+    local other reason
+    other=$("$python" -m pip list --format=freeze 2>/dev/null |
+        sed -n 's/^\(opencv-python-headless\)==.*/\1/p; /^opencv-contrib-python/p')
+    say "Installing the project and what it needs, with its extras ${1//,/, }"
+    pip_install --editable "$root[$1]" || failed "the project"
     reason=$(complaint cv2)
-    if [[ -n $headless || $reason == ImportError:*.so* ]]; then
-        say "Installing opencv-python-headless in place of opencv-python${reason:+: ${reason#ImportError: }}"
-        pip_uninstall opencv-python opencv-python-headless
-        pip_install --no-deps --force-reinstall opencv-python-headless || failed "opencv-python-headless"
+    if [[ -z $other && $reason == ImportError:*.so* ]]; then
+        other=opencv-python-headless
+    fi
+    if [[ -n $other ]]; then
+        say "Installing $other in place of opencv-python${reason:+: ${reason#ImportError: }}"
+        pip_uninstall opencv-python "${other%%==*}"
+        pip_install --no-deps --force-reinstall "$other" || failed "$other"
     fi
 }
 
@@ -179,7 +193,7 @@ fingerprint() { # of everything that decides what is installed
 }
 
 up_to_date() { # core|dev
-    [[ -f $state/$1 && $(<"$state/$1") == "$(fingerprint)" && -z $(complaint "torch, cv2, pytracking") ]]
+    [[ -f $state/$1 && $(<"$state/$1") == "$(fingerprint)" && -z $(complaint "$modules") ]]
 }
 
 install() { # core|dev [auto|cpu|cuda]
@@ -197,12 +211,12 @@ install() { # core|dev [auto|cpu|cuda]
         : >"$log"
         install_torch
         if [[ $1 == dev ]]; then
-            install_project dev
+            install_project plots,tables,dev
             install_torchvision
         else
-            install_project
+            install_project plots
         fi
-        reason=$(complaint "torch, cv2, pytracking")
+        reason=$(complaint "$modules")
         [[ -z $reason ]] || die 1 "all is installed and does not work: $reason (deleting $venv may help; log: $log)"
         fingerprint >"$state/core"
         if [[ $1 == dev ]]; then cp "$state/core" "$state/dev"; fi

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Collection
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -84,18 +86,18 @@ def run_demo(choice: TrackerChoice, output: Path) -> int:
         return 130
 
     overlaps = overlap(run.boxes_xywh, clip.boxes_xywh)
-    overlap_and_score(
-        output / "overlap.png",
-        overlaps,
-        run.scores,
-        run.statuses,
-        [
-            Span("twin passes in front", clip.crossing[0] + 1, clip.crossing[1] + 1),
-            Span("behind the panel", clip.occlusion[0] + 1, clip.occlusion[1] + 1),
-        ],
-    )
-    strip(output / "strip.png", run.columns)
-    print("\n".join(report(clip, run, overlaps, output)))
+    if find_spec("matplotlib"):
+        events = [("twin passes in front", clip.crossing), ("behind the panel", clip.occlusion)]
+        spans = [Span(label, first + 1, end + 1) for label, (first, end) in events]
+        overlap_and_score(output / "overlap.png", overlaps, run.scores, run.statuses, spans)
+        strip(output / "strip.png", run.columns)
+        print("\n".join(report(clip, run, overlaps, output, FILES)))
+    else:
+        written = [name for name in FILES if name not in ("overlap.png", "strip.png")]
+        print("\n".join(report(clip, run, overlaps, output, written)))
+        print(
+            "overlap.png and strip.png are left out: they need matplotlib, pip install matplotlib"
+        )
     return 0
 
 
@@ -158,8 +160,14 @@ def column(
     return Column(frame, prediction, crop, pictures.last["score_map"], caption, true_box)
 
 
-def report(clip: DemoClip, run: Run, overlaps: NDArray[np.float64], output: Path) -> list[str]:
-    """The lines that say how it went and where the files lie."""
+def report(
+    clip: DemoClip,
+    run: Run,
+    overlaps: NDArray[np.float64],
+    output: Path,
+    files: Collection[str],
+) -> list[str]:
+    """The lines that say how it went and where those of FILES lie that were written."""
     visible = clip.covered[1:] < 0.5
     hidden = run.statuses[slice(*clip.occlusion)]
     lines = [
@@ -172,6 +180,6 @@ def report(clip: DemoClip, run: Run, overlaps: NDArray[np.float64], output: Path
         "alone",
         "files",
     ]
-    files = {**FILES, "demo.mp4": f"{FILES['demo.mp4']} ({codec_name()})"}
+    what = {**FILES, "demo.mp4": f"{FILES['demo.mp4']} ({codec_name()})"}
     width = max(len(str(output / name)) for name in files)
-    return [*lines, *(f"  {output / name!s:<{width}}  {what}" for name, what in files.items())]
+    return [*lines, *(f"  {output / name!s:<{width}}  {what[name]}" for name in files)]

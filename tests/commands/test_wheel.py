@@ -1,4 +1,5 @@
-"""The wheel carries the networks and tracks a video from outside the checkout, in an environment of its own."""
+"""The wheel carries the networks and tracks a video from outside the checkout: in an empty environment, and in one that
+brings its own build of OpenCV."""
 
 from __future__ import annotations
 
@@ -29,6 +30,22 @@ def run(*command: str | Path, cwd: Path) -> str:
     return done.stdout
 
 
+def installed(python: Path, folder: Path) -> set[str]:
+    """The packages of an environment."""
+    lines = run(python, "-m", "pip", "list", "--format=freeze", cwd=folder).splitlines()
+    return {line.partition("==")[0] for line in lines}
+
+
+def tracks(python: Path, network: str, folder: Path) -> None:
+    """Assert that an environment's own command tracks video.mp4 of the folder."""
+    clip = DemoClip(0)
+    box = ",".join(f"{v:.1f}" for v in clip.boxes_xywh[0])
+    options = ["--box", box, "--net", network, "--output", network]
+    run(python.with_name("pytracking"), "track", "video.mp4", *options, cwd=folder)
+    boxes = np.loadtxt(folder / network / "boxes.txt", delimiter=",", usecols=range(4))
+    np.testing.assert_allclose(boxes, clip.boxes_xywh[:6], atol=6)
+
+
 @pytest.mark.slow
 def test_wheel(tmp_path: Path) -> None:
     run(sys.executable, "-m", "build", "--outdir", tmp_path / "dist", ROOT, cwd=tmp_path)
@@ -48,18 +65,14 @@ def test_wheel(tmp_path: Path) -> None:
     python = tmp_path / "venv" / "bin" / "python"
     # the constraints are those of the checks: the same torch, found where the environment's own came from
     constraints = ROOT / "constraints.txt"
-    run(
-        python,
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "torch",
-        "--constraint",
-        constraints,
-        cwd=tmp_path,
-    )
-    run(python, "-m", "pip", "install", "--quiet", wheel, "--constraint", constraints, cwd=tmp_path)
+    pip = [python, "-m", "pip", "--quiet"]
+    # the constraints are those of the checks: the same torch, found where the environment's own came from
+    constraints = ["--constraint", ROOT / "constraints.txt"]
+    run(*pip, "install", "torch", *constraints, cwd=tmp_path)
+    run(*pip, "install", wheel, *constraints, cwd=tmp_path)
+    packages = installed(python, tmp_path)
+    assert "opencv-python" in packages
+    assert not packages & {"matplotlib", "pandas", "av"}
 
     clip = DemoClip(0)
     video = cv2.VideoWriter(
@@ -68,21 +81,19 @@ def test_wheel(tmp_path: Path) -> None:
     for k in range(6):
         video.write(clip.frame(k)[:, :, ::-1])
     video.release()
-    command = tmp_path / "venv" / "bin" / "pytracking"
-    box = ",".join(f"{v:.1f}" for v in clip.boxes_xywh[0])
     for network in ("imagenet18", "imagenet_mobile"):
+        command = python.with_name("pytracking")
         assert str(tmp_path / "venv") in run(command, "networks", network, cwd=tmp_path)
-        run(
-            command,
-            "track",
-            "video.mp4",
-            "--box",
-            box,
-            "--net",
-            network,
-            "--output",
-            network,
-            cwd=tmp_path,
-        )
-        boxes = np.loadtxt(tmp_path / network / "boxes.txt", delimiter=",", usecols=range(4))
-        np.testing.assert_allclose(boxes, clip.boxes_xywh[:6], atol=6)
+        tracks(python, network, tmp_path)
+    demo = run(python.with_name("pytracking"), "demo", "--net", "imagenet_mobile", cwd=tmp_path)
+    assert demo.splitlines()[-1].endswith(": they need matplotlib, pip install matplotlib")
+
+    # the way that README names for a program that brings its own build of OpenCV
+    run(*pip, "uninstall", "--yes", "opencv-python", "pytracking", cwd=tmp_path)
+    run(*pip, "install", "opencv-contrib-python-headless", cwd=tmp_path)
+    run(*pip, "install", "--no-deps", wheel, cwd=tmp_path)
+    assert {p for p in installed(python, tmp_path) if p.startswith("opencv")} == {
+        "opencv-contrib-python-headless"
+    }
+    run(python, "-c", "import cv2; cv2.TrackerCSRT.create", cwd=tmp_path)  # contrib's own
+    tracks(python, "imagenet_mobile", tmp_path)
