@@ -36,13 +36,13 @@ def installed(python: Path, folder: Path) -> set[str]:
     return {line.partition("==")[0] for line in lines}
 
 
-def tracks(python: Path, network: str, folder: Path) -> None:
+def tracks(python: Path, network: str, folder: Path, output: str) -> None:
     """Assert that an environment's own command tracks video.mp4 of the folder."""
     clip = DemoClip(0)
     box = ",".join(f"{v:.1f}" for v in clip.boxes_xywh[0])
-    options = ["--box", box, "--net", network, "--output", network]
+    options = ["--box", box, "--net", network, "--output", output]
     run(python.with_name("pytracking"), "track", "video.mp4", *options, cwd=folder)
-    boxes = np.loadtxt(folder / network / "boxes.txt", delimiter=",", usecols=range(4))
+    boxes = np.loadtxt(folder / output / "boxes.txt", delimiter=",", usecols=range(4))
     np.testing.assert_allclose(boxes, clip.boxes_xywh[:6], atol=6)
 
 
@@ -63,8 +63,6 @@ def test_wheel(tmp_path: Path) -> None:
 
     run(sys.executable, "-m", "venv", "venv", cwd=tmp_path)
     python = tmp_path / "venv" / "bin" / "python"
-    # the constraints are those of the checks: the same torch, found where the environment's own came from
-    constraints = ROOT / "constraints.txt"
     pip = [python, "-m", "pip", "--quiet"]
     # the constraints are those of the checks: the same torch, found where the environment's own came from
     constraints = ["--constraint", ROOT / "constraints.txt"]
@@ -84,7 +82,7 @@ def test_wheel(tmp_path: Path) -> None:
     for network in ("imagenet18", "imagenet_mobile"):
         command = python.with_name("pytracking")
         assert str(tmp_path / "venv") in run(command, "networks", network, cwd=tmp_path)
-        tracks(python, network, tmp_path)
+        tracks(python, network, tmp_path, network)
     demo = run(python.with_name("pytracking"), "demo", "--net", "imagenet_mobile", cwd=tmp_path)
     assert demo.splitlines()[-1].endswith(": they need matplotlib, pip install matplotlib")
 
@@ -96,4 +94,4 @@ def test_wheel(tmp_path: Path) -> None:
         "opencv-contrib-python-headless"
     }
     run(python, "-c", "import cv2; cv2.TrackerCSRT.create", cwd=tmp_path)  # contrib's own
-    tracks(python, "imagenet_mobile", tmp_path)
+    tracks(python, "imagenet_mobile", tmp_path, "with contrib")
