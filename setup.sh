@@ -21,7 +21,7 @@ EOF
 }
 
 # What tracking imports, and the commands: an environment is whole when all of it can be.
-modules="torch, numpy, cv2, safetensors, rich, matplotlib, pytracking.api, pytracking.cli"
+modules="torch, numpy, cv2, safetensors, rich, click, matplotlib, pytracking.api, pytracking.cli"
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 constraints=$root/constraints.txt
