@@ -125,7 +125,9 @@ def run(group: LazyGroup, program: str, arguments: Sequence[str] | None) -> int:
             )
             with group.make_context(program, list(words)) as context:
                 meta = context.meta
-                return group.invoke(context)
+                status = group.invoke(context)
+                sys.stdout.flush()  # a broken pipe shows itself here, not when Python ends
+                return status
     except click.exceptions.Exit as done:  # --help and --version
         return done.exit_code
     except click.UsageError as error:

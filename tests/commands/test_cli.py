@@ -357,9 +357,11 @@ def test_nothing_in_the_environment_changes_by_import() -> None:
     assert run.stdout.endswith("\nPASSIVE\n")
 
 
-def test_a_pipe_whose_reader_goes_away_is_no_failure() -> None:
+@pytest.mark.parametrize("command", [["presets"], ["presets", "dimp50"], ["--help"]])
+def test_a_pipe_whose_reader_goes_away_is_no_failure(command: list[str]) -> None:
     process = subprocess.Popen(
-        [sys.executable, "-m", "pytracking", "presets", "dimp50"],
+        [sys.executable, "-m", "pytracking", *command],
+        env={k: v for k, v in os.environ.items() if k != "PYTHONUNBUFFERED"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
