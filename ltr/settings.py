@@ -121,7 +121,9 @@ def from_dict(cls: type[S], tree: Mapping[str, Any], where: str) -> S:
         if name not in tree:
             raise ConfigError(f"setting {name!r} is missing{where}")
         groups = [g for g in (hint, *typing.get_args(hint)) if dataclasses.is_dataclass(g)]
-        if groups:
+        if groups and tree[name] is None and types.NoneType in typing.get_args(hint):
+            values[name] = None
+        elif groups:
             if not isinstance(tree[name], Mapping):
                 raise ConfigError(f"setting {name!r} must be a group{where}")
             values[name] = from_dict(_of_kind(groups, tree[name], name, where), tree[name], where)

@@ -5,15 +5,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 from ltr.errors import ConfigError
-from ltr.models.backbone import TRUNKS, TrunkName
-from ltr.models.box.energy import EnergyHead
+from ltr.images import MEAN, STD
+from ltr.models.backbone import TRUNKS, Taps, TrunkName
+from ltr.models.box.energy import EnergyHead, EnergyHeadConfig, Modulation
 from ltr.models.classifier.features import ClassifierFeatures, instance_l2_norm
 from ltr.models.classifier.initializer import PooledInitializer, ZeroInitializer
+from ltr.models.classifier.linear_filter import apply_filter
 from ltr.models.classifier.newton_kl import DivergenceConfig, NewtonDescent
 from ltr.models.classifier.steepest_descent import (
     HingeConfig,
@@ -21,7 +24,9 @@ from ltr.models.classifier.steepest_descent import (
     LearnedConfig,
     LearnedSteepestDescent,
 )
+from ltr.models.stride import STRIDE
 from ltr.settings import as_dict, from_dict, setting
+from ltr.transfer import constant
 
 FilterOptimizer = HingeSteepestDescent | LearnedSteepestDescent | NewtonDescent
 
@@ -46,15 +51,15 @@ class NetworkConfig:
     filter_optimizer: HingeConfig | LearnedConfig | DivergenceConfig = field(
         default_factory=HingeConfig
     )
-    box_head: Literal["none", "energy"] = setting(
-        "none", "1", "what says how well a box fits the target"
+    box_head: EnergyHeadConfig | None = setting(
+        None, "1", "what says how well a box fits the target"
     )
 
 
 _LATER_FIELDS = {
     "initializer": "none",
     "filter_optimizer": as_dict(HingeConfig()),
-    "box_head": "none",
+    "box_head": None,
 }
 """What files mean that were written before these fields existed."""
 _LATER_OPTIMIZER_FIELDS = {"hinge": {"label_sigma": HingeConfig.label_sigma}}
@@ -75,6 +80,16 @@ def network_config(tree: Mapping[str, Any]) -> NetworkConfig:
         raise ConfigError(str(error)) from None
 
 
+class TrainingOutput(NamedTuple):
+    """What training compares with labels, of T test frames of each of B sequences."""
+
+    raw_scores: Tensor
+    """(1 + n, B, T, H', W'): the filter's output at first and after each of n descent steps, of
+    which `filter_optimizer.scores` makes scores."""
+    energies: Tensor | None
+    """(B, T, N), of the proposals; None without a box head."""
+
+
 class Classifier(nn.Module):
     """Feature block, initializer and the optimizer that learns the filter online."""
 
@@ -87,7 +102,7 @@ class Classifier(nn.Module):
                 config.channels, config.filter_size, config.initializer == "pooled_zero"
             )
         )
-        self.filter_optimizer = _optimizer(config.filter_optimizer)
+        self.filter_optimizer = filter_optimizer(config.filter_optimizer)
         self.feature_extractor = ClassifierFeatures(
             TRUNKS[config.trunk].channels16,
             config.channels,
@@ -106,14 +121,66 @@ class TrackerNet(nn.Module):
         self.feature_extractor = trunk()
         self.classifier = Classifier(config)
         self.bb_regressor = (
-            None if config.box_head == "none" else EnergyHead(trunk.channels8, trunk.channels16)
+            None
+            if config.box_head is None
+            else EnergyHead(trunk.channels8, trunk.channels16, config.box_head)
         )
+
+    def forward(
+        self,
+        train_crops: Tensor,
+        train_boxes_xywh: Tensor,
+        test_crops: Tensor,
+        proposals_xywh: Tensor,
+        iterations: int,
+    ) -> TrainingOutput:
+        """One step of training (DiMP, section 3.5): filters and modulations of B sequences from S
+        train frames each, tried on T test frames.
+
+        train_crops (B, S, 3, n, n) and test_crops (B, T, 3, n, n): RGB 0..255, as `ltr.crops.crop`
+        gives them. train_boxes_xywh (B, S, 4) and proposals_xywh (B, T, N, 4): pool format. The
+        modulation is that of the first train frame. iterations: descent steps, n. Train and test
+        frames pass the network one after another, each with batch statistics of its own."""
+        (batch, train), test = train_crops.shape[:2], test_crops.shape[1]
+        train_taps = self.trunk(train_crops.flatten(0, 1))
+        test_taps = self.trunk(test_crops.flatten(0, 1))
+        samples = self.classifier_features(train_taps.stride16).unflatten(0, (batch, train))
+        searched = self.classifier_features(test_taps.stride16).unflatten(0, (batch, test))
+        first = self.classifier.filter_initializer(samples, train_boxes_xywh)
+        maps = self._sample_maps(samples, train_boxes_xywh)
+        weights = samples.new_full((batch, train), 1 / train)
+        iterates = self.classifier.filter_optimizer.iterates(
+            first, samples, maps, weights, iterations
+        )
+        raw_scores = torch.stack([apply_filter(searched, filters) for filters in iterates])
+        if self.bb_regressor is None:
+            return TrainingOutput(raw_scores, None)
+        reference = Taps(*(tap[::train] for tap in train_taps))
+        modulation = self.bb_regressor.modulation(reference, train_boxes_xywh[:, 0])
+        modulation = Modulation(*(half.repeat_interleave(test, dim=0) for half in modulation))
+        box_features = self.bb_regressor.box_features(test_taps)
+        energies = self.bb_regressor(box_features, modulation, proposals_xywh.flatten(0, 1))
+        return TrainingOutput(raw_scores, energies.unflatten(0, (batch, test)))
+
+    def trunk(self, crops: Tensor) -> Taps:
+        """Crops (R, 3, n, n), RGB 0..255 -> the trunk's features."""
+        mean, std = (
+            constant(values, crops.device, crops.dtype).view(3, 1, 1) for values in (MEAN, STD)
+        )
+        return self.feature_extractor((crops / 255 - mean) / std)
 
     def classifier_features(self, stride16: Tensor) -> Tensor:
         """Trunk features (B, C16, H, W) -> classifier features (B, H, W, C), instance L2
         normalised."""
         features = self.classifier.feature_extractor(stride16)
         return instance_l2_norm(features.permute(0, 2, 3, 1), self.config.filter_size)
+
+    def _sample_maps(self, samples: Tensor, boxes_xywh: Tensor) -> Tensor:
+        """What samples (B, S, H, W, C) with boxes (B, S, 4) ask of the filter."""
+        odd = self.config.filter_size % 2
+        size = (samples.shape[2] + 1 - odd, samples.shape[3] + 1 - odd)
+        middle_yx = (boxes_xywh[..., :2] + boxes_xywh[..., 2:] / 2).flip(-1)
+        return self.classifier.filter_optimizer.sample_maps(middle_yx / STRIDE - odd / 2, size)
 
 
 def is_counter(key: str) -> bool:
@@ -126,9 +193,10 @@ def stored_tensors(net: TrackerNet) -> dict[str, Tensor]:
     return {key: tensor for key, tensor in net.state_dict().items() if not is_counter(key)}
 
 
-def _optimizer(config: HingeConfig | LearnedConfig | DivergenceConfig) -> FilterOptimizer:
+def filter_optimizer(config: HingeConfig | LearnedConfig | DivergenceConfig) -> FilterOptimizer:
+    """The optimizer of a configuration."""
+    if isinstance(config, HingeConfig):
+        return HingeSteepestDescent(config)
     if isinstance(config, LearnedConfig):
         return LearnedSteepestDescent(config)
-    return (
-        HingeSteepestDescent(config) if isinstance(config, HingeConfig) else NewtonDescent(config)
-    )
+    return NewtonDescent(config)

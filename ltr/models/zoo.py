@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ltr.models.box.energy import EnergyHeadConfig
 from ltr.models.classifier.newton_kl import DivergenceConfig
 from ltr.models.classifier.steepest_descent import HingeConfig, LearnedConfig
 from ltr.models.tracker_net import NetworkConfig
@@ -20,7 +21,7 @@ _DIMP18 = NetworkConfig(
     filter_size=4,
     initializer="pooled",
     filter_optimizer=LearnedConfig(),
-    box_head="energy",
+    box_head=EnergyHeadConfig(),
 )
 _DIMP50 = replace(_DIMP18, trunk="resnet50", feature_blocks=0, channels=512)
 

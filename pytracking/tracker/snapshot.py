@@ -10,7 +10,6 @@ from operator import attrgetter
 import torch
 
 from ltr.errors import ConfigError
-from ltr.models.box.energy import CHANNELS
 from ltr.models.stride import STRIDE
 from ltr.settings import describe
 from pytracking.tracker.engine import TrackerEngine
@@ -71,7 +70,7 @@ def shapes_of(engine: TrackerEngine, targets: int) -> dict[str, tuple[int, ...]]
         "base_size_hw": (2,),
         "scale_limits": (2,),
         "filters": (channels, filter_size, filter_size),
-        "modulation": (0 if engine.net.box_head is None else 2 * CHANNELS,),
+        "modulation": (0 if engine.net.box_head is None else engine.net.box_head.modulation_size,),
         "refined_yx": (2,),
         "memory.samples": (slots, cells, cells, channels),
         "memory.maps": (slots, maps, side, side),

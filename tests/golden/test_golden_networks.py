@@ -350,10 +350,8 @@ def test_whole_network(case: Case) -> None:
     parts, net = case.parts, case.net
     initial = net.classifier.filter_initializer(case.samples, case.boxes[None, :2])
     optimizer, gamma = net.classifier.filter_optimizer, torch.full((1, 2), 0.5, device=case.device)
-    scores = [
-        apply_filter(case.test, optimizer(initial, case.samples, case.maps(), gamma, n))
-        for n in range(6)
-    ]
+    iterates = optimizer.iterates(initial, case.samples, case.maps(), gamma, 5)
+    scores = [apply_filter(case.test, filters) for filters in iterates]
     case.check("net_forward_scores", torch.stack(scores), case.tolerance(2e-5))
     features = net.bb_regressor.box_features(Taps(*(t[2:] for t in case.taps)))
     first = Modulation(*(m[:1] for m in case.modulation()))

@@ -22,7 +22,7 @@ from ltr.models.classifier.steepest_descent import (
     descend,
 )
 from ltr.models.classifier.whitening import whitening_matrix
-from ltr.models.tracker_net import NetworkConfig, network_config
+from ltr.models.tracker_net import NetworkConfig, filter_optimizer, network_config
 from ltr.settings import as_dict
 
 
@@ -104,7 +104,7 @@ def test_published_check_values_of_the_learned_residual_and_its_training_gradien
     # T = sum over the iterates of sum (f * w_k)^2, differentiated through the whole optimizer
     start, features = first.clone().requires_grad_(), samples.clone().requires_grad_()
     maps = optimizer.sample_maps(appendix_cells(), (19, 19))
-    iterates = [optimizer(start, features, maps, third, n) for n in range(4)]
+    iterates = optimizer.iterates(start, features, maps, third, 3)
     total = sum(apply_filter(samples, w).square().sum() for w in iterates)
     assert total.item() == pytest.approx(10.59063349, rel=1e-5)
     total.backward()
@@ -200,7 +200,21 @@ def test_descent_is_gauss_newton_steepest_descent_by_autograd() -> None:
         _, along = torch.func.jvp(residuals, (w,), (gradient,))
         step = gradient.square().sum((1, 2, 3)) / along.square().sum(1)
         w = w - step[:, None, None, None] * gradient
-    torch.testing.assert_close(descend(filters, samples, maps.at, regularisation, 4), w)
+    *_, result = descend(filters, samples, maps.at, regularisation, 4)
+    torch.testing.assert_close(result, w)
+
+
+@pytest.mark.parametrize("kind", [HingeConfig, LearnedConfig, DivergenceConfig])
+def test_iterates_are_those_of_separate_runs(kind: type) -> None:
+    samples, filters, _ = appendix()
+    optimizer = filter_optimizer(kind()).double()
+    maps = optimizer.sample_maps(appendix_cells(), (19, 19))
+    weights = torch.tensor([[0.5, 0.3, 0.2], [0.2, 0.3, 0.5]], dtype=torch.float64)
+    iterates = list(optimizer.iterates(filters, samples, maps, weights, 3))
+    assert len(iterates) == 4
+    for n, iterate in enumerate(iterates):
+        assert torch.equal(iterate, optimizer(filters, samples, maps, weights, n))
+    assert (iterates[3] - iterates[2]).abs().max() > 1e-4
 
 
 def test_samples_of_weight_zero_change_nothing() -> None:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from ltr.models.backbone import Taps
-from ltr.models.box.energy import BINS8, BINS16, EnergyHead
+from ltr.models.box.energy import STRIDES, EnergyHead
 from ltr.models.box.pooling import bin_edges, hat, hat_integral
 from ltr.models.box.window import (
     Convolutions,
@@ -102,8 +102,9 @@ class ClosedFormHead:
 
     def __init__(self, head: EnergyHead) -> None:
         self._head = head
-        layers = ((head.fc3_rt.linear, 8, BINS8), (head.fc4_rt.linear, 16, BINS16))
-        outputs = head.iou_predictor.weight[0].split([layer.out_features for layer, *_ in layers])
+        config, layers = head.config, (head.fc3_rt.linear, head.fc4_rt.linear)
+        self.modulation_size = sum(config.channels)
+        outputs = head.iou_predictor.weight[0].split(config.hidden)
         self._padded = (
             (head.conv3_1t[0], head.conv3_2t[0]),
             (head.conv4_1t[0], head.conv4_2t[0]),
@@ -117,8 +118,8 @@ class ClosedFormHead:
                 linear.bias,
                 output,
             )
-            for (linear, stride, bins), (first, second), output in zip(
-                layers, self._padded, outputs, strict=True
+            for stride, bins, (first, second), linear, output in zip(
+                STRIDES, config.bins, self._padded, layers, outputs, strict=True
             )
         )
 
@@ -133,14 +134,14 @@ class ClosedFormHead:
         Many share its weights. A single one on the CPU gets weights of its own, without the
         channels that its modulation switches off: exact, and half the work where half of them are
         zero."""
-        channels = [branch.weight.shape[1] // branch.bins**2 for branch in self._branches]
+        vectors = modulation.split(self._head.config.channels, dim=1)
         alone = len(modulation) == 1 and modulation.device.type == "cpu"
         stride8, stride16 = (
             _packed(branch, weights, second)
             if alone
             else ConditionedBranch(branch, weights[:, None, None, None])
             for branch, weights, (_, second) in zip(
-                self._branches, modulation.split(channels, dim=1), self._padded, strict=True
+                self._branches, vectors, self._padded, strict=True
             )
         )
         return ConditionedHead((stride8, stride16), self._head.iou_predictor.bias)

@@ -7,6 +7,7 @@ feature maps. Parameter names are those of the published networks.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
@@ -14,15 +15,30 @@ from torch import Tensor, nn
 
 from ltr.models.backbone import Taps
 from ltr.models.box.pooling import pool
+from ltr.settings import setting
 
-CHANNELS = 256
-"""Channels of the box features, and of each branch's hidden layer."""
-BINS8, BINS16 = 5, 3
-"""Bins a side at stride 8 and at stride 16."""
+STRIDES = (8, 16)
+"""Crop pixels per cell of the maps that boxes are pooled from."""
+
+
+@dataclass(frozen=True)
+class EnergyHeadConfig:
+    """The sizes of a box head. Pairs are (at stride 8, at stride 16)."""
+
+    channels: tuple[int, int] = setting(
+        (256, 256), "1", "channels of the maps that boxes are pooled from", (1, 4096)
+    )
+    bins: tuple[int, int] = setting((5, 3), "1", "bins a side that a box is pooled into", (1, 16))
+    hidden: tuple[int, int] = setting(
+        (256, 256), "1", "width of the hidden layer behind the pooled values", (1, 4096)
+    )
+    reference: tuple[int, int] = setting(
+        (128, 256), "1", "channels of the maps that the target's own box is pooled from", (1, 4096)
+    )
 
 
 class Modulation(NamedTuple):
-    """Channel weights of both branches, (B, 256) each, not negative."""
+    """Channel weights of both branches, (B, C8) and (B, C16), not negative."""
 
     stride8: Tensor
     stride16: Tensor
@@ -54,20 +70,24 @@ class LinearBlock(nn.Module):
 class EnergyHead(nn.Module):
     """Boxes of a crop -> energies, given the target's modulation."""
 
-    def __init__(self, channels8: int, channels16: int) -> None:
+    def __init__(
+        self, channels8: int, channels16: int, config: EnergyHeadConfig | None = None
+    ) -> None:
+        """channels8, channels16: those of the trunk's features."""
         super().__init__()
-        self.conv3_1r = convolution(channels8, 128)
-        self.conv3_1t = convolution(channels8, CHANNELS)
-        self.conv3_2t = convolution(CHANNELS, CHANNELS)
-        self.fc3_1r = convolution(128, CHANNELS, 3, 0)
-        self.conv4_1r = convolution(channels16, CHANNELS)
-        self.conv4_1t = convolution(channels16, CHANNELS)
-        self.conv4_2t = convolution(CHANNELS, CHANNELS)
-        self.fc34_3r = convolution(2 * CHANNELS, CHANNELS, 1, 0)
-        self.fc34_4r = convolution(2 * CHANNELS, CHANNELS, 1, 0)
-        self.fc3_rt = LinearBlock(CHANNELS * BINS8**2, CHANNELS)
-        self.fc4_rt = LinearBlock(CHANNELS * BINS16**2, CHANNELS)
-        self.iou_predictor = nn.Linear(2 * CHANNELS, 1)
+        self.config = c = config or EnergyHeadConfig()
+        self.conv3_1r = convolution(channels8, c.reference[0])
+        self.conv3_1t = convolution(channels8, c.channels[0])
+        self.conv3_2t = convolution(c.channels[0], c.channels[0])
+        self.fc3_1r = convolution(c.reference[0], c.reference[1], 3, 0)
+        self.conv4_1r = convolution(channels16, c.reference[1])
+        self.conv4_1t = convolution(channels16, c.channels[1])
+        self.conv4_2t = convolution(c.channels[1], c.channels[1])
+        self.fc34_3r = convolution(2 * c.reference[1], c.channels[0], 1, 0)
+        self.fc34_4r = convolution(2 * c.reference[1], c.channels[1], 1, 0)
+        self.fc3_rt = LinearBlock(c.channels[0] * c.bins[0] ** 2, c.hidden[0])
+        self.fc4_rt = LinearBlock(c.channels[1] * c.bins[1] ** 2, c.hidden[1])
+        self.iou_predictor = nn.Linear(sum(c.hidden), 1)
         for module in self.modules():
             if isinstance(module, (nn.Conv2d, nn.Linear)):
                 nn.init.kaiming_normal_(module.weight)
@@ -80,15 +100,15 @@ class EnergyHead(nn.Module):
         """The target's modulation from the trunk's features (B, ...) of its crop and its box there
         (B, 4)."""
         boxes = boxes_xywh[:, None]
-        pooled8 = pool(_channels_last(self.conv3_1r(taps.stride8)), boxes, 8, (3, 3))[:, 0]
-        pooled16 = pool(_channels_last(self.conv4_1r(taps.stride16)), boxes, 16, (1, 1))[:, 0]
-        both = torch.cat(
-            [self.fc3_1r(pooled8.permute(0, 3, 1, 2)), pooled16.permute(0, 3, 1, 2)], dim=1
-        )
+        maps8 = _channels_last(self.conv3_1r(taps.stride8))
+        maps16 = _channels_last(self.conv4_1r(taps.stride16))
+        pooled8 = pool(maps8, boxes, 8, (3, 3))[:, 0].permute(0, 3, 1, 2)  # (B, R8, 3, 3)
+        pooled16 = pool(maps16, boxes, 16, (1, 1))[:, 0].permute(0, 3, 1, 2)  # (B, R16, 1, 1)
+        both = torch.cat([self.fc3_1r(pooled8), pooled16], dim=1)  # (B, 2 R16, 1, 1)
         return Modulation(self.fc34_3r(both).flatten(1), self.fc34_4r(both).flatten(1))
 
     def box_features(self, taps: Taps) -> Taps:
-        """The feature maps that boxes are pooled from: (B, 256, H/8, W/8) and (B, 256, H/16,
+        """The feature maps that boxes are pooled from: (B, C8, H/8, W/8) and (B, C16, H/16,
         W/16)."""
         return Taps(
             self.conv3_2t(self.conv3_1t(taps.stride8)), self.conv4_2t(self.conv4_1t(taps.stride16))
@@ -97,15 +117,17 @@ class EnergyHead(nn.Module):
     def forward(self, box_features: Taps, modulation: Modulation, boxes_xywh: Tensor) -> Tensor:
         """Energies (B, N) of boxes (B, N, 4) in pool format."""
         branches = []
-        for features, weights, stride, bins, hidden in (
-            (box_features.stride8, modulation.stride8, 8, BINS8, self.fc3_rt),
-            (box_features.stride16, modulation.stride16, 16, BINS16, self.fc4_rt),
+        for features, weights, stride, bins, hidden in zip(
+            box_features,
+            modulation,
+            STRIDES,
+            self.config.bins,
+            (self.fc3_rt, self.fc4_rt),
+            strict=True,
         ):
-            pooled = (
-                pool(_channels_last(features), boxes_xywh, stride, (bins, bins))
-                * weights[:, None, None, None]
-            )
-            branches.append(hidden(pooled.permute(0, 1, 4, 2, 3).flatten(2).flatten(0, 1)))
+            pooled = pool(_channels_last(features), boxes_xywh, stride, (bins, bins))
+            modulated = pooled * weights[:, None, None, None]  # (B, N, P, P, C)
+            branches.append(hidden(modulated.permute(0, 1, 4, 2, 3).flatten(2).flatten(0, 1)))
         return self.iou_predictor(torch.cat(branches, dim=1)).view(boxes_xywh.shape[:2])
 
 

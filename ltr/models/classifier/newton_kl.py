@@ -5,6 +5,7 @@ et al. 2020, section 4)."""
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -12,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from ltr.label_maps import label_density
-from ltr.models.classifier.steepest_descent import Curvature, descend
+from ltr.models.classifier.steepest_descent import Curvature, descend, last
 from ltr.settings import setting
 
 
@@ -109,11 +110,11 @@ class NewtonDescent(nn.Module):
         """lambda."""
         return self.filter_reg.square().clamp(min=self.config.min_filter_reg**2)
 
-    def forward(
+    def iterates(
         self, filters: Tensor, samples: Tensor, maps: Tensor, weights: Tensor, iterations: int
-    ) -> Tensor:
-        """filters (B, C, K, K), samples (B, S, H, W, C), maps of `sample_maps`, weights (B, S) ->
-        new filters."""
+    ) -> Iterator[Tensor]:
+        """`filters` (B, C, K, K), and those after each descent step on samples (B, S, H, W, C) with
+        maps of `sample_maps` and weights (B, S)."""
         objective, step = self.residual(maps, weights).at, self.log_step_length.exp()
         return descend(
             filters,
@@ -124,3 +125,9 @@ class NewtonDescent(nn.Module):
             step,
             self.config.damping,
         )
+
+    def forward(
+        self, filters: Tensor, samples: Tensor, maps: Tensor, weights: Tensor, iterations: int
+    ) -> Tensor:
+        """The last of the same."""
+        return last(self.iterates(filters, samples, maps, weights, iterations))

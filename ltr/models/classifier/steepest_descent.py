@@ -9,7 +9,8 @@ minimised is an `Objective` of the score maps; this file has the LeakyReLU-style
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -69,24 +70,31 @@ def descend(
     iterations: int,
     step_factor: Tensor | float = 1.0,
     damping: float = 0.0,
-) -> Tensor:
+) -> Iterator[Tensor]:
     """Minimise objective(samples * w) + lambda |w|^2 by `iterations` steepest descent steps from
-    `filters` (B, C, K, K).
+    `filters` (B, C, K, K): yields those, and the filters after each step.
 
     samples (B, S, H, W, C); regularisation: lambda, a scalar tensor. A step has the length that
     minimises the local quadratic model, whose curvature is raised by `damping` |g|^2, times
-    `step_factor`. Returns the new filters; all B are independent."""
-    scores = apply_filter(samples, filters)
+    `step_factor`: alpha = |g|^2 / (g^T H g), DiMP's equation 7. All B are independent."""
+    yield filters
+    scores = apply_filter(samples, filters)  # (B, S, H', W')
     for _ in range(iterations):
-        pull, curvature = objective(scores)
-        gradient = filter_adjoint(samples, pull, filters.shape[-1]) + regularisation * filters
-        direction = apply_filter(samples, gradient)
-        square = gradient.square().sum(dim=(1, 2, 3))
-        bend = curvature(direction) + (regularisation + damping) * square
-        step = (step_factor * square / bend.clamp(min=1e-8))[:, None, None, None]
+        by_scores, curvature = objective(scores)
+        gradient = filter_adjoint(samples, by_scores, filters.shape[-1])  # (B, C, K, K)
+        gradient = gradient + regularisation * filters
+        direction = apply_filter(samples, gradient)  # (B, S, H', W')
+        square = gradient.square().sum(dim=(1, 2, 3))  # (B,)
+        along = curvature(direction) + (regularisation + damping) * square  # g^T H g, (B,)
+        step = (step_factor * square / along.clamp(min=1e-8))[:, None, None, None]
         filters = filters - step * gradient
+        yield filters
         scores = scores - step * direction  # linear in the filter: no second product
-    return filters
+
+
+def last(iterates: Iterator[Tensor]) -> Tensor:
+    """The last of the filters that `descend` yields."""
+    return deque(iterates, maxlen=1).pop()
 
 
 @dataclass(frozen=True)
@@ -166,14 +174,20 @@ class HingeSteepestDescent(nn.Module):
         """lambda."""
         return self.residual_module.filter_reg.square()
 
-    def forward(
+    def iterates(
         self, filters: Tensor, samples: Tensor, maps: Tensor, weights: Tensor, iterations: int
-    ) -> Tensor:
-        """filters (B, C, K, K), samples (B, S, H, W, C), maps of `sample_maps`, weights (B, S) ->
-        new filters."""
+    ) -> Iterator[Tensor]:
+        """`filters` (B, C, K, K), and those after each descent step on samples (B, S, H, W, C) with
+        maps of `sample_maps` and weights (B, S)."""
         return descend(
             filters, samples, self.residual(maps, weights).at, self.regularisation(), iterations
         )
+
+    def forward(
+        self, filters: Tensor, samples: Tensor, maps: Tensor, weights: Tensor, iterations: int
+    ) -> Tensor:
+        """The last of the same."""
+        return last(self.iterates(filters, samples, maps, weights, iterations))
 
 
 class LearnedSteepestDescent(nn.Module):
@@ -226,11 +240,11 @@ class LearnedSteepestDescent(nn.Module):
         """lambda."""
         return self.filter_reg.square().clamp(min=self.config.min_filter_reg**2)
 
-    def forward(
+    def iterates(
         self, filters: Tensor, samples: Tensor, maps: Tensor, weights: Tensor, iterations: int
-    ) -> Tensor:
-        """filters (B, C, K, K), samples (B, S, H, W, C), maps of `sample_maps`, weights (B, S) ->
-        new filters."""
+    ) -> Iterator[Tensor]:
+        """`filters` (B, C, K, K), and those after each descent step on samples (B, S, H, W, C) with
+        maps of `sample_maps` and weights (B, S)."""
         objective, step = self.residual(maps, weights).at, self.log_step_length.exp()
         return descend(
             filters,
@@ -241,3 +255,9 @@ class LearnedSteepestDescent(nn.Module):
             step,
             self.config.damping,
         )
+
+    def forward(
+        self, filters: Tensor, samples: Tensor, maps: Tensor, weights: Tensor, iterations: int
+    ) -> Tensor:
+        """The last of the same."""
+        return last(self.iterates(filters, samples, maps, weights, iterations))
