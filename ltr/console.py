@@ -113,6 +113,8 @@ def run(group: LazyGroup, program: str, arguments: Sequence[str] | None) -> int:
     and a status. Where a shell asks for completions, print them instead."""
     # Threads that wait and spin take the cores from whatever else runs: read when torch is imported
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # FFmpeg's messages, as OpenCV lets them through: our one line says it better
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     asked = os.environ.get(_completion_variable(program))
     if asked and arguments is None:
         return shell_complete(group, {}, program, _completion_variable(program), asked)

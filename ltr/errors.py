@@ -25,6 +25,10 @@ class FrameError(TrackingError):
     """A frame, image or video that cannot be used."""
 
 
+class SourceEndedEarly(FrameError):
+    """Fewer frames could be had than there should be; those that came before are good."""
+
+
 class BoxError(TrackingError):
     """A box that no target can have."""
 

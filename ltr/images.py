@@ -25,6 +25,8 @@ MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
 """Per-channel standard deviation of ImageNet, RGB, for values 0..1."""
 
+DEFAULT_FRAME_RATE = 30.0
+"""Frames a second, for what does not say: a folder of images, a video without a usable rate."""
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
 
 

@@ -33,7 +33,7 @@ def with_progress(items: Iterable[T], total: int | None, title: str) -> Iterator
     with Progress(
         name, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=console
     ) as progress:
-        yield from progress.track(items, total=total, description=title)
+        yield from progress.track(iter(items), total=total, description=title)
 
 
 def _with_lines(items: Iterable[T], total: int | None, title: str) -> Iterator[T]:

@@ -9,7 +9,7 @@ from statistics import mean
 
 import numpy as np
 
-from ltr.errors import BoxError, DataError, ResultError, suggestion
+from ltr.errors import BoxError, DataError, ResultError, SourceEndedEarly, suggestion
 from ltr.files import make_folder, write_text
 from ltr.geometry import checked_box
 from ltr.progress import with_progress
@@ -22,7 +22,6 @@ from pytracking.evaluation.protocols import first_box, one_pass_auc
 from pytracking.sequences.sequence import Sequence, find_sequences
 from pytracking.sinks.boxes_file import BoxesFile
 from pytracking.sources.opening import open_source
-from pytracking.sources.source import SourceEndedEarly
 
 
 def run_evaluate(folder: Path, names: list[str], choice: TrackerChoice, output: Path) -> int:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
 
-from ltr.errors import BoxError, ResultError
+from ltr.errors import BoxError, ResultError, SourceEndedEarly
 from ltr.files import make_folder, safe_name, write_text
 from ltr.geometry import checked_box, parse_named_box
 from ltr.progress import with_progress
@@ -22,7 +22,7 @@ from pytracking.sinks.boxes_file import BoxesFile
 from pytracking.sinks.overlays import Overlay
 from pytracking.sinks.video_writer import VideoWriter, codec_name
 from pytracking.sources.opening import open_source
-from pytracking.sources.source import Source, SourceEndedEarly
+from pytracking.sources.source import Source
 from pytracking.tracker.engine import TrackerEngine
 from pytracking.tracker.prediction import Box
 from pytracking.tracker.preset_settings import TrackerPreset

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from ltr.errors import FrameError
+from ltr.frame_folder import FrameFolder
 from ltr.images import IMAGE_SUFFIXES
-from pytracking.sources.folder import FrameFolder
+from ltr.video import VideoFile
 from pytracking.sources.source import Source
-from pytracking.sources.video import VideoFile
 
 
 def open_source(path: Path) -> Source:

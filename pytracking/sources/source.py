@@ -5,11 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Protocol
 
-from ltr.errors import FrameError
 from ltr.images import Frame
-
-DEFAULT_FRAME_RATE = 30.0
-"""Frames a second, for what does not say: a folder of images, a video without a usable rate."""
 
 
 class Source(Protocol):
@@ -27,7 +23,3 @@ class Source(Protocol):
     hint."""
 
     def __iter__(self) -> Iterator[Frame]: ...
-
-
-class SourceEndedEarly(FrameError):
-    """Fewer frames could be had than the source should hold; those that came before are good."""

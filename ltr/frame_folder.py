@@ -1,4 +1,4 @@
-"""Frames from a folder of images."""
+"""The frames of a folder of images, in order and by number."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from ltr.errors import FrameError
-from ltr.images import IMAGE_SUFFIXES, Frame, read_image
-from pytracking.sources.source import DEFAULT_FRAME_RATE, SourceEndedEarly
+from ltr.errors import FrameError, SourceEndedEarly
+from ltr.images import DEFAULT_FRAME_RATE, IMAGE_SUFFIXES, Frame, read_image
 
 
 class FrameFolder:
@@ -31,10 +30,20 @@ class FrameFolder:
                 f"folder {path} holds no images ({known}): give the folder that holds the frames"
             )
 
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def frame(self, number: int) -> Frame:
+        """Frame `number`, from 0. Raises IndexError beyond the last one, FrameError where it cannot
+        be read."""
+        if not 0 <= number < len(self.files):
+            raise IndexError(f"folder {self.path} has {len(self.files)} frames, not one {number}")
+        return read_image(self.files[number])
+
     def __iter__(self) -> Iterator[Frame]:
-        for done, file in enumerate(self.files):
+        for done in range(len(self.files)):
             try:
-                frame = read_image(file)
+                frame = self.frame(done)
             except FrameError as error:
                 if done == 0:
                     raise

@@ -1,4 +1,9 @@
-"""Frames from a video file, decoded by OpenCV."""
+"""The frames of a video file, in order and by number, decoded by OpenCV.
+
+By number: OpenCV's seeking misses in transport streams, at variable frame rates and in streams
+without times, and does not tell. What tells is the time of each decoded frame. So the times of all
+frames are noted once, in order, and after a seek frames are decoded until the times have said which
+they are; where they do not, decoding begins at the beginning."""
 
 from __future__ import annotations
 
@@ -6,12 +11,12 @@ import math
 import os
 import shlex
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from ltr.errors import FrameError
-from ltr.images import Frame, as_frame, quiet_opencv
-from pytracking.sources.source import DEFAULT_FRAME_RATE, SourceEndedEarly
+from ltr.errors import FrameError, SourceEndedEarly
+from ltr.images import DEFAULT_FRAME_RATE, Frame, as_frame, quiet_opencv
 
 if TYPE_CHECKING:
     import cv2
@@ -20,11 +25,20 @@ HIGHEST_FRAME_RATE = 1000.0
 """Above this a container has given its clock's ticks for its frame rate."""
 END_SLACK = 0.5
 """How many seconds before its announced end a video may end without being called incomplete."""
+NEAR = 16
+"""So many frames ahead are decoded in order: a seek decodes about as many."""
+BEFORE = (1, 16, 128)
+"""How far before a frame a seek aims, one after the other, until it does not land behind it."""
 
 
 class VideoFile:
-    """The frames of a video, upright (the container's rotation is applied), each decode from the
-    beginning.
+    """The frames of a video, upright (the container's rotation is applied).
+
+    Each iteration decodes from the beginning. `frame(k)` is the k-th of these frames, bit by bit,
+    `len` their number; the first call of either decodes the video once. `length` is what the
+    container says of their number, no more than a hint. One object serves several iterations at
+    once, but `frame` one thread at a time. It may be pickled; a process that was forked makes its
+    own, for the threads of FFmpeg are not forked with it.
 
     Raises FrameError for a file that is no video or gives no frame, and in iterating
     SourceEndedEarly for one that is cut off or damaged."""
@@ -33,6 +47,8 @@ class VideoFile:
         import cv2
 
         self.path = path
+        self._times: tuple[float, ...] = ()
+        self._reader: _Reader | None = None
         self.name = path.stem
         capture = _open(path)
         try:
@@ -70,6 +86,39 @@ class VideoFile:
                 "it is cut off or damaged, fetch it again"
             )
 
+    def __len__(self) -> int:
+        """The number of frames that can be decoded. Raises FrameError where there is none."""
+        return len(self._noted_times())
+
+    def frame(self, number: int) -> Frame:
+        """Frame `number`, from 0. Raises IndexError beyond the last one, FrameError where the file
+        is not what it was."""
+        times = self._noted_times()
+        if not 0 <= number < len(times):
+            raise IndexError(f"video {self.path} has {len(times)} frames, not one {number}")
+        if self._reader is None:
+            self._reader = _Reader(self.path, times)
+        return self._reader.frame(number)
+
+    def _noted_times(self) -> tuple[float, ...]:
+        import cv2
+
+        if not self._times:
+            capture = _open(self.path)
+            try:
+                times = []
+                while capture.grab():
+                    times.append(capture.get(cv2.CAP_PROP_POS_MSEC))
+                if not times:
+                    raise FrameError(_no_frame(self.path, capture))
+            finally:
+                capture.release()
+            self._times = tuple(times)
+        return self._times
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_reader": None}  # an open file is of one process
+
     def _is_incomplete(self, done: int, seconds: float) -> bool:
         """Whether frames are missing after `done`, the last of which is shown at `seconds`.
 
@@ -82,6 +131,64 @@ class VideoFile:
         announced = movie_seconds(self.path) or self.length / self.frame_rate
         end = seconds + 1 / self.frame_rate
         return self.length - done > END_SLACK * self.frame_rate and announced - end > END_SLACK
+
+
+class _Reader:
+    """An open video that knows which frame it decoded last.
+
+    times: of all frames in order, as OpenCV tells them, in milliseconds."""
+
+    def __init__(self, path: Path, times: tuple[float, ...]) -> None:
+        self._path = path
+        self._times = times
+        increasing = all(a < b for a, b in pairwise(times))
+        self._numbers = {time: k for k, time in enumerate(times)} if increasing else {}
+        self._capture = _open(path)
+        self._at = -1
+
+    def frame(self, number: int) -> Frame:
+        """Frame `number`. Raises FrameError where decoding from the beginning does not lead to
+        it."""
+        near = self._at < number <= self._at + NEAR
+        if not (near and self._decode_to(number)) and not self._seek(number):
+            self._capture.release()
+            self._capture, self._at = _open(self._path), -1
+            if not self._decode_to(number):
+                raise FrameError(f"video {self._path} has changed: its frame {number} is not there")
+        there, image = self._capture.retrieve()
+        if not there:
+            raise FrameError(f"video {self._path} is damaged: its frame {number} is not there")
+        return as_frame(image, "bgr")
+
+    def _seek(self, number: int) -> bool:
+        """Go to a frame by OpenCV's seeking, with one frame before it at the least, so that two
+        times in a row say where we are. Whether that went well."""
+        import cv2
+
+        for before in BEFORE if self._numbers else ():
+            if number - before <= 0:
+                return False
+            self._capture.set(cv2.CAP_PROP_POS_FRAMES, number - before)
+            there = self._capture.grab()
+            at = self._numbers.get(self._capture.get(cv2.CAP_PROP_POS_MSEC)) if there else None
+            if at is None:
+                return False
+            self._at = at
+            if at < number:
+                return self._decode_to(number)
+        return False
+
+    def _decode_to(self, number: int) -> bool:
+        """Decode the frames up to `number`. Whether they have the times that they should."""
+        import cv2
+
+        while self._at < number:
+            self._at += 1
+            if not self._capture.grab():
+                return False
+            if self._capture.get(cv2.CAP_PROP_POS_MSEC) != self._times[self._at]:
+                return False
+        return True
 
 
 def movie_seconds(path: Path) -> float | None:
@@ -120,7 +227,10 @@ def movie_seconds(path: Path) -> float | None:
 
 
 def _open(path: Path) -> cv2.VideoCapture:
-    """An opened capture, silent on stderr. Raises FrameError."""
+    """An opened capture. Raises FrameError.
+
+    OpenCV is silent. FFmpeg is where OPENCV_FFMPEG_LOGLEVEL is -8, as our command lines set it: to
+    set it here would silence a host program's own videos too."""
     import cv2
 
     try:
@@ -133,9 +243,6 @@ def _open(path: Path) -> cv2.VideoCapture:
         ) from None
     if empty:
         raise FrameError(f"video {path} is an empty file: fetch it again")
-    # FFmpeg's level is read from the environment, by OpenCV when it first uses FFmpeg; a user's own
-    # value stays.
-    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     # With all backends OpenCV takes a damaged frame_01.mp4 for an image sequence, and its AVI
     # reader prints.
     backend = cv2.CAP_FFMPEG if cv2.videoio_registry.hasBackend(cv2.CAP_FFMPEG) else cv2.CAP_ANY
