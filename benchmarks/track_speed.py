@@ -218,9 +218,9 @@ def timed_steps(
     parts = [
         (engine_module, "crop", "crop"),
         (net, "trunk", "trunk"),
-        (net, "classify", "classification"),
-        (engine_module, "apply_filter", "classification"),
-        (engine_module, "ascend", "refinement"),
+        (net, "classifier_features", "classification"),
+        (net, "scores", "classification"),
+        (engine, "size_rule", "refinement"),
         (net, "learn_filter", "update"),
         (engine_module, "store", "update"),
     ]

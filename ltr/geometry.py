@@ -59,6 +59,35 @@ def from_crop(
     ) * scale[..., None]
 
 
+def middle_yx(box_xywh: Tensor) -> Tensor:
+    """The middle (..., 2), as (y, x), of pool-format boxes (..., 4)."""
+    return (box_xywh[..., :2] + box_xywh[..., 2:] / 2).flip(-1)
+
+
+def to_relative(box_xywh: Tensor, unit_wh: Tensor) -> tuple[Tensor, Tensor]:
+    """The relative coordinates of pool-format boxes (..., 4): centre (x, y) in units of a reference
+    size `unit_wh` (..., 2), and the logarithm of the size (w, h)."""
+    size = box_xywh[..., 2:]
+    return (box_xywh[..., :2] + size / 2) / unit_wh, size.log()
+
+
+def from_relative(position: Tensor, log_size: Tensor, unit_wh: Tensor) -> Tensor:
+    """The inverse of `to_relative`: (..., 2) and (..., 2) -> (..., 4)."""
+    size = log_size.exp()
+    return torch.cat([position * unit_wh - size / 2, size], dim=-1)
+
+
+def relative_step(
+    gradient_xywh: Tensor, size_wh: Tensor, unit_wh: Tensor, step: tuple[float, float]
+) -> tuple[Tensor, Tensor]:
+    """A step of lengths (position, size) along a gradient (..., 4) in relative coordinates.
+
+    The chain rule of `from_relative`, f(x, y, w, h) with x = p u - exp(s) / 2 and w = exp(s):
+    df/dp = u df/dx, df/ds = w (df/dw - df/dx / 2), and the same for y and h."""
+    by_corner, by_size = gradient_xywh.split(2, dim=-1)
+    return step[0] * unit_wh * by_corner, step[1] * size_wh * (by_size - by_corner / 2)
+
+
 def kept_inside(centre_yx: Tensor, size_hw: Tensor, frame_hw: Tensor, inside: float) -> Tensor:
     """Centres (..., 2) moved so that `inside` of each side of a box, counted from its edge, stays
     within the frame."""

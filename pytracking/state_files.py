@@ -13,12 +13,11 @@ from ltr.errors import ConfigError, TrackingError
 from ltr.files import write_bytes
 from ltr.settings import as_dict, from_dict
 from pytracking.tracker.engine import TrackerEngine
-from pytracking.tracker.memory import SampleMemory
 from pytracking.tracker.preset_settings import TrackerPreset
 from pytracking.tracker.snapshot import Snapshot, shapes_of, tensors_of
-from pytracking.tracker.state import TrackerState
+from pytracking.tracker.state import SampleMemory, TrackerState
 
-FORMAT = "pytracking.state.1"
+FORMAT = "pytracking.state.2"
 WHOLE = ("memory.count", "memory.previous")
 """Tensors of whole numbers."""
 _DAMAGE = (
@@ -42,7 +41,8 @@ def write_snapshot(path: str | os.PathLike[str], snapshot: Snapshot) -> None:
         "preset": as_dict(snapshot.preset),
         "seed": snapshot.seed,
         "names": snapshot.state.names,
-        "frame": snapshot.state.frame,
+        "frame_number": snapshot.state.frame_number,
+        "frames_lost": snapshot.state.frames_lost,
     }
     tensors = {
         name: tensor.cpu().contiguous() for name, tensor in tensors_of(snapshot.state).items()
@@ -70,11 +70,12 @@ def read_snapshot(path: str | os.PathLike[str], engine: TrackerEngine) -> Snapsh
                 )
             facts = json.loads(metadata["facts"])
             names = tuple(str(name) for name in facts["names"])
-            frame = tuple(int(number) for number in facts["frame"])
-            well_named = len(frame) == len(names) == len(set(names)) and all(
-                n and n.isprintable() for n in names
+            frame_number, frames_lost = (
+                tuple(int(count) for count in facts[key]) for key in ("frame_number", "frames_lost")
             )
-            if not names or not well_named or min(frame) < 1:
+            alike = len(frame_number) == len(frames_lost) == len(names) == len(set(names))
+            counted = bool(names) and alike and min(frame_number) >= 1 and min(frames_lost) >= 0
+            if not counted or not all(name and name.isprintable() for name in names):
                 raise TrackingError(
                     f"state {text} is damaged: its names or frame numbers do not fit"
                 )
@@ -102,7 +103,13 @@ def read_snapshot(path: str | os.PathLike[str], engine: TrackerEngine) -> Snapsh
         for key in list(tensors)
         if key.startswith("memory.")
     }
-    state = TrackerState(names=names, frame=frame, memory=SampleMemory(**memory), **tensors)
+    state = TrackerState(
+        names=names,
+        frame_number=frame_number,
+        frames_lost=frames_lost,
+        memory=SampleMemory(**memory),
+        **tensors,
+    )
     return Snapshot(state, *snapshot_facts)
 
 

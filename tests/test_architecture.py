@@ -150,6 +150,14 @@ def test_heavy_imports_are_lazy(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "pytracking" / "tracker").glob("*.py")), ids=dotted)
+def test_tracker_knows_one_interface_of_networks(path: Path) -> None:
+    targets = set(imports(ast.parse(path.read_text(encoding="utf-8"))))
+    models = {target for target in targets if target.startswith("ltr.models")}
+    known = {"ltr.models.tracking_network", "ltr.models.box.ascent", "ltr.models.stride"}
+    assert models <= known, f"{dotted(path)} imports {models - known}: ask the TrackingNetwork"
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "pytracking" / "tracker").glob("*.py")), ids=dotted)
 def test_tracker_does_no_input_or_output(path: Path) -> None:
     calls = [
         ast.unparse(n.func) + "("

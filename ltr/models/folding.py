@@ -13,8 +13,11 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 from ltr.images import MEAN, STD
 from ltr.models.backbone import Taps
 from ltr.models.box.closed_form import ClosedFormHead
+from ltr.models.classifier.linear_filter import apply_filter
 from ltr.models.fused_convolution import RELU6, FusedConvolution
+from ltr.models.stride import STRIDE
 from ltr.models.tracker_net import NetworkConfig, TrackerNet
+from ltr.models.tracking_network import ConditionedHead, Features
 
 CPU_BATCH = 4
 """Crops that go through the trunk at once on a CPU: the features of more do not stay in its
@@ -22,9 +25,8 @@ cache."""
 
 
 class InferenceNet:
-    """A network with batch norms folded, channels last and read-only weights, on one device.
-
-    Its methods are the one thing that another inference engine would have to offer."""
+    """A network with batch norms folded, channels last and read-only weights, on one device: the
+    `TrackingNetwork` that PyTorch runs."""
 
     def __init__(self, net: TrackerNet, device: torch.device) -> None:
         self.fingerprint = _fingerprint(net)
@@ -41,18 +43,40 @@ class InferenceNet:
         self.device = device
         self._mean = torch.tensor(MEAN, device=device).view(3, 1, 1) * 255
         self._net = net
-        self.initial_filter = net.classifier.filter_initializer
+        self._optimizer = net.classifier.filter_optimizer
+        self.score_grid = net.score_grid
+        self.sample_maps = net.sample_maps
+        self.first_filter = net.classifier.filter_initializer
         self.learn_filter = net.classifier.filter_optimizer
-        self.sample_maps = net.classifier.filter_optimizer.sample_maps
-        self.scores = net.classifier.filter_optimizer.scores
         self.box_head = None if net.bb_regressor is None else ClosedFormHead(net.bb_regressor)
+
+    @property
+    def has_box_head(self) -> bool:
+        """Whether boxes can be fitted."""
+        return self.box_head is not None
 
     def synchronize(self) -> None:
         """Wait until the device has done all that it was given."""
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
 
+    def state_shapes(self, crop_side: int) -> dict[str, tuple[int, ...]]:
+        """Shapes of what one target keeps, by name."""
+        config, cells = self.config, crop_side // STRIDE
+        maps = self.sample_maps(torch.zeros(2, device=self.device), crop_side)
+        return {
+            "filter": (config.channels, config.filter_size, config.filter_size),
+            "modulation": (0 if self.box_head is None else self.box_head.modulation_size,),
+            "sample": (cells, cells, config.channels),
+            "maps": tuple(maps.shape),
+        }
+
     @torch.inference_mode()
+    def features(self, crops: Tensor) -> Features:
+        """Crops (R, 3, n, n), RGB 0..255 -> features."""
+        taps = self.trunk(crops)
+        return Features(taps, self.classifier_features(taps.stride16))
+
     def trunk(self, crops: Tensor) -> Taps:
         """Crops (R, 3, n, n), RGB 0..255 -> the trunk's features."""
         images = (crops - self._mean).contiguous(memory_format=torch.channels_last)
@@ -61,11 +85,24 @@ class InferenceNet:
         parts = [self._net.feature_extractor(part) for part in images.split(CPU_BATCH)]
         return Taps(*(torch.cat(tap) for tap in zip(*parts, strict=True)))
 
-    @torch.inference_mode()
-    def classify(self, stride16: Tensor) -> Tensor:
-        """Trunk features of stride 16 -> classifier features (R, n/16, n/16, C), instance L2
-        normalised."""
+    def classifier_features(self, stride16: Tensor) -> Tensor:
+        """Trunk features of stride 16 -> classifier features (R, n/16, n/16, C), L2 normalised."""
         return self._net.classifier_features(stride16)
+
+    def scores(self, classifier: Tensor, filters: Tensor, raw: bool = False) -> Tensor:
+        """(R, H, W, C) and (R, C, K, K) -> (R, H', W')."""
+        answers = apply_filter(classifier[:, None], filters)[:, 0]
+        return answers if raw else self._optimizer.scores(answers)
+
+    def modulation(self, taps: Taps, boxes_xywh: Tensor) -> Tensor:
+        """Boxes (R, 4) in pool format -> (R, M)."""
+        assert self.box_head is not None
+        return self.box_head.modulation(taps, boxes_xywh)
+
+    def conditioned(self, modulation: Tensor) -> ConditionedHead:
+        """The box head for modulations (B, M)."""
+        assert self.box_head is not None
+        return self.box_head.conditioned(modulation)
 
 
 def fold(net: TrackerNet, device: torch.device | str = "cpu") -> InferenceNet:

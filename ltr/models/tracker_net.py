@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ltr.errors import ConfigError
+from ltr.geometry import middle_yx
 from ltr.images import MEAN, STD
 from ltr.models.backbone import TRUNKS, Taps, TrunkName
 from ltr.models.box.energy import EnergyHead, EnergyHeadConfig, Modulation
@@ -25,6 +26,7 @@ from ltr.models.classifier.steepest_descent import (
     LearnedSteepestDescent,
 )
 from ltr.models.stride import STRIDE
+from ltr.models.tracking_network import ScoreGrid
 from ltr.settings import as_dict, from_dict, setting
 from ltr.transfer import constant
 
@@ -147,7 +149,7 @@ class TrackerNet(nn.Module):
         samples = self.classifier_features(train_taps.stride16).unflatten(0, (batch, train))
         searched = self.classifier_features(test_taps.stride16).unflatten(0, (batch, test))
         first = self.classifier.filter_initializer(samples, train_boxes_xywh)
-        maps = self._sample_maps(samples, train_boxes_xywh)
+        maps = self.sample_maps(middle_yx(train_boxes_xywh), train_crops.shape[-1])
         weights = samples.new_full((batch, train), 1 / train)
         iterates = self.classifier.filter_optimizer.iterates(
             first, samples, maps, weights, iterations
@@ -175,12 +177,19 @@ class TrackerNet(nn.Module):
         features = self.classifier.feature_extractor(stride16)
         return instance_l2_norm(features.permute(0, 2, 3, 1), self.config.filter_size)
 
-    def _sample_maps(self, samples: Tensor, boxes_xywh: Tensor) -> Tensor:
-        """What samples (B, S, H, W, C) with boxes (B, S, 4) ask of the filter."""
+    def score_grid(self, crop_side: int) -> ScoreGrid:
+        """The grid of score maps. A filter of even side K has one score more than there are cells,
+        between the cells; the score of an odd one lies on its cell, whose middle is half a cell
+        from its edge."""
         odd = self.config.filter_size % 2
-        size = (samples.shape[2] + 1 - odd, samples.shape[3] + 1 - odd)
-        middle_yx = (boxes_xywh[..., :2] + boxes_xywh[..., 2:] / 2).flip(-1)
-        return self.classifier.filter_optimizer.sample_maps(middle_yx / STRIDE - odd / 2, size)
+        return ScoreGrid(side=crop_side // STRIDE + 1 - odd, stride=STRIDE, shift=odd / 2)
+
+    def sample_maps(self, position_yx: Tensor, crop_side: int) -> Tensor:
+        """What samples with the target's middle at crop pixels (..., 2) ask of the filter, (..., T,
+        H', W')."""
+        grid = self.score_grid(crop_side)
+        cell_yx = grid.cell_of(position_yx)
+        return self.classifier.filter_optimizer.sample_maps(cell_yx, (grid.side, grid.side))
 
 
 def is_counter(key: str) -> bool:

@@ -26,13 +26,13 @@ class Draws:
         sample keeps."""
         return (self._uniform((count, channels), "dropout", 1) >= share).float()
 
-    def boxes(self, frame: int, count: int) -> Tensor:
+    def boxes(self, frame_number: int, count: int) -> Tensor:
         """(count, 4) numbers from [0, 1): place and size of the boxes that refinement also starts
         from."""
-        return self._uniform((count, 4), "boxes", frame)
+        return self._uniform((count, 4), "boxes", frame_number)
 
-    def _uniform(self, shape: tuple[int, ...], purpose: str, frame: int) -> Tensor:
-        key = f"{self.seed}/{frame}/{purpose}/{self.name}".encode()
+    def _uniform(self, shape: tuple[int, ...], purpose: str, frame_number: int) -> Tensor:
+        key = f"{self.seed}/{frame_number}/{purpose}/{self.name}".encode()
         # 63 bits of a cryptographic hash: neighbouring seeds give unrelated draws
         seed = int.from_bytes(hashlib.sha256(key).digest()[:8], "big") >> 1
         return torch.rand(shape, generator=torch.Generator().manual_seed(seed))

@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from ltr.errors import ConfigError
-from ltr.models.folding import InferenceNet
+from ltr.models.tracking_network import TrackingNetwork
 from ltr.transfer import constant
 from pytracking.tracker.prediction import Prediction
 from pytracking.tracker.preset_settings import Update
-from pytracking.tracker.state import TrackerState
+from pytracking.tracker.state import SampleMemory
 
 UpdatePolicy = Callable[[Sequence[int], Sequence[Prediction], Update], list[int]]
 """Frame numbers, predictions and the preset's settings -> descent steps of each target; pure."""
 
 
 def iterations_due(
-    frame: Sequence[int], predictions: Sequence[Prediction], update: Update
+    frame_number: Sequence[int], predictions: Sequence[Prediction], update: Update
 ) -> list[int]:
-    """Descent steps of each target after its `frame[b]`-th frame (the first is 1)."""
+    """Descent steps of each target after its `frame_number[b]`-th frame (the first is 1)."""
 
     def due(number: int, prediction: Prediction) -> int:
         trusted = prediction.status in ("found", "hard_negative")
@@ -34,22 +33,22 @@ def iterations_due(
             return 0
         return update.iterations
 
-    return [due(number, prediction) for number, prediction in zip(frame, predictions, strict=True)]
+    return [due(*pair) for pair in zip(frame_number, predictions, strict=True)]
 
 
-def update_filters(
-    net: InferenceNet, state: TrackerState, iterations: Sequence[int]
-) -> TrackerState:
-    """Learn each target's filter by its number of steps from its own memory: on the CPU one after
-    another, for a view of one memory is read in order and nothing is copied; elsewhere all with one
-    number of steps together."""
-    if len(iterations) != len(state.names):
+def learn_filters(
+    net: TrackingNetwork, filters: Tensor, memory: SampleMemory, iterations: Sequence[int]
+) -> Tensor:
+    """Filters (B, C, K, K), each learned by its number of steps from its target's memory: on the
+    CPU one after another, for a view of one memory is read in order and nothing is copied;
+    elsewhere all with one number of steps together."""
+    if len(iterations) != len(filters):
         raise ConfigError(
-            f"the update policy gave {len(iterations)} numbers for {len(state.names)} targets"
+            f"the update policy gave {len(iterations)} numbers for {len(filters)} targets"
         )
     if not any(iterations):
-        return state
-    filters, memory = state.filters.clone(), state.memory
+        return filters
+    filters = filters.clone()
     for count, rows in _groups(iterations, together=filters.device.type != "cpu"):
         index: slice | Tensor = slice(rows[0], rows[-1] + 1)
         if rows != tuple(range(rows[0], rows[-1] + 1)):
@@ -57,7 +56,7 @@ def update_filters(
         filters[index] = net.learn_filter(
             filters[index], memory.samples[index], memory.maps[index], memory.weights[index], count
         )
-    return replace(state, filters=filters)
+    return filters
 
 
 def _groups(iterations: Sequence[int], together: bool) -> list[tuple[int, tuple[int, ...]]]:

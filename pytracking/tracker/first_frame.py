@@ -1,19 +1,22 @@
-"""The samples of the first frame: one large patch, transformed and cut (facts of the published
-trackers, DiMP section 3.4)."""
+"""The samples of the first frame: one large patch, transformed and cut (DiMP, Bhat et al. 2019,
+section 3.4)."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ltr.transfer import upload
+from ltr.crops import Window
+from ltr.transfer import constant, upload
 from pytracking.tracker.draws import Draws
-from pytracking.tracker.preset_settings import FirstFrame, Search
+from pytracking.tracker.preset_settings import FirstFrame, Search, TrackerPreset
+from pytracking.tracker.search_area import crop_window
 
 
 class FirstView(NamedTuple):
@@ -56,11 +59,22 @@ def first_view(
     return FirstView(centre_yx.round(), scale, (down, right))
 
 
+def first_window(
+    view: FirstView, frame_hw: tuple[int, int], preset: TrackerPreset, device: torch.device
+) -> Window:
+    """The window of the patch around `view`. It shows what lies around the target, beyond the
+    frame's border if need be, whatever the preset does with borders later."""
+    search = replace(preset.search, border="replicate")
+    side = patch_side(search.crop_side, preset.first_frame.expansion)
+    centre, scale = (upload(value, device) for value in (view.centre_yx, view.scale))
+    return crop_window(centre, scale, side, constant((frame_hw,), device, torch.float32), search)
+
+
 def patch_side(side: int, expansion: float) -> int:
     """Side of the large patch for crops of `side`; the difference is even, so that the centre stays
     a centre."""
-    expanded = math.trunc(side * expansion)
-    return expanded + (expanded - side) % 2
+    larger = math.trunc(side * expansion)
+    return larger + (larger - side) % 2
 
 
 def first_samples(
@@ -143,7 +157,7 @@ def rotate(patch: Tensor, degrees: float) -> Tensor:
     from_x = math.cos(angle) * x - math.sin(angle) * y
     from_y = math.sin(angle) * x + math.cos(angle) * y
     grid = torch.stack([from_x / centre_x, from_y / centre_y], dim=-1)[None]
-    rotated = F.grid_sample(
+    sampled = F.grid_sample(
         patch[None].double(), grid, mode="bilinear", padding_mode="border", align_corners=True
     )
-    return rotated[0].float()
+    return sampled[0].float()

@@ -1,11 +1,10 @@
-"""From score maps to places: the highest peak, its rivals, and how far it can be trusted (facts of
-the published
-trackers). Every branch of the published algorithm is a mask over rows: no Python branch a
-target."""
+"""From score maps to places: the highest peak, its rivals, and how far it can be trusted (DiMP,
+Bhat et al. 2019, with the rules of its published code). Every branch of the algorithm is a mask
+over rows: no Python branch a target."""
 
 from __future__ import annotations
 
-from functools import lru_cache
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -27,7 +26,7 @@ class Peak(NamedTuple):
     """(B, 2) its cell, whole numbers."""
 
 
-class Place(NamedTuple):
+class Location(NamedTuple):
     """Where each target is."""
 
     cell_yx: Tensor
@@ -36,19 +35,23 @@ class Place(NamedTuple):
     """(B,) one of FOUND, UNCERTAIN, HARD_NEGATIVE, NOT_FOUND."""
 
 
+Localizer = Callable[[Tensor, Tensor, Tensor, Tensor, Localization], Location]
+"""The arguments of `localize` -> where each target is; pure."""
+
+
 def localize(
     scores: Tensor,
-    weighed: Tensor,
+    windowed_scores: Tensor,
     last_cell_yx: Tensor,
     target_cells_hw: Tensor,
     setting: Localization,
-) -> Place:
+) -> Location:
     """The place of each target in its score map (B, H, W), and what that is worth.
 
-    weighed: the same map times the window, in which the first peak is looked for. last_cell_yx: (B,
-    2) the last place; target_cells_hw: (B, 2) the last size, both in cells of the map."""
+    windowed_scores: the same times the Hann window, in which the first peak is looked for.
+    last_cell_yx: (B, 2) the last place; target_cells_hw: (B, 2) the last size; both in cells."""
     side = scores.shape[-1]
-    first = find_peak(weighed)
+    first = find_peak(windowed_scores)
     second = find_peak(_without(scores, first.cell_yx, setting.neighbourhood * target_cells_hw))
 
     far = setting.displacement * side / 2
@@ -74,7 +77,7 @@ def localize(
         weak = first.score < threshold
         status, prefer_second = torch.where(weak, verdict, status), prefer_second & ~weak
     cell = torch.where(prefer_second[:, None], second.cell_yx, first.cell_yx)
-    return Place(cell + vertex(weighed, cell) if setting.subcell else cell, status)
+    return Location(cell + vertex(windowed_scores, cell) if setting.subcell else cell, status)
 
 
 def find_peak(scores: Tensor) -> Peak:
@@ -115,15 +118,3 @@ def _without(scores: Tensor, cell_yx: Tensor, size_hw: Tensor) -> Tensor:
         cells = torch.arange(scores.shape[1 + axis], device=scores.device)
         inside.append((cells >= first[:, axis, None]) & (cells < end[:, axis, None]))
     return torch.where(inside[0][:, :, None] & inside[1][:, None, :], 0.0, scores)
-
-
-@lru_cache(maxsize=16)
-def hann_window(size: int, effective: int, device: torch.device) -> Tensor:
-    """(size, size) Hann window that is zero just outside the map; where `effective` is smaller, of
-    that side, brought to the parity of `size`, with its border repeated."""
-    effective = min(size, effective + (size - effective) % 2)
-    index = torch.arange(1, effective + 1, dtype=torch.float32)
-    line = 0.5 * (1 - torch.cos(2 * torch.pi / (effective + 1) * index))
-    border = (size - effective) // 2
-    line = torch.cat([line[:1].expand(border), line, line[-1:].expand(border)])
-    return (line[:, None] * line[None, :]).to(device)

@@ -1,31 +1,42 @@
-"""The sample memory of each target: what its filter is learned from, and what each sample counts
-(facts of the published trackers, DiMP section 3.4)."""
+"""The sample memory of each target: what is stored, where, and what each sample counts (DiMP, Bhat
+et al. 2019, section 3.4)."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from ltr.transfer import constant
+from pytracking.tracker.localization import FOUND, HARD_NEGATIVE
 from pytracking.tracker.preset_settings import Memory
+from pytracking.tracker.state import SampleMemory
+from pytracking.tracker.step import Estimate, Step
 
 
-@dataclass(frozen=True)
-class SampleMemory:
-    """S slots a target; an empty one has weight 0."""
+class Admission(NamedTuple):
+    """Which samples of a step are stored."""
 
-    samples: Tensor
-    """(B, S, H, W, C) classifier features."""
-    maps: Tensor
-    """(B, S, T, H', W') what each sample asks of the filter; it does not change while the sample is
-    kept."""
-    weights: Tensor
-    """(B, S)."""
-    count: Tensor
-    """(B,) samples ever stored; counts on beyond S."""
-    previous: Tensor
-    """(B,) slot of the newest sample, -1 before the first one after the first frame."""
+    enters: Tensor
+    """(B,) whether the target's sample is."""
+    rate: Tensor
+    """(B,) the learning rate: the weight of a new sample."""
+
+
+MemoryRule = Callable[[Step, Estimate], Admission]
+"""What a step saw and says -> which samples are stored; pure."""
+
+
+def trusted_samples(step: Step, estimate: Estimate) -> Admission:
+    """Samples of found targets, on every `interval`-th frame, and all hard negative ones."""
+    setting, status = step.preset.memory, estimate.status
+    hard = status == HARD_NEGATIVE
+    on_interval = tuple(number % setting.interval == 0 for number in step.frame_number)
+    due = constant(on_interval, status.device, torch.bool)
+    rate = torch.where(hard, setting.hard_negative_rate, setting.learning_rate)
+    return Admission(((status == FOUND) & due) | hard, rate)
 
 
 def first_memory(samples: Tensor, maps: Tensor, size: int) -> SampleMemory:
@@ -49,26 +60,26 @@ def store(
     memory: SampleMemory,
     sample: Tensor,
     maps: Tensor,
-    enters: Tensor,
-    rate: Tensor,
+    admission: Admission,
     first: int,
     setting: Memory,
 ) -> SampleMemory:
-    """Put one sample a target, (B, H, W, C) with its maps (B, T, H', W'), into the memories where
-    `enters` (B,) holds.
+    """Put one sample a target, (B, H, W, C) with its maps (B, T, H', W'), into the memories of
+    those that are admitted.
 
-    A new sample's weight exceeds the one before by the factor 1 / (1 - rate), rate (B,); it takes
-    an empty slot, else that of the smallest weight. The `first` slots, of the first frame, are
-    never replaced and keep at least `setting.first_samples_weight` of the sum, unless that is 0. A
-    rate of 1 forgets everything else."""
-    weights, size, least = memory.weights, memory.weights.shape[1], setting.first_samples_weight
+    With the learning rate g a new weight is w_n = w_(n-1) / (1 - g), and the weights then sum to 1:
+    older samples fade by (1 - g) a sample. The sample takes an empty slot, else that of the
+    smallest weight. The `first` slots, of the first frame, are never replaced and keep at least
+    `setting.first_samples_weight` of the sum, unless that is 0. A rate of 1 forgets all others."""
+    weights, size = memory.weights, memory.weights.shape[1]  # (B, S)
+    least, rate = setting.first_samples_weight, admission.rate
     rows = torch.arange(len(weights), device=weights.device)
     restarts = (rate >= 1) | (memory.count == 0)
     protected = first if least > 0 else 0
     oldest = protected + weights[:, protected:].argmin(dim=1)
     slot = torch.where(restarts, 0, torch.where(memory.count < size, memory.count, oldest))
 
-    growth = 1 / (1 - torch.where(restarts, 0.0, rate))
+    growth = 1 / (1 - torch.where(restarts, 0.0, rate))  # w_n / w_(n-1)
     begins = memory.previous < 0
     newest = torch.where(begins, rate, weights[rows, memory.previous.clamp(min=0)] * growth)
     updated = torch.where((begins & ~restarts)[:, None], weights * growth[:, None], weights)
@@ -80,9 +91,10 @@ def store(
     floored[:, :first] = least / first
     updated = torch.where(first_sum < least, floored, updated)
 
-    kept = enters[:, None, None, None]
-    memory.samples[rows, slot] = torch.where(kept, sample, memory.samples[rows, slot])
-    memory.maps[rows, slot] = torch.where(kept, maps, memory.maps[rows, slot])
+    enters = admission.enters
+    stored = enters[:, None, None, None]
+    memory.samples[rows, slot] = torch.where(stored, sample, memory.samples[rows, slot])
+    memory.maps[rows, slot] = torch.where(stored, maps, memory.maps[rows, slot])
     return SampleMemory(
         samples=memory.samples,
         maps=memory.maps,

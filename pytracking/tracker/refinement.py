@@ -1,5 +1,5 @@
 """Fitting the box: gradient ascent on the energy of several boxes at once, and what becomes of them
-(ATOM, section 3.4; Gustafsson et al. 2020, section 4)."""
+(ATOM, Danelljan et al. 2019, section 3.4; Gustafsson et al. 2020, section 4)."""
 
 from __future__ import annotations
 
@@ -8,18 +8,70 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ltr.models.box.closed_form import BoxEnergies
+from ltr.geometry import from_crop, to_crop
+from ltr.models.box.ascent import ascend_in_pixels, ascend_relative, step_lengths
+from ltr.models.tracking_network import BoxEnergies
+from ltr.transfer import upload
+from pytracking.tracker.localization import NOT_FOUND, UNCERTAIN
 from pytracking.tracker.observer import Observer
 from pytracking.tracker.preset_settings import Refinement
+from pytracking.tracker.step import Estimate, Step
 
 
-class Fitted(NamedTuple):
+class Fit(NamedTuple):
     """The box of each target."""
 
     box_xywh: Tensor
     """(B, 4) pool format; of no meaning where all were rejected."""
     accepted: Tensor
     """(B,) whether any box was left."""
+
+
+def fit_box(step: Step, estimate: Estimate) -> Estimate:
+    """The size and place that the box head likes best near the place that the filter found."""
+    state, view, setting = step.state, step.view, step.preset.refinement
+    side = step.preset.search.crop_side
+    assert state.box_head is not None, "the engine conditions it before a step's rules run"
+    box = to_crop(estimate.peak_yx, state.size_hw, view.centre_yx, view.scale, side)  # (B, 4)
+    uniform = [
+        step.draws(name).boxes(number, setting.random_boxes)
+        for name, number in zip(state.names, step.frame_number, strict=True)
+    ]
+    boxes = candidates(box, upload(torch.stack(uniform), box.device), setting)  # (B, N, 4)
+    energies_of = shown_to(step.observer, state.box_head.energies_of(view.features.taps, boxes))
+    fit = select_boxes(*ascend(energies_of, boxes, setting), setting)
+
+    centre, size = from_crop(fit.box_xywh, view.centre_yx, view.scale, side)
+    if setting.half_pixel_shift:
+        centre = centre + view.scale[:, None] / 2
+    found, accepted = estimate.status != NOT_FOUND, fit.accepted & (estimate.status != NOT_FOUND)
+    sure = accepted if setting.size_when_uncertain else accepted & (estimate.status != UNCERTAIN)
+    stays = estimate.peak_yx
+    if setting.stale_place:
+        stale = found[:, None] & state.refined_yx.isfinite()
+        stays = torch.where(stale, state.refined_yx, stays)
+    learned = (accepted & setting.learn_refined)[:, None]
+    return estimate._replace(
+        sample_yx=torch.where(learned, centre, estimate.peak_yx),
+        centre_yx=torch.where(accepted[:, None], centre, stays),
+        refined_yx=torch.where(accepted[:, None], centre, state.refined_yx),
+        size_hw=torch.where(accepted[:, None], size, state.size_hw),
+        scale=torch.where(sure, (size.prod(-1) / state.base_size_hw.prod(-1)).sqrt(), state.scale),
+    )
+
+
+def shown_to(observer: Observer | None, energies_of: BoxEnergies) -> BoxEnergies:
+    """The same function, whose boxes and energies the observer is shown."""
+    if observer is None:
+        return energies_of
+
+    def energies_shown(boxes_xywh: Tensor) -> tuple[Tensor, Tensor]:
+        energies, gradient = energies_of(boxes_xywh)
+        observer.observe("candidate_boxes", boxes_xywh)
+        observer.observe("candidate_energies", energies)
+        return energies, gradient
+
+    return energies_shown
 
 
 def candidates(box_xywh: Tensor, uniform: Tensor, setting: Refinement) -> Tensor:
@@ -35,43 +87,15 @@ def candidates(box_xywh: Tensor, uniform: Tensor, setting: Refinement) -> Tensor
 
 
 def ascend(
-    energies_of: BoxEnergies,
-    boxes_xywh: Tensor,
-    setting: Refinement,
-    observer: Observer | None = None,
+    energies_of: BoxEnergies, boxes_xywh: Tensor, setting: Refinement
 ) -> tuple[Tensor, Tensor]:
-    """Move boxes (B, N, 4) uphill. Returns them and energies (B, N), those from before the last
-    step, as published."""
-    step_position, step_size = setting.step
-    relative = setting.space == "relative"
-    # in relative space the place is measured in sizes of the first box, and the size by its
-    # logarithm
-    place = boxes_xywh[..., :2] + boxes_xywh[..., 2:] / 2
-    unit = boxes_xywh[:, :1, 2:]
-    place, log_size = place / unit, boxes_xywh[..., 2:].log()
-    for _ in range(setting.iterations):
-        energies, gradient = energies_of(boxes_xywh)
-        if observer is not None:
-            observer.observe("candidate_boxes", boxes_xywh)
-            observer.observe("candidate_energies", energies)
-        by_corner, by_size = gradient.split(2, dim=-1)
-        size = boxes_xywh[..., 2:]
-        if relative:
-            place = place + step_position * unit * by_corner
-            log_size = log_size + step_size * size * (by_size - by_corner / 2)
-            new_size = log_size.exp()
-            boxes_xywh = torch.cat([place * unit - new_size / 2, new_size], dim=-1)
-        else:
-            corner = boxes_xywh[..., :2] + step_position * by_corner * size
-            boxes_xywh = torch.cat([corner, size + step_size * by_size * size], dim=-1)
-        step_position, step_size = (
-            step_position * setting.step_decay,
-            step_size * setting.step_decay,
-        )
-    return boxes_xywh, energies
+    """Boxes (B, N, 4) after the ascent, and their energies (B, N) before its last step."""
+    climb = ascend_relative if setting.space == "relative" else ascend_in_pixels
+    steps = step_lengths(setting.step, setting.step_decay, setting.iterations)
+    return climb(energies_of, boxes_xywh, steps)
 
 
-def select_boxes(boxes_xywh: Tensor, energies: Tensor, setting: Refinement) -> Fitted:
+def select_boxes(boxes_xywh: Tensor, energies: Tensor, setting: Refinement) -> Fit:
     """The mean of the best of boxes (B, N, 4), those of an extreme aspect and those that left all
     bounds left out."""
     corner, size = boxes_xywh.split(2, dim=-1)
@@ -85,4 +109,4 @@ def select_boxes(boxes_xywh: Tensor, energies: Tensor, setting: Refinement) -> F
     taken = kept.gather(1, best)[..., None]
     chosen = boxes.gather(1, best[..., None].expand(-1, -1, 4))
     mean = torch.where(taken, chosen, 0).sum(1) / taken.sum(1).clamp(min=1)
-    return Fitted(mean, kept.any(dim=1))
+    return Fit(mean, kept.any(dim=1))

@@ -3,7 +3,7 @@ by a segment maximum."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -11,7 +11,13 @@ import torch
 from torch import Tensor
 
 from ltr.transfer import upload
+from pytracking.tracker.localization import NOT_FOUND
 from pytracking.tracker.preset_settings import SizeSearch
+from pytracking.tracker.step import Estimate, Step
+
+SizeRule = Callable[[Step, Estimate], Estimate]
+"""Where the score map has each target -> the same with its size, its scale and, where the rule
+knows better, its place; pure."""
 
 
 class Rows(NamedTuple):
@@ -29,9 +35,9 @@ class Rows(NamedTuple):
     """(B, F) each target's rows; where it has fewer, its first is repeated."""
 
 
-def rows_to_search(frame: Sequence[int], search: SizeSearch, device: torch.device) -> Rows:
-    """The rows of a step in which target b is in its `frame[b]`-th frame (the first is 1)."""
-    return _rows(tuple(number % search.interval == 0 for number in frame), search, device)
+def rows_to_search(frame_number: Sequence[int], search: SizeSearch, device: torch.device) -> Rows:
+    """The rows of a step in which target b is in frame `frame_number[b]`; the first is 1."""
+    return _rows(tuple(number % search.interval == 0 for number in frame_number), search, device)
 
 
 @lru_cache(maxsize=256)
@@ -55,6 +61,15 @@ def best_rows(rows: Rows, score: Tensor) -> Tensor:
     score."""
     weighted = (score * rows.penalty)[rows.rows_of]
     return rows.rows_of.gather(1, weighted.argmax(dim=1, keepdim=True))[:, 0]
+
+
+def best_size(step: Step, estimate: Estimate) -> Estimate:
+    """The size that each target was found best in, approached by the exponent `size.follow`."""
+    state = step.state
+    scale = state.scale * step.view.ratio**step.preset.size.follow
+    scale = scale.clamp(*state.scale_limits.unbind(1))
+    scale = torch.where(estimate.status != NOT_FOUND, scale, state.scale)
+    return estimate._replace(scale=scale, size_hw=state.base_size_hw * scale[:, None])
 
 
 def scale_limits(

@@ -10,11 +10,10 @@ from operator import attrgetter
 import torch
 
 from ltr.errors import ConfigError
-from ltr.models.stride import STRIDE
 from ltr.settings import describe
 from pytracking.tracker.engine import TrackerEngine
 from pytracking.tracker.preset_settings import TrackerPreset
-from pytracking.tracker.state import TrackerState, moved
+from pytracking.tracker.state import TrackerState, on_device
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,7 @@ class Snapshot:
             raise ConfigError(
                 f"the state of {names} is of seed {self.seed}, here it is {engine.seed}"
             )
-        return moved(self.state, engine.net.device)
+        return on_device(self.state, engine.net.device)
 
 
 def take_snapshot(state: TrackerState, engine: TrackerEngine) -> Snapshot:
@@ -59,21 +58,18 @@ def take_snapshot(state: TrackerState, engine: TrackerEngine) -> Snapshot:
 def shapes_of(engine: TrackerEngine, targets: int) -> dict[str, tuple[int, ...]]:
     """The shapes of the tensors of a state of `targets`, by name; those of the memory as
     memory.NAME."""
-    config, cells = engine.net.config, engine.preset.search.crop_side // STRIDE
-    channels, filter_size, slots = config.channels, config.filter_size, engine.preset.memory.size
-    maps = engine.net.sample_maps(torch.zeros(1, 2, device=engine.net.device), (1, 1)).shape[1]
-    side = cells + 1 - filter_size % 2
+    kept, slots = engine.net.state_shapes(engine.preset.search.crop_side), engine.preset.memory.size
     own: dict[str, tuple[int, ...]] = {
         "centre_yx": (2,),
         "size_hw": (2,),
         "scale": (),
         "base_size_hw": (2,),
         "scale_limits": (2,),
-        "filters": (channels, filter_size, filter_size),
-        "modulation": (0 if engine.net.box_head is None else engine.net.box_head.modulation_size,),
+        "filters": kept["filter"],
+        "modulation": kept["modulation"],
         "refined_yx": (2,),
-        "memory.samples": (slots, cells, cells, channels),
-        "memory.maps": (slots, maps, side, side),
+        "memory.samples": (slots, *kept["sample"]),
+        "memory.maps": (slots, *kept["maps"]),
         "memory.weights": (slots,),
         "memory.count": (),
         "memory.previous": (),
@@ -88,15 +84,6 @@ def bytes_per_target(engine: TrackerEngine) -> int:
 
 def tensors_of(state: TrackerState) -> dict[str, torch.Tensor]:
     """The tensors of a state, by the names of `shapes_of`."""
-    own = {
-        f.name: getattr(state, f.name)
-        for f in dataclasses.fields(state)
-        if f.name not in ("names", "frame", "memory")
-    }
-    return {
-        **own,
-        **{
-            f"memory.{f.name}": getattr(state.memory, f.name)
-            for f in dataclasses.fields(state.memory)
-        },
-    }
+    own = {field.name: getattr(state, field.name) for field in dataclasses.fields(state)}
+    own |= {f"memory.{name}": tensor for name, tensor in vars(state.memory).items()}
+    return {name: value for name, value in own.items() if isinstance(value, torch.Tensor)}

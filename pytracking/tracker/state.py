@@ -9,8 +9,25 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ltr.models.tracking_network import ConditionedHead
 from ltr.transfer import constant
-from pytracking.tracker.memory import SampleMemory
+
+
+@dataclass(frozen=True)
+class SampleMemory:
+    """S slots a target; an empty one has weight 0."""
+
+    samples: Tensor
+    """(B, S, H, W, C) classifier features."""
+    maps: Tensor
+    """(B, S, T, H', W') what each sample asks of the filter; it does not change while the sample is
+    kept."""
+    weights: Tensor
+    """(B, S)."""
+    count: Tensor
+    """(B,) samples ever stored; counts on beyond S."""
+    previous: Tensor
+    """(B,) slot of the newest sample, -1 before the first one after the first frame."""
 
 
 @dataclass(frozen=True)
@@ -19,8 +36,10 @@ class TrackerState:
     device."""
 
     names: tuple[str, ...]
-    frame: tuple[int, ...]
-    """Each target's own frame counter; the first frame is 1."""
+    frame_number: tuple[int, ...]
+    """Of each target, counted by itself; the first frame is 1."""
+    frames_lost: tuple[int, ...]
+    """How many frames ago each target was last found; 0 if it was in the last one."""
     centre_yx: Tensor
     """(B, 2) frame pixels."""
     size_hw: Tensor
@@ -36,8 +55,11 @@ class TrackerState:
     modulation: Tensor
     """(B, M) the target as the box head sees it; M is 0 for networks without one."""
     refined_yx: Tensor
-    """(B, 2) the last refined place, frame pixels; nan before the first one."""
+    """(B, 2) the last place that the box head gave, frame pixels; nan before the first one."""
     memory: SampleMemory
+    box_head: ConditionedHead | None = None
+    """The box head conditioned on `modulation`: derived from it, so neither copied nor saved; None
+    until a step needs it."""
 
     def copy(self) -> TrackerState:
         """A state that steps of this one leave alone."""
@@ -47,30 +69,32 @@ class TrackerState:
 def select(state: TrackerState, rows: Sequence[int]) -> TrackerState:
     """A copy of the given rows."""
     index = constant(tuple(rows), state.scale.device, torch.long)
-    return _map(lambda parts: parts[0].index_select(0, index), [state], tuple(rows))
+    return _combine([state], lambda parts: parts[0].index_select(0, index), tuple(rows))
 
 
 def concatenate(states: Sequence[TrackerState]) -> TrackerState:
     """One state of all targets, in order."""
-    return _map(torch.cat, list(states), None)
+    return _combine(list(states), torch.cat)
 
 
-def moved(state: TrackerState, device: torch.device) -> TrackerState:
+def on_device(state: TrackerState, device: torch.device) -> TrackerState:
     """A copy on `device`."""
-    return _map(lambda parts: parts[0].to(device, copy=True), [state], None)
+    return _combine([state], lambda parts: parts[0].to(device, copy=True))
 
 
-def _map(combine, values, rows):  # type: ignore[no-untyped-def]
-    """Combine the fields of several states (or memories): tensors by `combine`, tuples by joining
-    and selecting `rows`."""
-    combined = {}
+def _combine(values, tensor, rows=None):  # type: ignore[no-untyped-def]
+    """Combine the fields of several states (or memories): tensors by `tensor`, tuples by joining
+    and, where given, selecting `rows`; what is derived is left out."""
+    fields = {}
     for field in dataclasses.fields(values[0]):
+        if field.name == "box_head":
+            continue
         parts = [getattr(value, field.name) for value in values]
         if isinstance(parts[0], Tensor):
-            combined[field.name] = combine(parts)
+            fields[field.name] = tensor(parts)
         elif isinstance(parts[0], tuple):
             joined = sum(parts, ())
-            combined[field.name] = joined if rows is None else tuple(joined[r] for r in rows)
+            fields[field.name] = joined if rows is None else tuple(joined[row] for row in rows)
         else:
-            combined[field.name] = _map(combine, parts, rows)
-    return type(values[0])(**combined)
+            fields[field.name] = _combine(parts, tensor, rows)
+    return type(values[0])(**fields)

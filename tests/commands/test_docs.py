@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
 import re
 import shlex
@@ -15,6 +16,7 @@ from ltr.models.zoo import NETWORKS, PUBLISHED_FILES
 from ltr.settings import with_toml
 from pytracking import DEFAULT_NETWORK
 from pytracking.sources.demo_clip import DemoClip
+from pytracking.tracker.engine import TrackerEngine
 from pytracking.tracker.presets import PRESETS, preset_named
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -144,9 +146,10 @@ def test_settings_and_functions_that_are_named_exist() -> None:
             assert field == "*" or hasattr(getattr(SETTINGS, group), field), (
                 f"{what}: {group}.{field}"
             )
-        names, _, file = functions.rpartition(" in ")
-        for name in re.findall(r"`(\w+)`", names):
-            source = (ROOT / file.strip("`")).read_text(encoding="utf-8")
-            assert re.search(rf"^(def|class) {name}\b", source, re.MULTILINE), (
-                f"{what}: {name} in {file}"
-            )
+        for rule in re.findall(r"\*\*`(\w+)`\*\*", functions):
+            assert rule in inspect.signature(TrackerEngine).parameters, f"{what}: {rule}"
+        for names, file in re.findall(r"([^;]+) in `([\w/.]+)`", functions):
+            source = (ROOT / file).read_text(encoding="utf-8")
+            for name in re.findall(r"`(\w+)`", names):
+                found = re.search(rf"^(def|class) {name}\b", source, re.MULTILINE)
+                assert found, f"{what}: {name} in {file}"

@@ -373,7 +373,7 @@ def test_large_image_folded_and_not(case: Case, golden, shared) -> None:  # type
     whole, folded = case.net.feature_extractor(normalised(pixels)), inference.trunk(pixels)
     for taps, features in (
         (whole, case.net.classifier_features(whole.stride16)),
-        (folded, inference.classify(folded.stride16)),
+        (folded, inference.classifier_features(folded.stride16)),
     ):
         arrays = {
             "clf_feat": features.permute(0, 3, 1, 2),

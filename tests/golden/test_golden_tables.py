@@ -9,10 +9,9 @@ import math
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from types import SimpleNamespace
 from typing import Any
-from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -22,16 +21,20 @@ from reference_presets import localization_of, memory_of
 from torch import Tensor
 
 from ltr.crops import published_window
-from ltr.geometry import iou, kept_inside, to_crop
+from ltr.geometry import from_relative, iou, kept_inside, to_crop, to_relative
 from ltr.label_maps import distance_map, gaussian, label_density, training_density
 from ltr.models.backbone import Taps
+from ltr.models.box.ascent import ascend_relative
 from ltr.models.classifier.features import instance_l2_norm
 from ltr.models.classifier.newton_kl import DivergenceConfig, NewtonDescent
 from ltr.models.classifier.steepest_descent import HingeConfig, HingeSteepestDescent
+from ltr.models.tracking_network import Features, ScoreGrid
 from pytracking.tracker import engine as engine_module
-from pytracking.tracker.engine import TrackerEngine, View
-from pytracking.tracker.localization import FOUND, UNCERTAIN, find_peak, hann_window, localize
-from pytracking.tracker.memory import SampleMemory, first_memory, store
+from pytracking.tracker import refinement as refinement_module
+from pytracking.tracker.draws import Draws
+from pytracking.tracker.engine import TrackerEngine
+from pytracking.tracker.localization import FOUND, UNCERTAIN, find_peak, localize
+from pytracking.tracker.memory import Admission, first_memory, store
 from pytracking.tracker.prediction import STATUSES, Prediction
 from pytracking.tracker.preset_settings import (
     Localization,
@@ -41,9 +44,11 @@ from pytracking.tracker.preset_settings import (
     TrackerPreset,
     Update,
 )
-from pytracking.tracker.refinement import ascend
-from pytracking.tracker.size_search import best_rows, rows_to_search, scale_limits
-from pytracking.tracker.state import TrackerState
+from pytracking.tracker.refinement import fit_box
+from pytracking.tracker.search_area import hann_window
+from pytracking.tracker.size_search import best_rows, best_size, rows_to_search, scale_limits
+from pytracking.tracker.state import SampleMemory, TrackerState
+from pytracking.tracker.step import Estimate, Step, View
 
 CPU = torch.device("cpu")
 STATUS_OF = {
@@ -165,31 +170,15 @@ class Recorder:
         self.values[name] = value
 
 
-class Searching(TrackerEngine):
-    """The engine with windows that are handed to it."""
-
-    sample_pos: Tensor
-    asked: tuple[Tensor, Tensor]
-
-    def _window(
-        self, centre: Tensor, scale: Tensor, side: int, frame_hw: Tensor, first: bool = False
-    ):  # type: ignore[no-untyped-def]
-        self.asked = centre, scale
-        return SimpleNamespace(
-            centre_yx=self.sample_pos, scale=scale, size_hw=(scale * side)[:, None].expand(-1, 2)
-        )
-
-
-def fake_net(scores: Callable[[Tensor], Tensor] = lambda raw: raw, box_head: Any = None) -> Any:
-    """A network that computes nothing."""
+def fake_net(scores: Tensor | None = None, has_box_head: bool = False) -> Any:
+    """A network that computes nothing: its score maps are given."""
     return SimpleNamespace(
         device=CPU,
-        box_head=box_head,
-        scores=scores,
-        config=SimpleNamespace(filter_size=4),
-        trunk=lambda crops: Taps(crops, crops),
-        classify=lambda stride16: stride16.new_zeros(len(stride16), 18, 18, 1),
-        sample_maps=lambda cell_yx, size_hw: cell_yx.new_zeros(len(cell_yx), 1, *size_hw),
+        has_box_head=has_box_head,
+        score_grid=lambda side: ScoreGrid(19, 16, 0.0),
+        features=lambda crops: Features(Taps(crops, crops), crops.new_zeros(len(crops), 18, 18, 1)),
+        scores=lambda features, filters, raw: scores,
+        sample_maps=lambda middle_yx, side: middle_yx.new_zeros(len(middle_yx), 1, 19, 19),
         learn_filter=lambda filters, *rest: filters,
     )
 
@@ -199,12 +188,13 @@ def state_of(
     size_hw: Tensor,
     scale: Tensor,
     base_size_hw: Tensor,
-    frame: tuple[int, ...] | None = None,
+    frame_number: tuple[int, ...] | None = None,
 ) -> TrackerState:
     count = len(scale)
     return TrackerState(
         names=tuple(f"case {b}" for b in range(count)),
-        frame=frame or (1,) * count,
+        frame_number=frame_number or (1,) * count,
+        frames_lost=(0,) * count,
         centre_yx=centre_yx,
         size_hw=size_hw,
         scale=scale,
@@ -219,9 +209,9 @@ def state_of(
 
 def steps_of(
     branches: list[Branch], monkeypatch: pytest.MonkeyPatch
-) -> tuple[TrackerState, list[Prediction], Searching, Recorder]:
+) -> tuple[TrackerState, list[Prediction], list[tuple[Tensor, Tensor]], Recorder]:
     """One step of the engine with one target a case, those of two scales in their second frame, and all others in
-    their third, in which no size is searched."""
+    their third, in which no size is searched; and the places and scales that were searched."""
     several = [branch for branch in branches if len(branch.scores_in) > 1]
     raw = torch.cat(
         [branch.scores_in[:1] for branch in branches] + [branch.scores_in[1:] for branch in several]
@@ -239,12 +229,18 @@ def steps_of(
         localization=branches[0].setting,
         update=Update(interval=10**6),
     )
-    engine = Searching(fake_net(branches[0].scores), preset)
-    engine.sample_pos = torch.tensor(places)
+    asked = []
+
+    def window(centre: Tensor, scale: Tensor, side: int, *rest: object) -> SimpleNamespace:
+        asked.append((centre, scale))
+        size = (scale * side)[:, None].expand(-1, 2)
+        return SimpleNamespace(centre_yx=torch.tensor(places), scale=scale, size_hw=size)
+
+    engine = TrackerEngine(fake_net(branches[0].scores(raw)), preset)
+    monkeypatch.setattr(engine_module, "crop_window", window)
     monkeypatch.setattr(
         engine_module, "crop", lambda images, window, frame_of: torch.zeros(len(raw), 3, 1, 1)
     )
-    monkeypatch.setattr(engine_module, "apply_filter", lambda features, filters: raw[:, None])
     size = torch.tensor([branch.case["target_sz"] for branch in branches])
     state = state_of(
         torch.tensor([branch.case["pos"] for branch in branches]),
@@ -255,7 +251,7 @@ def steps_of(
     )
     recorder = Recorder()
     state, predictions = engine.step(state, [np.zeros((640, 640, 3), np.uint8)], observer=recorder)
-    return state, predictions, engine, recorder
+    return state, predictions, asked, recorder
 
 
 def test_branches_as_rows_of_batches(golden, monkeypatch) -> None:  # type: ignore[no-untyped-def]
@@ -298,7 +294,7 @@ def test_branches_as_rows_of_batches(golden, monkeypatch) -> None:  # type: igno
 
 
 def test_where_far_begins() -> None:
-    """At dispalcement_scale * sqrt(19 * 19) / 2 = 7.6 cells (facts/dimp.md 3.5, 7): the cases above would not notice
+    """At dispalcement_scale * sqrt(19 * 19) / 2 = 7.6 cells (the published code): the cases above would not notice
     half of it. The rival is far from the last place in both rows, the first peak 7 and 8 cells away."""
     scores = torch.zeros(2, 19, 19)
     scores[0, 9, 2] = scores[1, 9, 1] = 0.8
@@ -408,9 +404,9 @@ def test_centred_sample_position(geometry, golden, monkeypatch) -> None:  # type
         branch.case.update(
             pos=case["pos"], sample_pos=[case["pos"]], sample_scales=[case["target_scale"]]
         )
-        _, _, engine, _ = steps_of([branch], monkeypatch)
-        close(engine.asked[0], [case["result"]])
-        close(engine.asked[1], [case["target_scale"]])
+        _, _, ((centre, scale),), _ = steps_of([branch], monkeypatch)
+        close(centre, [case["result"]])
+        close(scale, [case["target_scale"]])
 
 
 def test_state_update(geometry) -> None:  # type: ignore[no-untyped-def]
@@ -428,10 +424,9 @@ def test_state_update(geometry) -> None:  # type: ignore[no-untyped-def]
     scale, base = torch.full((3,), 0.8), rows(sized, "base_target_sz")
     before = state_of(rows(sized, "new_pos"), base * 0.8, scale, base)
     before = replace(before, scale_limits=scale_limits(before.size_hw, scale, (240, 320), 10.0))
-    engine = TrackerEngine(fake_net(), TrackerPreset(size=SizeSearch(follow=1.0)))
-    after = engine._follow_size(
-        before, view_of(before.centre_yx, rows(sized, "new_scale")), torch.tensor(3 * [FOUND]), None
-    )
+    view = view_of(before.centre_yx, rows(sized, "new_scale"))
+    step = step_of(before, view, TrackerPreset(size=SizeSearch(follow=1.0)))
+    after = best_size(step, estimate_of(before, torch.tensor(3 * [FOUND])))
     close(after.scale, rows(sized, "result_scale"))
     close(after.size_hw, rows(sized, "result_target_sz"))
 
@@ -439,7 +434,42 @@ def test_state_update(geometry) -> None:  # type: ignore[no-untyped-def]
 def view_of(centre_yx: Tensor, scale: Tensor) -> View:
     """A view of which nothing but its place is looked at; every case was last seen at a scale of .8."""
     nothing = torch.zeros(len(scale), 0)
-    return View(centre_yx, scale, scale / 0.8, nothing, *6 * [nothing])
+    return View(
+        centre_yx=centre_yx,
+        scale=scale,
+        ratio=scale / 0.8,
+        size_hw=nothing,
+        crops=nothing,
+        features=Features(Taps(nothing, nothing), nothing),
+        scores=nothing,
+        windowed_scores=nothing,
+    )
+
+
+def step_of(state: TrackerState, view: View, preset: TrackerPreset) -> Step:
+    return Step(
+        net=fake_net(),
+        preset=preset,
+        state=state,
+        frame_number=tuple(number + 1 for number in state.frame_number),
+        view=view,
+        grid=ScoreGrid(19, 16, 0.0),
+        draws=partial(Draws, 0),
+        observer=None,
+    )
+
+
+def estimate_of(state: TrackerState, status: Tensor) -> Estimate:
+    """The filter has every target where it was last."""
+    return Estimate(
+        status=status,
+        peak_yx=state.centre_yx,
+        sample_yx=state.centre_yx,
+        centre_yx=state.centre_yx,
+        refined_yx=state.refined_yx,
+        size_hw=state.size_hw,
+        scale=state.scale,
+    )
 
 
 # --- refined boxes ----------------------------------------------------------------------------------------------------
@@ -470,30 +500,29 @@ class Refined:
             stale_place=stale_place,
         )
         assert first["img_sample_sz"] == [288, 288]
-        engine = TrackerEngine(
-            fake_net(box_head=Mock()),
-            TrackerPreset(search=Search(crop_side=288), refinement=setting),
-        )
         found = torch.tensor(filled, dtype=torch.float32), torch.tensor(energies)
-        monkeypatch.setattr(engine_module, "ascend", lambda *arguments: found)
+        monkeypatch.setattr(refinement_module, "ascend_in_pixels", lambda *arguments: found)
         before = state_of(
             *(rows(cases, f"{key}_before") for key in ("pos", "target_sz", "target_scale")),
             rows(cases, "base_target_sz"),
         )
+        head = SimpleNamespace(energies_of=lambda features, boxes: None)
+        before = replace(before, box_head=head)  # type: ignore[arg-type]
         status = torch.tensor([FOUND if case["update_scale"] else UNCERTAIN for case in cases])
         self.before = before
-        self.after = engine._fit_box(
-            before, view_of(rows(cases, "sample_pos"), rows(cases, "sample_scale")), status, None
-        )
+        view = view_of(rows(cases, "sample_pos"), rows(cases, "sample_scale"))
+        preset = TrackerPreset(search=Search(crop_side=288), refinement=setting)
+        self.after = fit_box(step_of(before, view, preset), estimate_of(before, status))
 
     def check(self, row: int, case: dict[str, Any]) -> None:
-        close(self.after.centre_yx[row], case["pos"], what=case["label"])
+        close(self.after.sample_yx[row], case["pos"], what=case["label"])
         close(self.after.size_hw[row], case["target_sz"], what=case["label"])
         close(self.after.scale[row], case["target_scale"], what=case["label"])
         if case["pos_iounet"] is None:
             assert self.after.refined_yx[row].isnan().all(), case["label"]
         else:
             close(self.after.refined_yx[row], case["pos_iounet"], what=case["label"])
+            close(self.after.centre_yx[row], case["pos_iounet"], what=case["label"])
 
 
 REFINE_CASES = 6
@@ -520,23 +549,21 @@ def test_without_stale_places_the_found_place_stays(golden, monkeypatch) -> None
         c for c in table(golden("branches.npz"), "refine_json") if c["label"] == "all dropped"
     )
     refined = Refined([case], monkeypatch, stale_place=False)
-    assert torch.equal(refined.after.refined_yx, refined.before.centre_yx)
+    assert torch.equal(refined.after.centre_yx, refined.before.centre_yx)
 
 
 def ascended(boxes: Tensor, gradient: Tensor) -> Tensor:
-    """One step on energies that are equally steep everywhere."""
+    """One step of length 1 where the energy is equally steep everywhere."""
 
-    def energies_of(boxes: Tensor) -> tuple[Tensor, Tensor]:
+    def slope(boxes: Tensor) -> tuple[Tensor, Tensor]:
         return torch.zeros(boxes.shape[:2]), gradient.expand_as(boxes)
 
-    setting = Refinement(space="relative", iterations=1, step=(1.0, 1.0))
-    return ascend(energies_of, boxes, setting)[0]
+    return ascend_relative(slope, boxes, [(1.0, 1.0)])[0]
 
 
 @pytest.mark.parametrize("form", ["rect_to_rel", "rect_to_rel_norm"])
 def test_relative_boxes(golden, form: str) -> None:  # type: ignore[no-untyped-def]
-    """The relative form lives inside `ascend`, with the size of the first box as the unit: a step of zero goes there and
-    back, any other is made in that form."""
+    """With the size of the first box as the unit: there and back, and a step that is made there."""
     arrays = golden("data_functions.npz")
     boxes, unit = torch.from_numpy(arrays["rect"]), torch.from_numpy(arrays["rect"][:, 2:])
     back = arrays["rel_to_rect_back"]
@@ -544,6 +571,9 @@ def test_relative_boxes(golden, form: str) -> None:  # type: ignore[no-untyped-d
     if form == "rect_to_rel_norm":
         unit, back = torch.from_numpy(arrays["sz_norm"]), arrays["rel_to_rect_norm_back"]
         batch = torch.stack([torch.cat([torch.zeros(3, 2), unit], dim=1), boxes], dim=1)
+    position, log_size = to_relative(boxes, unit)
+    close(torch.cat([position, log_size], dim=-1), arrays[form])
+    close(from_relative(position, log_size, unit), back)
     close(ascended(batch, torch.zeros(4))[:, -1], back)
 
     gradient = torch.tensor([0.25, -0.125, 0.5, -0.25]) / boxes[:, None, [2, 3, 2, 3]]
@@ -607,7 +637,7 @@ class Filling:
             enters = torch.tensor([update < own for own in updates])
             rate = torch.tensor([own[min(update, len(own) - 1)] for own in self.rates])
             new = torch.full((count, 1, 1, 1), update + 1.0)
-            memory = store(memory, new, -new, enters, rate, self.first, self.setting)
+            memory = store(memory, new, -new, Admission(enters, rate), self.first, self.setting)
             done = [min(update + 1, own) for own in updates]
             self.check(memory, done)
             for row, replaced in enumerate(self.replaced):

@@ -105,7 +105,7 @@ def test_folded_network_is_the_same_function(
         expected = net.classifier_features(net.feature_extractor(normalised).stride16)
     before = {k: v.clone() for k, v in net.state_dict().items()}
     inference = fold(net)
-    features = inference.classify(inference.trunk(crops).stride16)
+    features = inference.classifier_features(inference.trunk(crops).stride16)
     assert features.is_contiguous()
     torch.testing.assert_close(features, expected, atol=1e-5 * expected.abs().max().item(), rtol=0)
     assert all(torch.equal(before[k], v) for k, v in net.state_dict().items()), (
@@ -128,7 +128,10 @@ def test_folding_covers_residual_blocks_and_wide_kernels() -> None:
         expected = net.classifier_features(net.feature_extractor(normalised).stride16)
     inference = fold(net)
     torch.testing.assert_close(
-        inference.classify(inference.trunk(crops).stride16), expected, atol=1e-6, rtol=1e-4
+        inference.classifier_features(inference.trunk(crops).stride16),
+        expected,
+        atol=1e-6,
+        rtol=1e-4,
     )
 
 

@@ -582,7 +582,7 @@ def test_coming_and_going_touches_no_other_target(
                 same_bits(now[key][row], value[old])
                 for key, value in tensors_of(before.state).items()
             )
-            assert tracker.snapshot().state.frame[row] == before.state.frame[old]
+            assert tracker.snapshot().state.frame_number[row] == before.state.frame_number[old]
         predictions, expected = tracker.track(frame), as_before.track(frame)
         assert tuple(predictions) == names
         for name in set(names) & set(expected):

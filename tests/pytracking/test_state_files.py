@@ -89,7 +89,7 @@ def bits(snapshot: Snapshot) -> tuple[Any, ...]:
     }
     return (
         snapshot.state.names,
-        snapshot.state.frame,
+        snapshot.state.frame_number,
         snapshot.network,
         snapshot.preset,
         snapshot.seed,
@@ -165,7 +165,7 @@ def test_targets_of_a_snapshot_join_those_that_are_there(
     alone.add(clip[3], BOXES["table"], "table")
     there.resume(snapshot)
     assert there.names == ("table", "cat")
-    assert there.snapshot().state.frame == (1, 4), "each goes on at its own frame"
+    assert there.snapshot().state.frame_number == (1, 4), "each goes on at its own frame"
     with pytest.raises(BoxError) as error:
         there.resume(snapshot)
     assert str(error.value) == "a target 'cat' is tracked already: remove it first"
@@ -334,19 +334,19 @@ DAMAGED: dict[str, tuple[Callable[[bytes], bytes], str]] = {
         "PATH is not a state of a tracker: was it written by Tracker.save?",
     ),
     "no facts": (
-        lambda d: with_metadata(d, {"format": "pytracking.state.1"}),
+        lambda d: with_metadata(d, {"format": "pytracking.state.2"}),
         "state PATH is damaged: 'facts'",
     ),
     "facts that are no JSON": (
-        lambda d: with_metadata(d, {"format": "pytracking.state.1", "facts": "{\n"}),
+        lambda d: with_metadata(d, {"format": "pytracking.state.2", "facts": "{\n"}),
         "state PATH is damaged: Expecting ",
     ),
     "facts that are a list": (
-        lambda d: with_metadata(d, {"format": "pytracking.state.1", "facts": "[]"}),
+        lambda d: with_metadata(d, {"format": "pytracking.state.2", "facts": "[]"}),
         "state PATH is damaged: list indices",
     ),
     "facts nested without end": (
-        lambda d: with_metadata(d, {"format": "pytracking.state.1", "facts": "[" * 10**5}),
+        lambda d: with_metadata(d, {"format": "pytracking.state.2", "facts": "[" * 10**5}),
         "state PATH is damaged: ",
     ),
     "no seed": (lambda d: with_facts(d, seed=...), "state PATH is damaged: 'seed'"),
@@ -368,12 +368,13 @@ DAMAGED: dict[str, tuple[Callable[[bytes], bytes], str]] = {
         "state PATH is damaged: setting 'size' takes 20 to 10000, not 1e+09 in state PATH",
     ),
     "endless frames": (
-        lambda d: with_facts(d, frame=[4, float("inf")]),
+        lambda d: with_facts(d, frame_number=[4, float("inf")]),
         "state PATH is damaged: cannot convert",
     ),
-    "frame 0": (lambda d: with_facts(d, frame=[4, 0]), NAMES),
-    "fewer frames": (lambda d: with_facts(d, frame=[4]), NAMES),
-    "no names": (lambda d: with_facts(d, names=[], frame=[]), NAMES),
+    "frame 0": (lambda d: with_facts(d, frame_number=[4, 0]), NAMES),
+    "found in the future": (lambda d: with_facts(d, frames_lost=[0, -1]), NAMES),
+    "fewer frames": (lambda d: with_facts(d, frame_number=[4]), NAMES),
+    "no names": (lambda d: with_facts(d, names=[], frame_number=[], frames_lost=[]), NAMES),
     "one name twice": (lambda d: with_facts(d, names=["cat", "cat"]), NAMES),
     "a name of two lines": (lambda d: with_facts(d, names=["cat", "ta\nble"]), NAMES),
     "a name that steers a terminal, of another network": (
@@ -381,7 +382,9 @@ DAMAGED: dict[str, tuple[Callable[[bytes], bytes], str]] = {
         NAMES,
     ),
     "more names": (
-        lambda d: with_facts(d, names=["cat", "table", "more"], frame=[1, 1, 1]),
+        lambda d: with_facts(
+            d, names=["cat", "table", "more"], frame_number=[1] * 3, frames_lost=[0] * 3
+        ),
         "state PATH is damaged: 'centre_yx' does not fit",
     ),
     "a tensor less": (
@@ -546,9 +549,9 @@ def test_what_cannot_be_written(
 def test_the_file_says_what_it_is(sound: bytes, small: TrackerEngine) -> None:
     header, _ = parts(sound)
     facts = json.loads(header["__metadata__"]["facts"])
-    assert header["__metadata__"]["format"] == "pytracking.state.1"
+    assert header["__metadata__"]["format"] == "pytracking.state.2"
     assert facts["names"] == ["cat", "table"]
-    assert (facts["seed"], facts["frame"]) == (5, [4, 4])
+    assert (facts["seed"], facts["frame_number"], facts["frames_lost"]) == (5, [4, 4], [0, 0])
     assert facts["preset"]["search"]["crop_side"] == 96
     assert facts["network"] == small.net.fingerprint
 

@@ -7,7 +7,6 @@ multiplying the maps, for pooling is linear: one weight matrix serves all target
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
@@ -26,11 +25,8 @@ from ltr.models.box.window import (
     window_around,
 )
 from ltr.models.fused_convolution import FusedConvolution
+from ltr.models.tracking_network import BoxEnergies
 from ltr.transfer import constant
-
-BoxEnergies = Callable[[Tensor], tuple[Tensor, Tensor]]
-"""Boxes (B, N, 4) in pool format -> their energies (B, N), and the gradient (B, N, 4) with respect
-to (x, y, w, h). A box without area has the energy of pooled zeros, and no gradient."""
 
 
 class Branch(NamedTuple):

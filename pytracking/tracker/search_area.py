@@ -1,0 +1,54 @@
+"""Where a target is looked for: the window of a frame that its crop shows, and the Hann window that
+favours its middle."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+from ltr.crops import Window, exact_window, published_window
+from pytracking.tracker.preset_settings import Search
+from pytracking.tracker.state import TrackerState
+
+SearchRule = Callable[[TrackerState], tuple[Tensor, Tensor]]
+"""State after the last frame -> centres (B, 2), frame pixels, and scales (B,), frame pixels per
+crop pixel, that are searched in the next one; pure. It may look at `state.frames_lost`."""
+
+
+def last_location(state: TrackerState) -> tuple[Tensor, Tensor]:
+    """Every target is looked for where and as large as it was last, found again or not."""
+    return state.centre_yx, state.scale
+
+
+def crop_window(
+    centre_yx: Tensor, scale: Tensor, side: int, frame_hw: Tensor, search: Search
+) -> Window:
+    """The windows of `side` crop pixels around centres (R, 2) at scales (R,), in frames of sizes
+    (R, 2)."""
+    size = (scale * side)[:, None].expand(-1, 2)
+    if search.crop_window == "exact":
+        return exact_window(centre_yx, size, (side, side))
+    return published_window(
+        centre_yx,
+        size,
+        (side, side),
+        frame_hw,
+        search.crop_window,
+        search.border,
+        search.max_scale_change,
+    )
+
+
+@lru_cache(maxsize=16)
+def hann_window(size: int, effective: int, device: torch.device) -> Tensor:
+    """(size, size) Hann window that is zero just outside the map; where `effective` is smaller, of
+    that side, brought to the parity of `size`, with its border repeated."""
+    effective = min(size, effective + (size - effective) % 2)
+    index = torch.arange(1, effective + 1, dtype=torch.float32)
+    line = 0.5 * (1 - torch.cos(2 * torch.pi / (effective + 1) * index))
+    border = (size - effective) // 2
+    line = torch.cat([line[:1].expand(border), line, line[-1:].expand(border)])
+    return (line[:, None] * line[None, :]).to(device)
