@@ -108,10 +108,12 @@ def run_track(
     choice: TrackerChoice,
     output: Path | None,
     debug: Path | None = None,
+    trail: int = 0,
 ) -> int:
     """Track the boxes of the first frame to the last one; FILES go into `output`, pictures of the
-    algorithm into `debug`. Returns the exit status: 1 where the source ended early, 130 after
-    Ctrl-C; what was tracked until then is kept, and said."""
+    algorithm into `debug`; the video shows the last `trail` centres of each target. Returns the
+    exit status: 1 where the source ended early, 130 after Ctrl-C; what was tracked until then is
+    kept, and said."""
     source = open_source(source_path)
     tracker = MultiTracker(choice.engine())
     folder = output or Path("outputs") / "track" / source.name
@@ -124,7 +126,7 @@ def run_track(
     make_folder(folder)
     course, status, why = Course(), 0, ""
     try:
-        _track_all(source, targets, tracker, folder, debug, course)
+        _track_all(source, targets, tracker, folder, debug, trail, course)
     except SourceEndedEarly as error:
         status, why = 1, f"ended early: {error}"
     except KeyboardInterrupt:
@@ -163,6 +165,7 @@ def _track_all(
     tracker: MultiTracker,
     folder: Path,
     debug: Path | None,
+    trail: int,
     course: Course,
 ) -> None:
     with ExitStack() as stack:
@@ -170,7 +173,7 @@ def _track_all(
             n: stack.enter_context(BoxesFile(folder / boxes_name(n, targets))) for n in targets
         }
         video = stack.enter_context(VideoWriter(folder / "video.mp4", source.frame_rate))
-        overlay = Overlay(source.frame_rate)
+        overlay = Overlay(source.frame_rate, trail)
         strips = stack.enter_context(
             Strips(debug, colours=overlay.colours) if debug else contextlib.nullcontext()
         )

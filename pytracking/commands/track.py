@@ -38,6 +38,13 @@ from pytracking.commands.options import tracker_options
     metavar="DIR",
     help="Pictures of every tenth frame: search area, scores, boxes, memory.",
 )
+@click.option(
+    "--trail",
+    type=click.IntRange(0, 10_000),
+    default=0,
+    metavar="N",
+    help="Draw the way of the last N frames.",
+)
 @debug_option
 def track(
     source: Path,
@@ -45,6 +52,7 @@ def track(
     box_file: Path | None,
     output: Path | None,
     debug_dir: Path | None,
+    trail: int,
     **tracker: Any,
 ) -> int:
     """Tracks one or several targets from the first frame to the last and writes boxes, an annotated
@@ -62,7 +70,7 @@ def track(
       pytracking track frames/ --box 12.5,40,33,61 --net imagenet_mobile --output results/
       pytracking track video.mp4 --box 300,120,80,60 --set size.interval=1 --set search.area=6
     """
-    return track_boxes(source, boxes, box_file, output, debug_dir, tracker)
+    return track_boxes(source, boxes, box_file, output, debug_dir, tracker, trail)
 
 
 def track_boxes(
@@ -72,6 +80,7 @@ def track_boxes(
     output: Path | None,
     debug_dir: Path | None,
     tracker: dict[str, Any],
+    trail: int = 0,
 ) -> int:
     """Track what the boxes name. Raises BoxError where there is none."""
     if not boxes and box_file is None:
@@ -83,4 +92,4 @@ def track_boxes(
         from pytracking.apps.track import TrackerChoice, named_boxes, run_track
 
     targets = named_boxes(boxes, box_file)
-    return run_track(source, targets, TrackerChoice(**tracker), output, debug_dir)
+    return run_track(source, targets, TrackerChoice(**tracker), output, debug_dir, trail)

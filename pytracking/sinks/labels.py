@@ -67,15 +67,16 @@ def placed(
     `taken`.
 
     sizes: width and height of each label; picture: width and height; gap: pixels between a box and
-    its label; before: `offset` of each in the last frame, kept where it can be, so that labels do
-    not jump. The labels are placed in turn, each above, below or beside its box, else further away,
-    over no other box where that can be; else in the nearest free place of the picture. None for a
-    label that has no place left."""
+    its label; before: `offset` of each in the last frame, kept where it is free and close, so that
+    labels do not jump. The labels are placed in turn, each above, below or beside its box, else
+    further away, over no other box where that can be; else in the nearest free place of the
+    picture. None for a label that has no place left."""
     shown = [visible(box, picture) for box in boxes]
     used, places = list(taken), list[Rectangle | None]()
     for k, (box, size) in enumerate(zip(shown, sizes, strict=True)):
         last = before[k] if before else None
         wanted = [] if last is None else [(box[0] + last[0], box[1] + last[1], *size)]
+        wanted = [place for place in wanted if close(place, box, 2 * gap)]
         wanted += beside(box, size, picture, gap)
         place = (
             first_free(wanted, picture, used + shown[:k] + shown[k + 1 :])
@@ -145,6 +146,11 @@ def first_free(
         if inside and not any(cover(place, other) for other in used):
             return place
     return None
+
+
+def close(a: Rectangle, b: Rectangle, most: int) -> bool:
+    """Whether no more than `most` pixels lie between two places."""
+    return cover((a[0] - most, a[1] - most, a[2] + 2 * most, a[3] + 2 * most), b)
 
 
 def cover(a: Rectangle, b: Rectangle) -> bool:

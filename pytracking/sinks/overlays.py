@@ -188,8 +188,8 @@ def scaled(box: Box, by: float) -> Box:
 
 
 def line_width(frame: Frame) -> int:
-    """Pixels: 2 on a frame of 360 lines, more on larger ones."""
-    return max(1, round(min(frame.shape[:2]) / 200))
+    """Pixels: 2 on a frame of up to 500 lines, more on larger ones."""
+    return max(2, round(min(frame.shape[:2]) / 200))
 
 
 def text_size(frame: Frame) -> float:

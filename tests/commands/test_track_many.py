@@ -140,6 +140,19 @@ def test_the_video_shows_every_target(folder: Path, tmp_path: Path, track: Track
             assert np.median(right) > 60, (k, name)
 
 
+def test_the_video_shows_the_way(folder: Path, tmp_path: Path, track: Track) -> None:
+    """With --trail the last frame differs within the box, where it is untouched without."""
+    changes = []
+    for out, more in ((tmp_path / "trail", ("--trail", "5")), (tmp_path / "plain", ())):
+        assert track(folder, "--box", BOXES["cat"], "--output", out, *more)[0] == 0
+        capture = cv2.VideoCapture(str(out / "video.mp4"))
+        last = [capture.read()[1][:, :, ::-1].astype(int) for _ in range(N)][-1]
+        x, y, w, h = read(out / "boxes.txt")[0][-1].round().astype(int)
+        change = np.abs(last - DemoClip(0).frame(N - 1)).max(axis=2)
+        changes.append(np.count_nonzero(change[y + 8 : y + h - 8, x + 8 : x + w - 8] > 80))
+    assert changes[0] > changes[1] + 5
+
+
 def test_boxes_from_a_file(folder: Path, tmp_path: Path, track: Track) -> None:
     """Windows's editors put a mark before the first character."""
     list_, out, plain = tmp_path / "boxes", tmp_path / "out", tmp_path / "plain"
