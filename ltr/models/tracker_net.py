@@ -27,13 +27,14 @@ from ltr.models.classifier.steepest_descent import (
 )
 from ltr.models.stride import STRIDE
 from ltr.models.tracking_network import ScoreGrid
-from ltr.settings import as_dict, from_dict, setting
+from ltr.settings import as_dict, from_dict, group, setting
 from ltr.transfer import constant
 
 FilterOptimizer = HingeSteepestDescent | LearnedSteepestDescent | NewtonDescent
 
 
 @dataclass(frozen=True, kw_only=True)
+@group
 class NetworkConfig:
     """What makes a network, as it stands in the metadata of its file."""
 

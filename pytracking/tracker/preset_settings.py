@@ -9,12 +9,13 @@ from typing import Literal
 
 from ltr.errors import ConfigError
 from ltr.models.stride import STRIDE
-from ltr.settings import setting
+from ltr.settings import group, setting
 
 Pairs = tuple[tuple[float, float], ...]
 
 
 @dataclass(frozen=True)
+@group
 class Search:
     """Where the target is looked for."""
 
@@ -45,6 +46,7 @@ class Search:
 
 
 @dataclass(frozen=True)
+@group
 class SizeSearch:
     """How the size of the target is followed, by trying others."""
 
@@ -69,6 +71,7 @@ class SizeSearch:
 
 
 @dataclass(frozen=True)
+@group
 class FirstFrame:
     """The samples that the first filter is learned from, and how long."""
 
@@ -119,6 +122,7 @@ class FirstFrame:
 
 
 @dataclass(frozen=True)
+@group
 class Localization:
     """What a score map says of the target: where it is, and whether that can be trusted."""
 
@@ -181,6 +185,7 @@ class Localization:
 
 
 @dataclass(frozen=True)
+@group
 class Refinement:
     """How the box is fitted to the target, by ascent on the network's energy of boxes."""
 
@@ -225,6 +230,7 @@ class Refinement:
 
 
 @dataclass(frozen=True)
+@group
 class Memory:
     """The samples that the filter is learned from while tracking."""
 
@@ -246,6 +252,7 @@ class Memory:
 
 
 @dataclass(frozen=True)
+@group
 class Update:
     """When the filter is learned anew."""
 
@@ -273,6 +280,7 @@ class Update:
 
 
 @dataclass(frozen=True)
+@group
 class Output:
     """What is reported."""
 
@@ -282,6 +290,7 @@ class Output:
 
 
 @dataclass(frozen=True)
+@group
 class TrackerPreset:
     """All settings of a tracker."""
 

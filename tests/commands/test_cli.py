@@ -164,7 +164,7 @@ def test_absent_targets_and_wrong_counts(
         (["track", "DANGLING", "--box", "9,2,30,40"], "pytracking: cannot read image DANGLING/1.png (No such file or directory): check its path and permissions"),
         (["track", "FOLDER", "--box", "9,2,30,40", "--seed", "-1"], "pytracking: --seed is -1: give 0 or more"),
         (["track", "FOLDER", "--box", "9,2,30,40", "--device", "meta"], "pytracking: device 'meta' is not supported: give auto, cpu, cuda or cuda:N"),
-        (["track", "FOLDER", "--box", "9,2,30,40", "--set", "first_frame.blurs=[[-1,1]]"], "pytracking: setting 'first_frame.blurs' takes 0.1 to 50, not -1 (in --set first_frame.blurs=[[-1,1]])"),
+        (["track", "FOLDER", "--box", "9,2,30,40", "--set", "first_frame.blurs=[[-1,1]]"], "pytracking: setting 'first_frame.blurs' takes 0.1 to 50 px of the crop, not -1 (in --set first_frame.blurs=[[-1,1]])"),
         (["evaluate", "FOLDER", "--output", "FOLDER"], "pytracking: results in FOLDER would lie among the annotations: give another --output"),
         (["track", "FOLDER", "--box", "-90,2,30,40"], "pytracking: box -90,2,30,40 lies outside the frame of 640x360 pixels: give x,y,w,h in its pixels"),
         (["track", "FOLDER", "--box=-90,2,30,40"], "pytracking: box -90,2,30,40 lies outside the frame of 640x360 pixels: give x,y,w,h in its pixels"),

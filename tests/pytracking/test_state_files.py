@@ -357,15 +357,15 @@ DAMAGED: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     ),
     "an unknown setting": (
         lambda d: with_setting(d, "search", "a\nb", 3),
-        "state PATH is damaged: unknown setting 'a\\nb' in state PATH: ",
+        "state PATH is damaged: unknown setting 'search.a\\nb' in state PATH: ",
     ),
     "a setting of another type": (
         lambda d: with_setting(d, "search", "area", "rm -rf"),
-        "state PATH is damaged: setting 'area' takes a number, not 'rm -rf' in state PATH",
+        "state PATH is damaged: setting 'search.area' takes a number, not 'rm -rf' in state PATH",
     ),
     "a setting beyond its limits": (
         lambda d: with_setting(d, "memory", "size", 10**9),
-        "state PATH is damaged: setting 'size' takes 20 to 10000, not 1e+09 in state PATH",
+        "state PATH is damaged: setting 'memory.size' takes 20 to 10000 samples, not 1e+09 in state PATH",
     ),
     "endless frames": (
         lambda d: with_facts(d, frame_number=[4, float("inf")]),

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from ltr.label_maps import label_density
 from ltr.models.classifier.steepest_descent import Curvature, descend, last
-from ltr.settings import setting
+from ltr.settings import group, setting
 
 
 def softmax_cells(scores: Tensor, extra_logit: float = -math.inf) -> Tensor:
@@ -57,6 +57,7 @@ class Divergence(NamedTuple):
 
 
 @dataclass(frozen=True)
+@group
 class DivergenceConfig:
     """The optimizer of PrDiMP."""
 

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from ltr.label_maps import distance_map, gaussian
 from ltr.models.classifier.linear_filter import apply_filter, filter_adjoint
-from ltr.settings import setting
+from ltr.settings import group, setting
 
 Curvature = Callable[[Tensor], Tensor]
 """A direction of score maps (B, S, H', W') -> the objective's curvature along it, (B,)."""
@@ -98,6 +98,7 @@ def last(iterates: Iterator[Tensor]) -> Tensor:
 
 
 @dataclass(frozen=True)
+@group
 class HingeConfig:
     """The fixed hinge of SuperDiMPSimple: a mask of 1 where the label exceeds `threshold`, `leak`
     elsewhere."""
@@ -118,6 +119,7 @@ class HingeConfig:
 
 
 @dataclass(frozen=True)
+@group
 class LearnedConfig:
     """The learned residual of DiMP: label, mask and spatial weight are piecewise linear functions
     of the distance."""

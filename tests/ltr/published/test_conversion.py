@@ -227,7 +227,7 @@ class Recorded:
         ({"score_act": "mlu"}, "was built with score_act = 'mlu': only 'relu' can be built here, which all published networks have"),
         ({"final_relu": True}, "was built with final_relu = True: only False can be built here, which all published networks have"),
         ({"score_act": "x" * 9999}, None),
-        ({"filter_size": 99}, "has a record of its construction that cannot be: setting 'filter_size' takes 1 to 16, not 99"),
+        ({"filter_size": 99}, "has a record of its construction that cannot be: setting 'filter_size' takes 1 to 16 cells, not 99"),
         ({"filter_size": "[" * 5000}, None),
         ({"bin_displacement": float("nan")}, "has a record of its construction that cannot be: setting 'displacement' takes a number, not nan"),
         ({"init_gauss_sigma": "wide"}, "has a record of its construction that cannot be: setting 'label_sigma' takes a number, not 'wide'"),
