@@ -10,7 +10,6 @@ from typing import Any, Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from ltr.errors import ConfigError
 from ltr.geometry import middle_yx
 from ltr.images import MEAN, STD
 from ltr.models.backbone import TRUNKS, Taps, TrunkName
@@ -27,7 +26,7 @@ from ltr.models.classifier.steepest_descent import (
 )
 from ltr.models.stride import STRIDE
 from ltr.models.tracking_network import ScoreGrid
-from ltr.settings import as_dict, from_dict, group, setting
+from ltr.settings import from_dict, group, setting
 from ltr.transfer import constant
 
 FilterOptimizer = HingeSteepestDescent | LearnedSteepestDescent | NewtonDescent
@@ -59,28 +58,16 @@ class NetworkConfig:
     )
 
 
-_LATER_FIELDS = {
-    "initializer": "none",
-    "filter_optimizer": as_dict(HingeConfig()),
-    "box_head": None,
+_LATER_FIELDS: dict[type[Any], dict[str, Any]] = {
+    NetworkConfig: {"initializer": "none", "filter_optimizer": HingeConfig(), "box_head": None},
+    HingeConfig: {"label_sigma": HingeConfig.label_sigma},
 }
 """What files mean that were written before these fields existed."""
-_LATER_OPTIMIZER_FIELDS = {"hinge": {"label_sigma": HingeConfig.label_sigma}}
-"""The same for the fields of an optimizer, by its kind."""
 
 
 def network_config(tree: Mapping[str, Any]) -> NetworkConfig:
     """The configuration that stands in a file. Raises ConfigError for whatever else is there."""
-    tree = {**_LATER_FIELDS, **tree}
-    optimizer = tree["filter_optimizer"]
-    if isinstance(optimizer, Mapping):
-        later = _LATER_OPTIMIZER_FIELDS.get(str(optimizer.get("kind")), {})
-        tree["filter_optimizer"] = {**later, **optimizer}
-    try:
-        return from_dict(NetworkConfig, tree, "")
-    except (ValueError, RuntimeError, ArithmeticError) as error:
-        # text nested without end and numbers beyond all floats are among the values of files
-        raise ConfigError(str(error)) from None
+    return from_dict(NetworkConfig, tree, "", _LATER_FIELDS)
 
 
 class TrainingOutput(NamedTuple):

@@ -41,8 +41,8 @@ class Origin(NamedTuple):
     """The group whose names are suggested."""
     as_text: bool = False
     """Whether text is TOML to be read, as on the command line."""
-    absent: Mapping[str, Any] | None = None
-    """What absent fields mean; others are missed. None: absent fields have their defaults."""
+    absent: Mapping[type[Any], Mapping[str, Any]] | None = None
+    """What absent fields mean, by group; others are missed. None: they have their defaults."""
 
 
 def read_group(
@@ -50,7 +50,7 @@ def read_group(
 ) -> S:
     """A group from the values of `tree`; those that are not there are as in `old`, where there is
     one. Raises ConfigError."""
-    hints = hints_of(cls)
+    hints, absent = hints_of(cls), (origin.absent or {}).get(cls, {})
     for key, value in tree.items():
         if key not in hints:
             raise unknown_setting(dotted(name, key), value, origin)
@@ -65,8 +65,8 @@ def read_group(
             continue
         elif origin.absent is None and _has_default(field):
             continue
-        elif origin.absent is not None and _unnumbered(own) in origin.absent:
-            value = origin.absent[_unnumbered(own)]
+        elif field.name in absent:
+            value = absent[field.name]
         else:
             raise ConfigError(f"setting {own!r} is missing{origin.where}")
         values[field.name] = read_value(value, hints[field.name], before, own, origin)
@@ -176,11 +176,6 @@ def _has_default(field: dataclasses.Field[Any]) -> bool:
     return not (
         field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
     )
-
-
-def _unnumbered(name: str) -> str:
-    """A dotted name without the numbers of entries."""
-    return ".".join(part for part in name.split(".") if not part.isdecimal())
 
 
 _LONGEST = 100

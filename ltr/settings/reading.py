@@ -51,11 +51,14 @@ def with_toml(settings: S, path: Path) -> S:
 
 
 def from_dict(
-    cls: type[S], tree: Mapping[str, Any], where: str, absent: Mapping[str, Any] | None = None
+    cls: type[S],
+    tree: Mapping[str, Any],
+    where: str,
+    absent: Mapping[type[Any], Mapping[str, Any]] | None = None,
 ) -> S:
     """The inverse of `as_dict` (also after JSON): every field must be there, none may be unknown.
 
-    `absent` is for files that were written before some field existed: by dotted name (without the
-    numbers of entries) the value that a file without it means, as {"filter_optimizer.leak": 0.1}.
-    Raises ConfigError; `where` ends the message."""
+    `absent` is for files that were written before some field existed: the value that a file means
+    without it, by group at any depth, as {HingeConfig: {"leak": 0.1}}. Raises ConfigError; `where`
+    ends the message."""
     return read_group(cls, tree, None, "", Origin(where, cls, absent=absent or {}))

@@ -264,14 +264,15 @@ def test_fields_that_older_files_lack() -> None:
     del tree["mix"][0]["weight"], tree["optimiser"]["shrink"], tree["head"]
     said = message_of(from_dict, Recipe, tree, " in x")
     assert said == "setting 'mix.0.weight' is missing in x"
-    absent = {"mix.weight": 7, "optimiser.shrink": None, "head": {"width": 2, "kind": "b"}}
-    said = message_of(from_dict, Recipe, tree, " in x", absent)
+    absent: Any = {Source: {"weight": 7}, Causal: {"shrink": None}}
+    half = {**absent, Recipe: {"head": {"width": 2, "kind": "b"}}}
+    said = message_of(from_dict, Recipe, tree, " in x", half)
     assert said == "setting 'head.pairs' is missing in x"
-    read = from_dict(Recipe, tree, " in x", {**absent, "head": Inner(2, "b")})
+    read = from_dict(Recipe, tree, " in x", {**absent, Recipe: {"head": Inner(2, "b")}})
     assert [source.weight for source in read.mix] == [7, 2]
     assert read.optimiser == Causal(shrink=None)
     assert read.head == Inner(2, "b")
     old = as_dict(NetworkConfig())
     del old["filter_optimizer"]["leak"]
-    config = from_dict(NetworkConfig, old, "", {"filter_optimizer.leak": 0.25})
+    config = from_dict(NetworkConfig, old, "", {HingeConfig: {"leak": 0.25}})
     assert config.filter_optimizer == HingeConfig(leak=0.25)

@@ -15,13 +15,14 @@ from torch import Tensor, nn
 
 from ltr.models.backbone import Taps
 from ltr.models.box.pooling import pool
-from ltr.settings import setting
+from ltr.settings import group, setting
 
 STRIDES = (8, 16)
 """Crop pixels per cell of the maps that boxes are pooled from."""
 
 
 @dataclass(frozen=True)
+@group
 class EnergyHeadConfig:
     """The sizes of a box head. Pairs are (at stride 8, at stride 16)."""
 

@@ -229,9 +229,9 @@ class Recorded:
         ({"score_act": "x" * 9999}, None),
         ({"filter_size": 99}, "has a record of its construction that cannot be: setting 'filter_size' takes 1 to 16 cells, not 99"),
         ({"filter_size": "[" * 5000}, None),
-        ({"bin_displacement": float("nan")}, "has a record of its construction that cannot be: setting 'displacement' takes a number, not nan"),
-        ({"init_gauss_sigma": "wide"}, "has a record of its construction that cannot be: setting 'label_sigma' takes a number, not 'wide'"),
-        ({"init_gauss_sigma": "wide", "function": "dimpnet50"}, "has a record of its construction that cannot be: setting 'label_sigma' takes a number, not 'wide'"),
+        ({"bin_displacement": float("nan")}, "has a record of its construction that cannot be: setting 'filter_optimizer.displacement' takes a number, not nan"),
+        ({"init_gauss_sigma": "wide"}, "has a record of its construction that cannot be: setting 'filter_optimizer.label_sigma' takes a number, not 'wide'"),
+        ({"init_gauss_sigma": "wide", "function": "dimpnet50"}, "has a record of its construction that cannot be: setting 'filter_optimizer.label_sigma' takes a number, not 'wide'"),
         ({"num_dist_bins": 50}, ": tensor 'classifier.filter_optimizer.label_map_predictor.weight' has shape [1, 100, 1, 1], not [1, 50, 1, 1]"),
     ],
 )  # fmt: skip
