@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import threading
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from functools import wraps
+from typing import Any, Concatenate, NoReturn, ParamSpec, TypeVar
 
 import torch
 
@@ -28,8 +30,32 @@ from pytracking.tracker.state import TrackerState, concatenate, select
 __all__ = ["Box", "MultiTracker", "Prediction", "Snapshot", "Status", "Tracker"]
 
 
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def one_at_a_time(method: Callable[Concatenate[Any, P], R]) -> Callable[Concatenate[Any, P], R]:
+    """A method of a tracker that waits while another thread is in one."""
+
+    @wraps(method)
+    def locked(tracker: Any, *arguments: P.args, **options: P.kwargs) -> R:
+        with tracker._lock:
+            return method(tracker, *arguments, **options)
+
+    return locked
+
+
+def refuse_to_copy(tracker: Tracker | MultiTracker) -> NoReturn:
+    """What `pickle` and `copy` ask for: TrackingError, as a tracker holds a network and a lock."""
+    raise TrackingError(
+        f"a {type(tracker).__name__} cannot be copied or pickled: save(path) and another one's "
+        "resume(path) carry its targets over; in memory, snapshot() and resume(snapshot)"
+    )
+
+
 class Tracker:
-    """Tracks one target through the frames of a video.
+    """Tracks one target through the frames of a video. Calls from several threads wait for one
+    another; several trackers may share an engine.
 
     tracker = Tracker.load()
     tracker.initialize(frame, (x, y, w, h))
@@ -43,6 +69,7 @@ class Tracker:
         self.name = checked_name(name)
         self.observer: Observer | None = None
         self._state: TrackerState | None = None
+        self._lock = threading.RLock()
 
     @classmethod
     def load(
@@ -62,6 +89,7 @@ class Tracker:
         that cannot be."""
         return cls(load_engine(name_or_path, preset, device, seed), _checked_color(color), name)
 
+    @one_at_a_time
     def initialize(self, frame: Any, box: Sequence[float]) -> None:
         """Begin with the target in `box` (x, y, w, h) of `frame`: uint8 or uint16, (H, W) or (H, W,
         1, 3 or 4), any strides. Raises FrameError or BoxError, and then what was tracked before
@@ -69,6 +97,7 @@ class Tracker:
         image = as_frame(frame, self.color)
         self._state = self.engine.start(image, checked_box(box, image.shape[:2]), self.name)
 
+    @one_at_a_time
     def track(self, frame: Any) -> Prediction:
         """Find the target in the next frame. Raises FrameError, and then may be called again with a
         good frame."""
@@ -77,10 +106,12 @@ class Tracker:
         self._state, (prediction,) = self.engine.step(state, [image], observer=self.observer)
         return prediction
 
+    @one_at_a_time
     def snapshot(self) -> Snapshot:
         """All that is known of the target now; `resume` goes back to it, as often as you like."""
         return take_snapshot(self._started("snapshot"), self.engine)
 
+    @one_at_a_time
     def resume(self, snapshot: Snapshot | str | os.PathLike[str]) -> None:
         """Go on from a snapshot, or from a file that `save` wrote, as if nothing had happened in
         between. Raises TrackingError where that is damaged, ConfigError where it is of another
@@ -92,9 +123,12 @@ class Tracker:
             )
         self._state, self.name = state, state.names[0]
 
+    @one_at_a_time
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write `snapshot()` to a file. Raises ResultError."""
         write_snapshot(path, self.snapshot())
+
+    __reduce__ = refuse_to_copy
 
     def _started(self, call: str) -> TrackerState:
         if self._state is None:
@@ -105,7 +139,8 @@ class Tracker:
 
 
 class MultiTracker:
-    """Tracks any number of named targets in one pass a frame; they come and go at any time.
+    """Tracks any number of named targets in one pass a frame; they come and go at any time, also
+    from other threads: a call waits until the one before is done.
 
     tracker = MultiTracker.load()
     tracker.add(frame, (x, y, w, h), "left")
@@ -119,6 +154,7 @@ class MultiTracker:
         self.color = color
         self.observer: Observer | None = None
         self._state: TrackerState | None = None
+        self._lock = threading.RLock()
 
     @classmethod
     def load(
@@ -137,6 +173,7 @@ class MultiTracker:
         """The targets, in the order in which they were added."""
         return self._state.names if self._state else ()
 
+    @one_at_a_time
     def add(self, frame: Any, box: Sequence[float], name: str) -> None:
         """Begin to track what lies in `box` (x, y, w, h) of `frame`; a name and a seed fix its
         random draws. Others are not touched. Raises FrameError, BoxError for a box or a name that
@@ -151,6 +188,7 @@ class MultiTracker:
         self.check_room(1)
         self._join(self.engine.start(image, checked, name))
 
+    @one_at_a_time
     def remove(self, name: str) -> None:
         """Forget a target. Others are not touched."""
         if self._state is None or name not in self.names:
@@ -160,6 +198,7 @@ class MultiTracker:
         kept = [row for row, known in enumerate(self.names) if known != name]
         self._state = select(self._state, kept) if kept else None
 
+    @one_at_a_time
     def track(self, frame: Any) -> dict[str, Prediction]:
         """Find all targets in the next frame, or each in its own: {name: frame}. Raises FrameError,
         and then may be called again with good frames."""
@@ -169,6 +208,7 @@ class MultiTracker:
         self._state, predictions = self.engine.step(self._state, frames, frame_of, self.observer)
         return dict(zip(self.names, predictions, strict=True))
 
+    @one_at_a_time
     def snapshot(self) -> Snapshot:
         """All that is known of the targets now; `resume` adds them as they were, once they are
         removed here or in another tracker."""
@@ -176,6 +216,7 @@ class MultiTracker:
             raise TrackingError("there is no target to take a snapshot of: add one first")
         return take_snapshot(self._state, self.engine)
 
+    @one_at_a_time
     def resume(self, snapshot: Snapshot | str | os.PathLike[str]) -> None:
         """Add the targets of a snapshot or of a file, each as it was. Raises as `Tracker.resume`,
         and BoxError for a name that is tracked already."""
@@ -186,6 +227,7 @@ class MultiTracker:
         self.check_room(len(state.names))
         self._join(state)
 
+    @one_at_a_time
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write `snapshot()` to a file. Raises ResultError."""
         write_snapshot(path, self.snapshot())
@@ -207,6 +249,8 @@ class MultiTracker:
                 f"{needed / 1e6:.0f} MB, and "
                 f"{free / 1e6:.0f} MB are free; track fewer, or lower memory.size"
             )
+
+    __reduce__ = refuse_to_copy
 
     def _join(self, state: TrackerState) -> None:
         self._state = concatenate([self._state, state]) if self._state else state

@@ -11,7 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ltr.errors import BoxError
-from ltr.geometry import box_of, centre_size, checked_box, iou, parse_box
+from ltr.geometry import (
+    box_of,
+    centre_size,
+    checked_box,
+    from_relative,
+    iou,
+    parse_box,
+    relative_step,
+    to_relative,
+)
 from pytracking.evaluation.metrics import overlap
 
 coordinate = st.floats(-1000, 1000, width=32)
@@ -26,6 +35,24 @@ def test_centre_and_size_round_trip(box: tuple[float, float, float, float]) -> N
     assert centre[1] == box[0] + (box[2] - 1) / 2
     assert size.tolist() == [box[3], box[2]]
     torch.testing.assert_close(box_of(centre, size), tensor, atol=1e-9, rtol=0)
+
+
+@given(boxes, st.tuples(side, side))
+def test_relative_coordinates_round_trip(box, unit) -> None:  # type: ignore[no-untyped-def]
+    box, unit = (torch.tensor(value, dtype=torch.float64) for value in (box, unit))
+    back = from_relative(*to_relative(box, unit), unit)
+    torch.testing.assert_close(back, box, atol=1e-9, rtol=1e-12)
+
+
+@given(boxes, st.tuples(side, side), st.tuples(*4 * [st.floats(-3, 3)]))
+def test_a_relative_step_follows_the_chain_rule(box, unit, slope) -> None:  # type: ignore[no-untyped-def]
+    """Against the graph of f(from_relative(...)) for a function with the gradient `slope`."""
+    box, unit, slope = (torch.tensor(value, dtype=torch.float64) for value in (box, unit, slope))
+    point = [part.requires_grad_() for part in to_relative(box, unit)]
+    (slope * from_relative(*point, unit)).sum().backward()
+    forward, growth = relative_step(slope, box[2:], unit, (0.5, 0.25))
+    torch.testing.assert_close(forward, 0.5 * point[0].grad, atol=1e-9, rtol=1e-9)
+    torch.testing.assert_close(growth, 0.25 * point[1].grad, atol=1e-9, rtol=1e-9)
 
 
 @given(boxes, boxes)
