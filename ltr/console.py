@@ -1,7 +1,8 @@
 """What both command lines share and click leaves to its users: commands imported when they are
 named, errors of one line with a suggestion, exit statuses.
 
-Exit status: 0 done, 2 for what the user can mend, 1 for a failure, 130 for Ctrl-C. A traceback only
+Exit status: 0 done, 2 for what the user can mend, 1 for a failure, 130 for Ctrl-C, 143 for SIGTERM,
+129 for SIGHUP. A traceback only
 with --debug.
 """
 
@@ -20,6 +21,7 @@ import click
 from click.shell_completion import get_completion_class, shell_complete
 
 from ltr.errors import TrackingError, suggestion
+from ltr.signals import ending_of, termination
 
 PATH = click.Path(path_type=Path, readable=False)
 """A file or folder: the shell completes it, and who opens it says what is wrong with it."""
@@ -121,7 +123,7 @@ def run(group: LazyGroup, program: str, arguments: Sequence[str] | None) -> int:
     words = sys.argv[1:] if arguments is None else list(arguments)
     meta: dict[str, Any] = {}
     try:
-        with warnings.catch_warnings():
+        with termination(), warnings.catch_warnings():
             warnings.showwarning = lambda message, *_: print(
                 f"{program}: note: {message}", file=sys.stderr
             )
@@ -136,8 +138,9 @@ def run(group: LazyGroup, program: str, arguments: Sequence[str] | None) -> int:
         named = [program, *(word for word in words[:1] if word in group.paths)]
         path = error.ctx.command_path if error.ctx else " ".join(named)
         return _report(path, f"{_usage(error, words)} (see {path} --help)", 2)
-    except (KeyboardInterrupt, click.Abort):
-        return _report(program, "interrupted", 130)
+    except (KeyboardInterrupt, click.Abort) as error:
+        status, word = ending_of(error)
+        return _report(program, word, status)
     except BrokenPipeError:  # the reader of a pipe went away, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0

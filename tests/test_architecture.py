@@ -13,7 +13,8 @@ ROOT = Path(__file__).resolve().parents[1]
 # Each line may import what stands above it, in its own package; pytracking may import all of ltr but its command line.
 LTR_LAYERS = [
     {"errors"},
-    {"settings", "geometry", "console", "signals", "transfer"},
+    {"signals"},
+    {"settings", "geometry", "console", "transfer"},
     {"files", "progress", "images", "box_files"},
     {"frame_folder", "video"},
     {"crops", "label_maps"},

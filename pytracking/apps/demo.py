@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from ltr.errors import ResultError
 from ltr.files import make_folder
 from ltr.images import Frame
 from ltr.progress import with_progress
-from pytracking.apps.track import TrackerChoice
+from pytracking.apps.track import TrackerChoice, ending
 from pytracking.evaluation.metrics import overlap, success_auc
 from pytracking.sinks.boxes_file import BoxesFile
 from pytracking.sinks.overlays import UNNAMED, Overlay, short
@@ -79,11 +80,11 @@ def run_demo(choice: TrackerChoice, output: Path) -> int:
     )
     try:
         run = tracked(clip, tracker, output)
-    except KeyboardInterrupt:
-        print(
-            f"pytracking: interrupted; video and boxes until then are in {output}", file=sys.stderr
-        )
-        return 130
+    except (KeyboardInterrupt, ResultError) as error:
+        status, why = ending(error)
+        kept = "boxes" if isinstance(error, ResultError) else "video and boxes"
+        print(f"pytracking: {why}; {kept} until then are in {output}", file=sys.stderr)
+        return status
 
     overlaps = overlap(run.boxes_xywh, clip.boxes_xywh)
     if find_spec("matplotlib"):

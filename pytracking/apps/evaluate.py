@@ -15,7 +15,7 @@ from ltr.geometry import checked_box
 from ltr.progress import with_progress
 from ltr.settings import as_dict
 from pytracking.api import Tracker
-from pytracking.apps.track import TrackerChoice
+from pytracking.apps.track import TrackerChoice, ending
 from pytracking.evaluation.bootstrap import bootstrap_interval
 from pytracking.evaluation.metrics import Array
 from pytracking.evaluation.protocols import first_box, one_pass_auc
@@ -42,12 +42,8 @@ def run_evaluate(folder: Path, names: list[str], choice: TrackerChoice, output: 
             scores[sequence.name] = one_pass_auc(boxes, sequence.boxes_xywh)
             print(f"{sequence.name:<{width}}  {scores[sequence.name]:.3f}", flush=True)
             _write_scores(output, choice, tracker, scores)
-    except (KeyboardInterrupt, SourceEndedEarly) as error:
-        status, why = (
-            (1, f"ended early: {error}")
-            if isinstance(error, SourceEndedEarly)
-            else (130, "interrupted")
-        )
+    except (SourceEndedEarly, KeyboardInterrupt, ResultError) as error:
+        status, why = ending(error)
         print(
             f"pytracking: {why}; kept the {len(scores)} sequences that were finished in {output}",
             file=sys.stderr,

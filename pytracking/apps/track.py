@@ -16,6 +16,7 @@ from ltr.files import make_folder, safe_name, write_text
 from ltr.geometry import checked_box, parse_named_box
 from ltr.progress import with_progress
 from ltr.settings import as_dict, to_toml, with_assignments, with_toml
+from ltr.signals import ending_of
 from pytracking.api import MultiTracker, Tracker, checked_name, load_engine
 from pytracking.debug.strips import Strips
 from pytracking.sinks.boxes_file import BoxesFile
@@ -112,8 +113,8 @@ def run_track(
 ) -> int:
     """Track the boxes of the first frame to the last one; FILES go into `output`, pictures of the
     algorithm into `debug`; the video shows the last `trail` centres of each target. Returns the
-    exit status: 1 where the source ended early, 130 after Ctrl-C; what was tracked until then is
-    kept, and said."""
+    exit status: 1 where the source ended early or the disk is full, 130 after Ctrl-C; what was
+    tracked until then is kept, and said."""
     source = open_source(source_path)
     tracker = MultiTracker(choice.engine())
     folder = output or Path("outputs") / "track" / source.name
@@ -124,23 +125,32 @@ def run_track(
         )
     tracker.check_room(len(targets))
     make_folder(folder)
-    course, status, why = Course(), 0, ""
+    course, status, why, written = Course(), 0, "", True
     try:
         _track_all(source, targets, tracker, folder, debug, trail, course)
-    except SourceEndedEarly as error:
-        status, why = 1, f"ended early: {error}"
-    except KeyboardInterrupt:
+        _write_facts(folder, choice, tracker.engine, targets, course.seconds)
+    except (SourceEndedEarly, KeyboardInterrupt, ResultError) as error:
         if not course.seconds:
             raise
-        status, why = 130, "interrupted"
-    _write_facts(folder, choice, tracker.engine, targets, course.seconds)
-    print("\n".join(_report(folder, tracker.engine, targets, course)))
-    if debug is not None:
-        print(f"  {debug / 'index.html'}  what the tracker saw, frame by frame")
+        status, why = ending(error)
+        written = not isinstance(error, ResultError)
+        with contextlib.suppress(ResultError):  # the first error is the one to be told of
+            _write_facts(folder, choice, tracker.engine, targets, course.seconds)
+    if written:
+        print("\n".join(_report(folder, tracker.engine, targets, course)))
+        if debug is not None:
+            print(f"  {debug / 'index.html'}  what the tracker saw, frame by frame")
     if why:
         kept = f"kept the {len(course.seconds)} frames that were tracked in {folder}"
         print(f"pytracking: {why}; {kept}", file=sys.stderr)
     return status
+
+
+def ending(error: BaseException) -> tuple[int, str]:
+    """Exit status and words for what ended a run of which something is kept."""
+    if isinstance(error, SourceEndedEarly):
+        return 1, f"ended early: {error}"
+    return (1, str(error)) if isinstance(error, ResultError) else ending_of(error)
 
 
 def files_of(targets: Mapping[str, Box]) -> dict[str, str]:

@@ -178,10 +178,12 @@ class Mpeg4Encoder:
     def write(self, frame: Frame) -> None:
         import cv2
 
-        self._writer.write(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
+        with quiet_opencv():
+            self._writer.write(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
 
     def close(self) -> None:
-        self._writer.release()
+        with quiet_opencv():
+            self._writer.release()
 
 
 def codec_name() -> str:

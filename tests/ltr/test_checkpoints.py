@@ -67,6 +67,18 @@ def test_round_trip_in_half_precision(small: Path) -> None:
     assert [path.name for path in small.parent.iterdir()] == [small.name]
 
 
+def test_a_network_is_not_written_onto_a_device(tmp_path: Path) -> None:
+    link = tmp_path / "link"
+    link.symlink_to("/dev/null")
+    for path in (Path("/dev/null"), link):
+        with pytest.raises(CheckpointError) as error:
+            write_network(path, {}, {}, {})
+        said = f"cannot write network file {path}: it is a device, give the name of a file"
+        assert str(error.value) == said
+    assert Path("/dev/null").is_char_device()
+    assert link.is_symlink()
+
+
 def test_bundled_networks_are_sound_and_registered() -> None:
     known = known_networks()
     assert {"imagenet18", "imagenet_mobile"} <= set(known)

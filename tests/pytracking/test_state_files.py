@@ -526,13 +526,17 @@ def test_what_cannot_be_written(
     file_size_limit: Callable[[int], None],
 ) -> None:
     tracker = tracker_of(small, clip, 1)
+    os.mkfifo(tmp_path / "pipe")
     for path, why in (
         (tmp_path / "no" / "a", "No such file or directory"),
         (tmp_path, "Is a directory"),
+        (Path("/dev/null"), "it is a device, give the name of a file"),
+        (tmp_path / "pipe", "it is a pipe, give the name of a file"),
     ):
         with pytest.raises(ResultError) as error:
             tracker.save(path)
         assert str(error.value) == f"cannot write state {path}: {why}"
+    (tmp_path / "pipe").unlink()
     former = tmp_path / "a"
     tracker.save(former)
     before = former.read_bytes()
