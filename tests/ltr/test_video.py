@@ -219,6 +219,13 @@ def test_frames_by_number_of_a_file_that_has_changed(tmp_path: Path) -> None:
         video.frame(20)
     assert str(error.value) == f"video {video.path} has changed: its frame 20 is not there"
     assert index_of(video.frame(3)) == 3
+    data = write_video(video.path, "MJPG", frames=30).read_bytes()
+    rate = struct.pack("<II", 1, 25)
+    assert data.count(rate) == 1
+    video.path.write_bytes(data.replace(rate, struct.pack("<II", 1, 10)))
+    video = pickle.loads(pickle.dumps(video))  # as many frames, at other times
+    with pytest.raises(FrameError, match="has changed: its frame 20 is not there"):
+        video.frame(20)
 
 
 def test_a_video_goes_to_another_process(tmp_path: Path) -> None:
