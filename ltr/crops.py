@@ -137,7 +137,7 @@ def crop(frames: Sequence[Tensor], window: Window, frame_of: Sequence[int] | Non
     frame_of = [0] * count if frame_of is None else frame_of
     if len(frames) == 1:
         return _crop_one(frames[0], window)
-    out = torch.empty(count, 3, *window.out_hw, device=window.start.device)
+    out = torch.empty(count, 3, *window.out_hw, dtype=torch.float32, device=window.start.device)
     for index, frame in enumerate(frames):
         rows = tuple(r for r, f in enumerate(frame_of) if f == index)
         if rows:
@@ -188,7 +188,7 @@ def _gather_rows(frame: Tensor, y: _Taps, x: _Taps) -> Tensor:
     """One window after another, whole pixel rows first: the memory order that a CPU likes (half the
     time there)."""
     count, height, width = len(y.first), y.first.shape[1], x.first.shape[1]
-    out = torch.empty(count, width, height, 3)
+    out = torch.empty(count, width, height, 3, dtype=torch.float32, device=frame.device)
     for r in range(count):
         left, right = int(x.first[r].min()), int(x.second[r].max()) + 1
         strip = frame[:, left:right]

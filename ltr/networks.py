@@ -7,10 +7,11 @@ import os
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from ltr.checkpoints import (
     find_network,
@@ -56,6 +57,7 @@ def load_network(
     return loaded.net
 
 
+@torch.inference_mode(False)
 def open_network(
     name_or_path: str | os.PathLike[str], architecture: str | None = None
 ) -> LoadedNetwork:
@@ -141,8 +143,20 @@ def _from_published(path: Path, architecture: str | None) -> LoadedNetwork:
 
 def _network_of_shapes(config: NetworkConfig) -> TrackerNet:
     """The network without its numbers: no memory is taken and no random number drawn."""
-    with torch.inference_mode(False), torch.device("meta"):
+    with torch.device("meta"), _WithoutNormalDraws():
         return TrackerNet(config)
+
+
+class _WithoutNormalDraws(TorchFunctionMode):
+    """Leaves out what would draw normal numbers: where tensors have none, it is for nothing, and
+    torch imports 800 modules for it."""
+
+    def __torch_function__(
+        self, function: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        if function in (Tensor.normal_, nn.init.normal_):
+            return args[0] if args else kwargs["tensor"]
+        return function(*args, **(kwargs or {}))
 
 
 def _filled(net: TrackerNet, state: Mapping[str, Tensor]) -> TrackerNet:
@@ -152,6 +166,5 @@ def _filled(net: TrackerNet, state: Mapping[str, Tensor]) -> TrackerNet:
         for key, tensor in net.state_dict().items()
         if is_counter(key)
     }
-    with torch.inference_mode(False):
-        net.load_state_dict({**state, **counters}, assign=True)
+    net.load_state_dict({**state, **counters}, assign=True)
     return net.eval()

@@ -27,7 +27,7 @@ def constant(values: Any, device: torch.device, dtype: torch.dtype) -> Tensor:
     with torch.inference_mode(
         False
     ):  # a tensor made in inference mode could not be used in training later
-        return upload(torch.tensor(values, dtype=dtype), device)
+        return upload(torch.tensor(values, dtype=dtype, device="cpu"), device)
 
 
 def free_bytes(device: torch.device) -> int | None:

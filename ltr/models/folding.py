@@ -34,14 +34,14 @@ class InferenceNet:
         _fold_batch_norms(net)
         # the division by the standard deviation goes into the first convolution, which is linear
         first = next(net.feature_extractor.parameters())
-        first.div_(torch.tensor(STD).view(1, 3, 1, 1) * 255)
+        first.div_(first.new_tensor(STD).view(1, 3, 1, 1) * 255)
         net.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         if device.type == "cpu" and FusedConvolution.available():
             _fuse(net.feature_extractor)
             _fuse(net.classifier.feature_extractor)
         self.config: NetworkConfig = net.config
         self.device = device
-        self._mean = torch.tensor(MEAN, device=device).view(3, 1, 1) * 255
+        self._mean = torch.tensor(MEAN, dtype=torch.float32, device=device).view(3, 1, 1) * 255
         self._net = net
         self._optimizer = net.classifier.filter_optimizer
         self.score_grid = net.score_grid
@@ -63,7 +63,7 @@ class InferenceNet:
     def state_shapes(self, crop_side: int) -> dict[str, tuple[int, ...]]:
         """Shapes of what one target keeps, by name."""
         config, cells = self.config, crop_side // STRIDE
-        maps = self.sample_maps(torch.zeros(2, device=self.device), crop_side)
+        maps = self.sample_maps(self._mean.new_zeros(2), crop_side)
         return {
             "filter": (config.channels, config.filter_size, config.filter_size),
             "modulation": (0 if self.box_head is None else self.box_head.modulation_size,),

@@ -35,4 +35,9 @@ class Draws:
         key = f"{self.seed}/{frame_number}/{purpose}/{self.name}".encode()
         # 63 bits of a cryptographic hash: neighbouring seeds give unrelated draws
         seed = int.from_bytes(hashlib.sha256(key).digest()[:8], "big") >> 1
-        return torch.rand(shape, generator=torch.Generator().manual_seed(seed))
+        return torch.rand(
+            shape,
+            generator=torch.Generator("cpu").manual_seed(seed),
+            dtype=torch.float32,
+            device="cpu",
+        )

@@ -82,7 +82,7 @@ class TrackerEngine:
         """The state of one target after its first frame. `box_xywh` is taken as checked."""
         net, preset, side = self.net, self.preset, self.preset.search.crop_side
         setting, draws = preset.first_frame, self.draws(name)
-        centre, size = centre_size(torch.tensor([box_xywh], dtype=torch.float32))
+        centre, size = centre_size(torch.tensor([box_xywh], dtype=torch.float32, device="cpu"))
         scale = size.prod(-1).sqrt() * preset.search.area / side
         limits = scale_limits(size, scale, frame.shape[:2], preset.size.min_side)
         view = first_view(centre, scale, frame.shape[:2], preset.search)

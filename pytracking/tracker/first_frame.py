@@ -51,7 +51,7 @@ def first_view(
         return FirstView(centre_yx, scale, (0.0, 0.0))
     if search.border != "inside":
         return FirstView(centre_yx.round(), scale, (0.0, 0.0))
-    side, frame = scale * search.crop_side, torch.tensor(frame_hw)
+    side, frame = scale * search.crop_side, centre_yx.new_tensor(frame_hw)
     side = side / (side / frame).amax().clamp(1, search.max_scale_change)
     scale = side / search.crop_side
     above, below = -(centre_yx - (side - 1) / 2), centre_yx + side / 2 + 1 - frame
@@ -91,9 +91,9 @@ def first_samples(
         *(lambda p, sigma=sigma: blur(p, sigma) for sigma in setting.blurs),
         *(lambda p, angle=angle: rotate(p, angle) for angle in setting.rotations),
     ]
-    moved = torch.tensor(moved_yx)
+    moved = torch.tensor(moved_yx, dtype=torch.float32, device="cpu")
     fixed = (
-        torch.tensor([(0.0, 0.0), *setting.shifts], dtype=torch.float64) * side / 2
+        torch.tensor([(0.0, 0.0), *setting.shifts], dtype=torch.float64, device="cpu") * side / 2
     ).trunc() + moved.trunc()
     drawn = (draws.shifts(len(transforms)) - 0.5) * side * setting.random_shift + moved
     shifts = torch.cat([fixed, drawn.trunc() * (setting.random_shift > 0)]).float()
@@ -137,7 +137,8 @@ def blur(patch: Tensor, sigma_yx: tuple[float, float]) -> Tensor:
     def kernel(sigma: float) -> Tensor:
         half = math.ceil(2 * sigma)
         values = torch.exp(
-            -torch.arange(-half, half + 1, device=patch.device).square() / (2 * sigma**2)
+            -torch.arange(-half, half + 1, dtype=torch.float32, device=patch.device).square()
+            / (2 * sigma**2)
         )
         return values / values.sum()
 

@@ -35,7 +35,7 @@ def trusted_samples(step: Step, estimate: Estimate) -> Admission:
     hard = status == HARD_NEGATIVE
     on_interval = tuple(number % setting.interval == 0 for number in step.frame_number)
     due = constant(on_interval, status.device, torch.bool)
-    rate = torch.where(hard, setting.hard_negative_rate, setting.learning_rate)
+    rate = torch.where(hard, setting.hard_negative_rate, setting.learning_rate).float()
     return Admission(((status == FOUND) & due) | hard, rate)
 
 

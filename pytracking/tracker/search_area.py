@@ -47,7 +47,7 @@ def hann_window(size: int, effective: int, device: torch.device) -> Tensor:
     """(size, size) Hann window that is zero just outside the map; where `effective` is smaller, of
     that side, brought to the parity of `size`, with its border repeated."""
     effective = min(size, effective + (size - effective) % 2)
-    index = torch.arange(1, effective + 1, dtype=torch.float32)
+    index = torch.arange(1, effective + 1, dtype=torch.float32, device="cpu")
     line = 0.5 * (1 - torch.cos(2 * torch.pi / (effective + 1) * index))
     border = (size - effective) // 2
     line = torch.cat([line[:1].expand(border), line, line[-1:].expand(border)])

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -52,8 +52,17 @@ def _rows(searches: tuple[bool, ...], search: SizeSearch, device: torch.device) 
             targets.append(b)
             ratios.append(ratio)
     penalties = [1.0 if r < len(searches) else search.penalty for r in range(len(targets))]
-    tensors = (upload(torch.tensor(v), device) for v in (targets, ratios, penalties, rows_of))
-    return Rows(tuple(targets), *tensors)
+
+    def table(values: list[Any], dtype: torch.dtype) -> Tensor:
+        return upload(torch.tensor(values, dtype=dtype, device="cpu"), device)
+
+    return Rows(
+        targets=tuple(targets),
+        target_of=table(targets, torch.long),
+        ratio=table(ratios, torch.float32),
+        penalty=table(penalties, torch.float32),
+        rows_of=table(rows_of, torch.long),
+    )
 
 
 def best_rows(rows: Rows, score: Tensor) -> Tensor:

@@ -186,7 +186,7 @@ def _maps_in(tap: Tensor, convolutions: Convolutions, window: Window) -> Feature
     cells = torch.arange(max(window.size), dtype=torch.float64, device=maps.device)
     low_yx = torch.zeros(len(maps), 2, dtype=torch.float64, device=maps.device)
     if maps.device.type == "cpu":
-        low_yx += torch.tensor(window.low)
+        low_yx += low_yx.new_tensor(window.low)
     cells_xy = cells + low_yx.flip(-1)[:, None, :, None, None]
     return FeatureMaps(maps, maps.transpose(1, 2).contiguous(), cells_xy)
 

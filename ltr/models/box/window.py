@@ -63,7 +63,8 @@ def limits_xy(window: Window, stride: int, size_hw: torch.Size) -> tuple[Tensor,
         ]
         for y, x in window.low
     ]
-    return torch.tensor(least)[:, None], torch.tensor(most)[:, None]
+    limits = torch.tensor([least, most], dtype=torch.float32, device="cpu")
+    return limits[0, :, None], limits[1, :, None]
 
 
 def features_in(tap: Tensor, convolutions: Convolutions, window: Window) -> Tensor:

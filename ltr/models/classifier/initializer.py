@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 
-import torch
 from torch import Tensor, nn
 
 from ltr.models.box.pooling import pool
@@ -44,4 +43,4 @@ class ZeroInitializer(nn.Module):
     def forward(self, samples: Tensor, boxes_xywh: Tensor) -> Tensor:
         """samples (B, S, H, W, C) -> filters (B, C, K, K)."""
         size = self.filter_size
-        return torch.zeros(len(samples), samples.shape[-1], size, size, device=samples.device)
+        return samples.new_zeros(len(samples), samples.shape[-1], size, size)

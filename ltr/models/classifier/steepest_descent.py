@@ -207,7 +207,8 @@ class LearnedSteepestDescent(nn.Module):
         self.label_map_predictor = label_predictor
         self.target_mask_predictor = nn.Sequential(mask_predictor, nn.Sigmoid())
         self.spatial_weight_predictor = weight_predictor
-        distance = torch.arange(config.bins) * config.displacement
+        # on the CPU even where the network has no memory: arange there imports 800 modules
+        distance = torch.arange(config.bins, device="cpu") * config.displacement
         label = torch.exp(-0.5 * (distance / config.label_sigma).square())
         with torch.no_grad():
             label_predictor.weight.copy_((label - label.min()).view(1, -1, 1, 1))
