@@ -7,12 +7,13 @@ headers larger than any network needs.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import shlex
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +25,7 @@ if TYPE_CHECKING:  # torch is not needed to find a network, which the tab key of
     from torch import Tensor
 
 FORMAT = "ltr.tracker_net.1"
-MAX_HEADER_BYTES = 1 << 20
+MAX_HEADER_BYTES, MAX_DEPTH = 1 << 20, 8
 REGISTRY = "models.json"
 _TYPES = {"F16", "F32"}
 _METADATA = {"format", "config", "card"}
@@ -63,48 +64,65 @@ def search_folders() -> list[Path]:
         user_folder(),
         installed / "pytracking" / "checkpoints",
     ]
-    return [f for f in folders if f.is_dir()]
+    return [folder for folder in folders if folder is not None and os.path.isdir(folder)]
 
 
-def user_folder() -> Path:
-    """The user's data folder for networks, which may not be there yet."""
-    data_home = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
+def user_folder() -> Path | None:
+    """The user's data folder for networks, which may not be there yet; None for a user who has no
+    home folder."""
+    try:
+        data_home = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
+    except RuntimeError:  # neither HOME nor an entry in the system's list of users
+        return None
     return data_home / "pytracking" / "checkpoints"
 
 
 def known_networks() -> dict[str, NetworkFile]:
-    """Every network that the search folders hold, by name; the first folder wins."""
+    """Every network that the search folders hold, by name; the first folder wins. One that cannot
+    be used says so in its summary, and hinders no other."""
     found: dict[str, NetworkFile] = {}
     for folder in search_folders():
-        entries = _registry(folder)
         for path in sorted(folder.glob("*.safetensors")):
-            if path.stem not in found and path.is_file():
-                found[path.stem] = _described(path, entries.get(path.stem, {}))
+            if path.stem in found or not os.path.isfile(path):
+                continue
+            try:
+                found[path.stem] = _network_file(path)
+            except CheckpointError:
+                command = f"ltr inspect {shlex.quote(str(path))}"
+                summary = printable(f"cannot be used: {command} says why")
+                found[path.stem] = NetworkFile(path.stem, path, summary=summary)
     return found
 
 
-def _described(path: Path, entry: Mapping[str, str]) -> NetworkFile:
-    """A file with what its registry's `entry` says of it, and its own card where that is silent."""
-    try:
-        card = read_header(path).card
-    except CheckpointError:  # who loads it is told; the others of its folder are sound
-        card, entry = (
-            {},
-            {**entry, "summary": f"cannot be used: ltr inspect {shlex.quote(str(path))} says why"},
-        )
+def _network_file(path: Path) -> NetworkFile:
+    """A file with what its registry says of it, and its own card where that is silent. Raises
+    CheckpointError."""
+    card, entry = read_header(path).card, _registry(path.parent).get(path.stem, {})
     texts = {
         key: card[key] for key in ("summary", "preset", "licence") if isinstance(card.get(key), str)
     }
-    printable = {key: text for key, text in texts.items() if text.isprintable()}
-    return NetworkFile(
-        path.stem, path, **{**printable, **{key: text for key, text in entry.items() if text}}
+    texts |= {key: text for key, text in entry.items() if text}
+    return NetworkFile(path.stem, path, **{key: printable(text) for key, text in texts.items()})
+
+
+def printable(value: Any) -> str:
+    """A value of a file as one line for a terminal: what would not be printed, or would move its
+    cursor, is escaped."""
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in str(value)
     )
 
 
 def convert_command(published_file: str, name: str) -> str:
     """The command that makes the network `name` of the file that its authors publish."""
-    target = user_folder() / f"{name}.safetensors"
-    return f"ltr convert {shlex.quote(published_file)} {shlex.quote(str(target))}"
+    old, named = shlex.quote(published_file), os.environ.get("PYTRACKING_CHECKPOINTS")
+    folder = user_folder() or (Path(named) if named else None)
+    if folder is None:
+        return (
+            f"ltr convert {old} FOLDER/{name}.safetensors, and set PYTRACKING_CHECKPOINTS=FOLDER, "
+            "for you have no home folder"
+        )
+    return f"ltr convert {old} {shlex.quote(str(folder / name))}.safetensors"
 
 
 def find_network(
@@ -119,7 +137,7 @@ def find_network(
         path = Path(text)
         if not path.is_file():
             raise CheckpointError(f"network file {path} does not exist")
-        return _described(path, _registry(path.parent).get(path.stem, {}))
+        return _network_file(path)
     known = known_networks()
     if text not in known and published and text in published:
         raise ConfigError(
@@ -129,7 +147,7 @@ def find_network(
         )
     if text not in known:
         raise ConfigError(f"unknown network {text!r}: {suggestion(text, known)}")
-    return known[text]
+    return _network_file(known[text].path)
 
 
 def read_header(path: Path) -> Header:
@@ -144,31 +162,30 @@ def read_header(path: Path) -> Header:
                 raise CheckpointError(
                     f"network file {path} is damaged: its header claims {length} bytes"
                 )
-            tree = json.loads(file.read(length))
+            tree = _json(file.read(length))
         metadata = tree.pop("__metadata__", {})
         if set(metadata) != _METADATA or metadata["format"] != FORMAT:
             raise CheckpointError(
                 f"network file {path} is not of the format {FORMAT}: was it written by this "
                 "project?"
             )
-        config, card = json.loads(metadata["config"]), json.loads(metadata["card"])
+        config, card = _json(metadata["config"]), _json(metadata["card"])
         shapes = {key: tuple(int(n) for n in entry["shape"]) for key, entry in tree.items()}
-        types = {entry["dtype"] for entry in tree.values()}
-        end = max((entry["data_offsets"][1] for entry in tree.values()), default=0)
+        types = {str(entry["dtype"]) for entry in tree.values()}
+        end = max((int(entry["data_offsets"][1]) for entry in tree.values()), default=0)
     except OSError as error:
         raise CheckpointError(
             f"cannot read network file {path}: {error.strerror or error}"
         ) from None
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except _NO_TABLE as error:
         raise CheckpointError(
-            f"network file {path} is damaged: its header is not valid ({error})"
+            f"network file {path} is damaged: its header is not valid ({printable(error)})"
         ) from None
     if not isinstance(config, dict) or not isinstance(card, dict):
         raise CheckpointError(f"network file {path} is damaged: its configuration is not a table")
     if types - _TYPES:
-        raise CheckpointError(
-            f"network file {path} holds tensors of type {', '.join(sorted(types - _TYPES))}"
-        )
+        others = printable(", ".join(sorted(types - _TYPES)))
+        raise CheckpointError(f"network file {path} holds tensors of type {others}")
     if size != 8 + length + end:
         raise CheckpointError(
             f"network file {path} is damaged: it has {size} bytes, its header asks for "
@@ -194,7 +211,7 @@ def read_state(file: NetworkFile, expected: Mapping[str, Tensor]) -> dict[str, T
     try:
         state = load_file(path)
     except (SafetensorError, OSError) as error:
-        raise CheckpointError(f"network file {path} is damaged: {error}") from None
+        raise CheckpointError(f"network file {path} is damaged: {printable(error)}") from None
     return finite_float32(path, state)
 
 
@@ -272,10 +289,30 @@ def _registry(folder: Path) -> dict[str, dict[str, str]]:
     if not path.is_file():
         return {}
     try:
-        entries = json.loads(path.read_text(encoding="utf-8"))
+        entries = _json(path.read_bytes())
         return {
             name: {k: str(entry[k]) for k in ("sha256", "summary", "preset", "licence")}
             for name, entry in entries.items()
         }
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise CheckpointError(f"registry {path} is damaged: {error!r}") from None
+    except (OSError, *_NO_TABLE) as error:
+        raise CheckpointError(f"registry {path} is damaged: {printable(error)}") from None
+
+
+_NO_TABLE = (ValueError, KeyError, TypeError, AttributeError, OverflowError)
+"""What JSON raises that is not of the form that is read."""
+
+
+def _json(text: str | bytes) -> Any:
+    """What a JSON document holds. Raises ValueError for one nested beyond MAX_DEPTH."""
+    with contextlib.suppress(RecursionError):
+        tree = json.loads(text)
+        level = [tree]
+        for _ in range(MAX_DEPTH):
+            level = [item for node in level for item in _items(node)]
+            if not level:
+                return tree
+    raise ValueError(f"nested deeper than {MAX_DEPTH} levels")
+
+
+def _items(node: Any) -> Iterable[Any]:
+    return node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()

@@ -104,7 +104,8 @@ def convert(old: Path, new: Path, architecture: str | None = None) -> LoadedNetw
         )
     if os.path.lexists(new):
         raise ConfigError(f"{new} is there already: give another name, or remove it first")
-    if not os.path.isdir(new.parent) and new.parent.absolute() != user_folder().absolute():
+    own = user_folder()
+    if not os.path.isdir(new.parent) and not (own and new.parent.absolute() == own.absolute()):
         raise ConfigError(
             f"folder {new.parent} does not exist: make it first, or give another place for "
             f"{new.name}"

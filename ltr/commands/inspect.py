@@ -29,7 +29,7 @@ def inspect(network: str, tensors: bool, architecture: str | None) -> int:
       ltr inspect dimp50.pth
     """
     with loading("ltr"):
-        from ltr.checkpoints import find_network, read_header
+        from ltr.checkpoints import find_network, printable, read_header
         from ltr.models.tracker_net import stored_tensors
         from ltr.models.zoo import PUBLISHED_FILES
         from ltr.networks import open_network
@@ -43,11 +43,11 @@ def inspect(network: str, tensors: bool, architecture: str | None) -> int:
     else:
         file = find_network(network, PUBLISHED_FILES)
         name, path, card = file.name, file.path, read_header(file.path).card
-    print(f"{name}: {path} is sound ({len(stored)} tensors)")
+    print(f"{printable(name)}: {printable(path)} is sound ({len(stored)} tensors)")
     for row in describe(loaded.net.config):
         print(f"  {row.name:<{_WIDTH}} {row.value:<14} {row.effect}")
     for key, value in [*card.items(), *(("note", note) for note in loaded.notes)]:
-        print(f"  {key:<{_WIDTH}} {value}")
+        print(f"  {printable(key):<{_WIDTH}} {printable(value)}")
     if tensors:
         for key, tensor in sorted(stored.items()):
             print(f"  {key:<60} {list(tensor.shape)}")

@@ -8,6 +8,7 @@ from ltr.checkpoints import (
     convert_command,
     find_network,
     known_networks,
+    printable,
     read_header,
     search_folders,
 )
@@ -30,12 +31,13 @@ def run_networks(name: str | None) -> int:
         )
     file = find_network(name, PUBLISHED_FILES)
     header = read_header(file.path)
-    print(f"{file.name}\n  {'file':<16} {file.path}\n  {'preset':<16} {file.preset or '-'}")
-    for key, value in [*header.config.items(), *header.card.items()]:
+    print(printable(file.name))
+    contents = [*header.config.items(), *header.card.items()]
+    rows = [("file", file.path), ("preset", file.preset or "-")]
+    for key, value in rows + [row for row in contents if row[0] != "preset"]:
         if isinstance(value, dict):
             value = ", ".join(f"{name} {part}" for name, part in value.items())
-        if key != "preset":
-            print(f"  {key:<16} {value}")
+        print(f"  {printable(key):<16} {printable(value)}")
     return 0
 
 
@@ -44,10 +46,10 @@ def _print_networks(published_files: Mapping[str, str]) -> None:
     for file in known.values():
         size = file.path.stat().st_size / 1e6
         print(
-            f"{file.name:<18} {size:5.1f} MB  preset {file.preset or '-':<18} "
+            f"{printable(file.name):<18} {size:5.1f} MB  preset {file.preset or '-':<18} "
             f"{file.summary}".rstrip()
         )
-    print("\nsearched, in this order: " + ", ".join(str(folder) for folder in search_folders()))
+    print("\nsearched, in this order: " + ", ".join(map(printable, search_folders())))
     absent = {name: file for name, file in published_files.items() if name not in known}
     if absent:
         print(

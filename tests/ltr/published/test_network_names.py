@@ -114,7 +114,7 @@ def test_the_card_says_the_preset_where_no_registry_does(
     assert pytracking(["networks"]) == 0
     lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines() if line}
     assert lines["cut"].endswith(f"cannot be used: ltr inspect '{cut}' says why")
-    assert lines["odd"].endswith("preset -")
+    assert lines["odd"].endswith(r"preset -                  two\nlines")
     assert "gone" not in lines
     assert load_network("mine").config == net.config
     assert pytracking(["networks", "cut"]) == 2
