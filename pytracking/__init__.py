@@ -17,21 +17,79 @@ TYPE_CHECKING = False  # importing typing would take most of the time of this im
 if TYPE_CHECKING:
     from typing import Any
 
+    from ltr.errors import (
+        BoxError,
+        CheckpointError,
+        ConfigError,
+        DataError,
+        FrameError,
+        ResultError,
+        SourceEndedEarly,
+        TrackingError,
+    )
+    from ltr.frame_folder import FrameFolder
+    from ltr.video import VideoFile
     from pytracking.api import MultiTracker, Prediction, Tracker
+    from pytracking.sinks.boxes_file import BoxesFile
+    from pytracking.sinks.overlays import Overlay, draw_box, draw_boxes
+    from pytracking.sinks.result_table import read_results
+    from pytracking.sinks.video_writer import VideoWriter
+    from pytracking.sources.opening import open_source
+    from pytracking.sources.source import Source
 
-__all__ = ["DEFAULT_NETWORK", "MultiTracker", "Prediction", "Tracker", "__version__"]
+__all__ = [
+    "DEFAULT_NETWORK",
+    "BoxError",
+    "BoxesFile",
+    "CheckpointError",
+    "ConfigError",
+    "DataError",
+    "FrameError",
+    "FrameFolder",
+    "MultiTracker",
+    "Overlay",
+    "Prediction",
+    "ResultError",
+    "Source",
+    "SourceEndedEarly",
+    "Tracker",
+    "TrackingError",
+    "VideoFile",
+    "VideoWriter",
+    "__version__",
+    "draw_box",
+    "draw_boxes",
+    "open_source",
+    "read_results",
+]
 
 DEFAULT_NETWORK = "imagenet18"
 """The bundled network that loses fewer targets; imagenet_mobile is the fast one. README.md has the
 table."""
+_MODULES = {
+    "ltr.errors": (
+        "BoxError CheckpointError ConfigError DataError FrameError ResultError SourceEndedEarly "
+        "TrackingError"
+    ),
+    "ltr.frame_folder": "FrameFolder",
+    "ltr.video": "VideoFile",
+    "pytracking.api": "MultiTracker Prediction Tracker",
+    "pytracking.sinks.boxes_file": "BoxesFile",
+    "pytracking.sinks.overlays": "Overlay draw_box draw_boxes",
+    "pytracking.sinks.result_table": "read_results",
+    "pytracking.sinks.video_writer": "VideoWriter",
+    "pytracking.sources.opening": "open_source",
+    "pytracking.sources.source": "Source",
+}
+_HOMES = {name: module for module, names in _MODULES.items() for name in names.split()}
 
 
 def __getattr__(name: str) -> Any:
     # torch is imported with the first use, so that the command line answers at once
-    if name in ("MultiTracker", "Prediction", "Tracker"):
-        from pytracking import api
+    if name in _HOMES:
+        from importlib import import_module
 
-        return getattr(api, name)
+        return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'pytracking' has no attribute {name!r}")
 
 

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from types import TracebackType
 
-from ltr.files import AtomicFile
+from pytracking.sinks.line_file import LineFile
 from pytracking.tracker.prediction import Box, Prediction
 
 
@@ -18,18 +18,20 @@ class BoxesFile:
             boxes.write_first(box)
             boxes.write(prediction)
 
-    Lines go to a temporary file as they come. At the end of the block, whatever ends it, the file
-    takes its name: what was tracked is kept. Without a line nothing is left, and a former file
-    stays. `np.loadtxt(path, delimiter=",", usecols=range(4))` reads the boxes. Raises
-    ResultError."""
+    What was written is kept, whatever ends the block, as by `LineFile`.
+    `np.loadtxt(path, delimiter=",", usecols=range(4))` reads the boxes. Raises ResultError."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
-        self.lines = 0
-        self._file: AtomicFile | None = None
+        self._file = LineFile(path, "boxes")
+
+    @property
+    def lines(self) -> int:
+        """How many were written."""
+        return self._file.lines
 
     def __enter__(self) -> BoxesFile:
-        self._file = AtomicFile(self.path, "boxes")
+        self._file.__enter__()
         return self
 
     def __exit__(
@@ -38,11 +40,7 @@ class BoxesFile:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        assert self._file is not None
-        if self.lines:
-            self._file.commit(error)
-        else:
-            self._file.discard()
+        self._file.__exit__(kind, error, trace)
 
     def write_first(self, box: Box) -> None:
         """The first frame's given box."""
@@ -53,8 +51,4 @@ class BoxesFile:
         self._write(prediction.box, prediction.score, prediction.status)
 
     def _write(self, box: Box, score: float, status: str) -> None:
-        if self._file is None:
-            raise ValueError("a BoxesFile is written in a with block")
-        line = ",".join(f"{value:.4f}" for value in (*box, score)) + f",{status}\n"
-        self._file.write(line.encode())
-        self.lines += 1
+        self._file.write(",".join(f"{value:.4f}" for value in (*box, score)) + f",{status}")

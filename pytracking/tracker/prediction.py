@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 Status = Literal["found", "uncertain", "hard_negative", "not_found"]
 STATUSES: tuple[Status, ...] = get_args(Status)
@@ -25,3 +25,24 @@ class Prediction:
     search_area: Box
     """(x, y, w, h) of the window that was searched, in frame pixels; it may reach beyond the
     frame."""
+
+    @property
+    def xyxy(self) -> Box:
+        """(left, top, right, bottom) in frame pixels; right is x + w, the first column past it."""
+        x, y, w, h = self.box
+        return x, y, x + w, y + h
+
+    @property
+    def centre(self) -> tuple[float, float]:
+        """(x, y) in frame pixels, whole numbers at the middle of a pixel: x + (w - 1)/2."""
+        x, y, w, h = self.box
+        return x + (w - 1) / 2, y + (h - 1) / 2
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields by name, as JSON can hold them: boxes are lists of four floats."""
+        return {
+            "box": list(self.box),
+            "score": self.score,
+            "status": self.status,
+            "search_area": list(self.search_area),
+        }
