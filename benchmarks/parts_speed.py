@@ -53,7 +53,10 @@ def crops(rounds: int) -> str:
         torch.tensor([[180.2, 300.7]]), torch.tensor([[310.0, 310.0]]), (SIDE, SIDE)
     )
     taps = [_taps(window, axis, size) for axis, size in enumerate(frame.shape[:2])]
-    return ratio(lambda: _gather_rows(frame, *taps), lambda: _gather_pixels(frame, *taps), rounds)
+    stack = frame[None]
+    return ratio(
+        lambda: _gather_rows(stack, None, *taps), lambda: _gather_pixels(stack, None, *taps), rounds
+    )
 
 
 def filters(channels: int, rounds: int) -> tuple[str, str]:

@@ -1,8 +1,8 @@
 """The one crop primitive, and the rules that say which window of a frame a crop shows.
 
-A rule is a pure function (centre, size) -> `Window`; `crop` samples windows from frames. Everything
-is batched over R windows and takes place on the device of its tensors. Axes come as (y, x), sizes
-as (h, w).
+A rule is a pure function (centre, size) -> `CropWindow`; `crop` samples windows from frames.
+Everything is batched over R windows and takes place on the device of its tensors. Axes come as
+(y, x), sizes as (h, w).
 """
 
 from __future__ import annotations
@@ -19,22 +19,29 @@ Border = Literal["replicate", "inside", "inside_major"]
 Rounding = Literal["integer", "float"]
 
 
-class Window(NamedTuple):
+class Patch(NamedTuple):
+    """The grid pixels that published rules cut out before they resize them: nothing else is seen of
+    the frame."""
+
+    first: Tensor
+    """(R, 2) float64."""
+    last: Tensor
+    """(R, 2) float64."""
+
+
+class CropWindow(NamedTuple):
     """R windows of frames, each to be sampled on `out_hw` output pixels.
 
     Output pixel i of an axis lies at `start + step * i` on the grid of every `stride`-th pixel from
-    `offset`; its two taps are clamped to [low, high] (the patch that published rules cut out before
-    they resize it), then to the frame. `centre_yx` and `size_hw` are what the window claims to
-    show, in frame pixels; published rules round them."""
+    `offset`. `centre_yx` and `size_hw` are what the window claims to show, in frame pixels;
+    published rules round them."""
 
     start: Tensor
     """(R, 2) float64, grid coordinates."""
     step: Tensor
     """(R, 2) float64, grid pixels per output pixel."""
-    low: Tensor
-    """(R, 2) float64, first grid index of the patch."""
-    high: Tensor
-    """(R, 2) float64, last grid index of the patch."""
+    patch: Patch | None
+    """To what sampling is confined; None: to the frame alone."""
     stride: Tensor
     """(R, 1) float64, frame pixels per grid pixel."""
     offset: Tensor
@@ -51,18 +58,28 @@ class Window(NamedTuple):
         """(R,) frame pixels per crop pixel, the geometric mean of both axes."""
         return (self.size_hw.prod(-1) / (self.out_hw[0] * self.out_hw[1])).sqrt()
 
+    def rows(self, index: Tensor) -> CropWindow:
+        """The windows of an index (R',)."""
+        return CropWindow(
+            start=self.start[index],
+            step=self.step[index],
+            patch=None if self.patch is None else Patch(*(edge[index] for edge in self.patch)),
+            stride=self.stride[index],
+            offset=self.offset[index],
+            centre_yx=self.centre_yx[index],
+            size_hw=self.size_hw[index],
+            out_hw=self.out_hw,
+        )
 
-def exact_window(centre_yx: Tensor, size_hw: Tensor, out_hw: tuple[int, int]) -> Window:
-    """The window around `centre_yx` (R, 2) of `size_hw` (R, 2) as they are: no rounding, clamped to
-    the frame alone."""
+
+def exact_window(centre_yx: Tensor, size_hw: Tensor, out_hw: tuple[int, int]) -> CropWindow:
+    """The window around `centre_yx` (R, 2) of `size_hw` (R, 2) as they are, without rounding."""
     centre, size = centre_yx.double(), size_hw.double()
     step = torch.stack([size[:, 0] / out_hw[0], size[:, 1] / out_hw[1]], dim=1)
-    whole = torch.full_like(centre, torch.inf)
-    return Window(
+    return CropWindow(
         start=centre - (size - step) / 2,
         step=step,
-        low=-whole,
-        high=whole,
+        patch=None,
         stride=torch.ones_like(centre[:, :1]),
         offset=torch.zeros_like(centre),
         centre_yx=centre_yx,
@@ -79,7 +96,7 @@ def published_window(
     rounding: Rounding = "integer",
     border: Border = "replicate",
     max_scale_change: float = torch.inf,
-) -> Window:
+) -> CropWindow:
     """The window of the published trackers: whole pixels, large areas subsampled, the cut patch
     then resized.
 
@@ -91,34 +108,20 @@ def published_window(
     out = constant(out_hw, size.device, torch.float64)
     position = centre_yx.double().trunc()
     if border != "replicate":
-        ratio = size / frame
-        factor = ratio.amax(-1) if border == "inside" else ratio.amin(-1)
-        size = (size / factor.clamp(1, max_scale_change)[:, None]).trunc()
+        size = _shrunk(size, frame, border, max_scale_change)
     stride = ((size / out).amin(-1, keepdim=True) - 0.1).trunc().clamp(min=1)
     offset = position.remainder(stride)
-    position = (position - offset) / stride
-    grid = torch.ceil((frame - offset) / stride)  # pixels of the subsampled frame
-    length = torch.round(size / stride).clamp(min=2)
-    if rounding == "integer":
-        top_left = position - torch.floor((length - 1) / 2)
-        bottom_right = position + torch.floor(length / 2) + 1
-    else:
-        top_left = position - (length - 1) / 2
-        bottom_right = position + length / 2 + 1
+    top_left, bottom_right = _bounds((position - offset) / stride, size / stride, rounding)
     if border != "replicate":
-        shift = (-top_left).clamp(min=0) - (bottom_right - grid).clamp(min=0)
-        top_left, bottom_right = top_left + shift, bottom_right + shift
-        outside = torch.floor(((-top_left).clamp(min=0) + (bottom_right - grid).clamp(min=0)) / 2)
-        shift = torch.where(outside > 0, -top_left - outside, 0)
-        top_left, bottom_right = top_left + shift, bottom_right + shift
+        grid = torch.ceil((frame - offset) / stride)  # pixels of the subsampled frame
+        top_left, bottom_right = _shifted_inside(top_left, bottom_right, grid)
     low, end = top_left.trunc(), bottom_right.trunc()
     step = (end - low) / out
     first, last = stride * top_left, stride * bottom_right
-    return Window(
+    return CropWindow(
         start=low + step / 2 - 0.5,
         step=step,
-        low=low,
-        high=end - 1,
+        patch=Patch(low, end - 1),
         stride=stride,
         offset=offset,
         centre_yx=((first + last - 1) / 2).float(),
@@ -127,31 +130,64 @@ def published_window(
     )
 
 
-def crop(frames: Sequence[Tensor], window: Window, frame_of: Sequence[int] | None = None) -> Tensor:
+def _shrunk(size: Tensor, frame: Tensor, border: Border, max_scale_change: float) -> Tensor:
+    """Sizes (R, 2) that fit frames (R, 2): with both sides ("inside") or one ("inside_major")."""
+    ratio = size / frame
+    factor = ratio.amax(-1) if border == "inside" else ratio.amin(-1)
+    return (size / factor.clamp(1, max_scale_change)[:, None]).trunc()
+
+
+def _bounds(position: Tensor, size: Tensor, rounding: Rounding) -> tuple[Tensor, Tensor]:
+    """First and end grid coordinates (R, 2) of windows around grid positions (R, 2)."""
+    length = torch.round(size).clamp(min=2)
+    if rounding == "integer":
+        return position - torch.floor((length - 1) / 2), position + torch.floor(length / 2) + 1
+    return position - (length - 1) / 2, position + length / 2 + 1
+
+
+def _shifted_inside(top_left: Tensor, bottom_right: Tensor, grid: Tensor) -> tuple[Tensor, Tensor]:
+    """Bounds (R, 2) moved into grids of sizes (R, 2); what sticks out at both ends is centred."""
+    shift = (-top_left).clamp(min=0) - (bottom_right - grid).clamp(min=0)
+    top_left, bottom_right = top_left + shift, bottom_right + shift
+    outside = torch.floor(((-top_left).clamp(min=0) + (bottom_right - grid).clamp(min=0)) / 2)
+    shift = torch.where(outside > 0, -top_left - outside, 0)
+    return top_left + shift, bottom_right + shift
+
+
+def crop(
+    frames: Sequence[Tensor] | Tensor,
+    window: CropWindow,
+    frame_of: Sequence[int] | Tensor | None = None,
+) -> Tensor:
     """Sample every window bilinearly from its frame; what lies outside repeats the border.
 
-    frames: tensors (H, W, 3), uint8 (or float), on the windows' device, of any sizes. frame_of: for
-    each window the index of its frame (default: all show frame 0). Returns (R, 3, h, w) float32 in
-    the frames' values."""
-    count = len(window.start)
-    frame_of = [0] * count if frame_of is None else frame_of
+    frames: tensors (H, W, 3) of any sizes, or a stack (N, H, W, 3), uint8 (or float), on the
+    windows' device. frame_of: for each window the index of its frame, numbers or a tensor (R,)
+    (default: all show frame 0). Of a stack all windows are sampled at once, and on CUDA nothing is
+    read back. Returns (R, 3, h, w) float32 in the frames' values."""
+    if isinstance(frames, Tensor):
+        return _crop_stack(frames, window, frame_of)
     if len(frames) == 1:
-        return _crop_one(frames[0], window)
+        return _crop_stack(frames[0][None], window, None)
+    count = len(window.start)
+    numbers = frame_of.tolist() if isinstance(frame_of, Tensor) else frame_of or [0] * count
     out = torch.empty(count, 3, *window.out_hw, dtype=torch.float32, device=window.start.device)
     for index, frame in enumerate(frames):
-        rows = tuple(r for r, f in enumerate(frame_of) if f == index)
-        if rows:
-            place = constant(rows, out.device, torch.long)
-            part = window._replace(
-                **{k: t[place] for k, t in window._asdict().items() if k != "out_hw"}
-            )
-            out[place] = _crop_one(frame, part)
+        shown = tuple(r for r, f in enumerate(numbers) if f == index)
+        if shown:
+            place = constant(shown, out.device, torch.long)
+            out[place] = _crop_stack(frame[None], window.rows(place), None)
     return out
 
 
-def _crop_one(frame: Tensor, window: Window) -> Tensor:
-    taps = [_taps(window, axis, size) for axis, size in enumerate(frame.shape[:2])]
-    return (_gather_rows if frame.device.type == "cpu" else _gather_pixels)(frame, *taps)
+def _crop_stack(
+    frames: Tensor, window: CropWindow, frame_of: Sequence[int] | Tensor | None
+) -> Tensor:
+    y, x = (_taps(window, axis, frames.shape[1 + axis]) for axis in (0, 1))
+    if frame_of is not None and not isinstance(frame_of, Tensor):
+        frame_of = constant(tuple(frame_of), frames.device, torch.long)
+    gather = _gather_rows if frames.device.type == "cpu" else _gather_pixels
+    return gather(frames, frame_of, y, x)
 
 
 class _Taps(NamedTuple):
@@ -163,35 +199,38 @@ class _Taps(NamedTuple):
     weight: Tensor
 
 
-def _taps(window: Window, axis: int, frame_size: int) -> _Taps:
+def _taps(window: CropWindow, axis: int, frame_size: int) -> _Taps:
     # float64 until here: float32 coordinates lose 2e-4 px in a frame of 4000 pixels
-    start, step, low, high, offset = (
-        t[:, axis, None]
-        for t in (window.start, window.step, window.low, window.high, window.offset)
-    )
+    start, step, offset = (t[:, axis, None] for t in (window.start, window.step, window.offset))
     pixel = torch.arange(window.out_hw[axis], dtype=torch.float64, device=start.device)
-    # published trackers cut a patch and let torch resize it, which counts from its corner in
-    # float32
-    within = (step.float().double() * (pixel + 0.5) - 0.5).float().clamp(min=0).double() + low
-    at = torch.where(low.isfinite(), within, start + step * pixel)
+    patch = None if window.patch is None else [edge[:, axis, None] for edge in window.patch]
+    if patch is None:
+        at = start + step * pixel
+    else:
+        # the same but for rounding: published trackers let torch resize the patch, which counts
+        # from its corner in float32
+        within = (step.float().double() * (pixel + 0.5) - 0.5).float().clamp(min=0)
+        at = within.double() + patch[0]
     grid_last = torch.ceil((frame_size - offset) / window.stride) - 1
 
     def index(tap: Tensor) -> Tensor:
-        tap = torch.minimum(torch.maximum(tap, low), high)
+        if patch is not None:
+            tap = torch.minimum(torch.maximum(tap, patch[0]), patch[1])
         return (torch.minimum(tap.clamp(min=0), grid_last) * window.stride + offset).long()
 
     floor = torch.floor(at)
     return _Taps(index(floor), index(floor + 1), (at - floor).float())
 
 
-def _gather_rows(frame: Tensor, y: _Taps, x: _Taps) -> Tensor:
+def _gather_rows(frames: Tensor, frame_of: Tensor | None, y: _Taps, x: _Taps) -> Tensor:
     """One window after another, whole pixel rows first: the memory order that a CPU likes (half the
     time there)."""
     count, height, width = len(y.first), y.first.shape[1], x.first.shape[1]
-    out = torch.empty(count, width, height, 3, dtype=torch.float32, device=frame.device)
-    for r in range(count):
+    numbers = [0] * count if frame_of is None else frame_of.tolist()
+    out = torch.empty(count, width, height, 3, dtype=torch.float32, device=frames.device)
+    for r, number in enumerate(numbers):
         left, right = int(x.first[r].min()), int(x.second[r].max()) + 1
-        strip = frame[:, left:right]
+        strip = frames[number, :, left:right]
         rows = torch.lerp(
             strip.index_select(0, y.first[r]).float(),
             strip.index_select(0, y.second[r]).float(),
@@ -207,12 +246,13 @@ def _gather_rows(frame: Tensor, y: _Taps, x: _Taps) -> Tensor:
     return out.permute(0, 3, 2, 1)
 
 
-def _gather_pixels(frame: Tensor, y: _Taps, x: _Taps) -> Tensor:
+def _gather_pixels(frames: Tensor, frame_of: Tensor | None, y: _Taps, x: _Taps) -> Tensor:
     """All windows at once, without a data-dependent shape or a synchronisation: for CUDA."""
-    pixels = frame.reshape(-1, 3)
+    (_, height, width), pixels = frames.shape[:3], frames.reshape(-1, 3)
+    first_pixel = 0 if frame_of is None else frame_of[:, None, None] * (height * width)
 
     def at(rows: Tensor, columns: Tensor) -> Tensor:
-        flat = rows[:, :, None] * frame.shape[1] + columns[:, None, :]
+        flat = first_pixel + rows[:, :, None] * width + columns[:, None, :]  # (R, h, w)
         return pixels.index_select(0, flat.reshape(-1)).view(*flat.shape, 3).float()
 
     down, right = y.weight[:, :, None, None], x.weight[:, None, :, None]

@@ -14,7 +14,7 @@ def gaussian(centre_yx: Tensor, sigma: float, size_hw: tuple[int, int]) -> Tenso
 
     centre_yx: (..., 2) in index coordinates of the score map, where a target at crop position p
     (pool format, pixels) sits at p / stride for a 4 x 4 filter. sigma in cells. Returns (..., H,
-    W). (facts: DiMP, supplementary; the outer product of two factors is exact.)"""
+    W): the outer product of one factor an axis."""
     y, x = _offsets(centre_yx, size_hw)
     factor = -0.5 / sigma**2
     return torch.exp(factor * y**2)[..., :, None] * torch.exp(factor * x**2)[..., None, :]
@@ -32,7 +32,7 @@ def label_density(
     """Probability of each cell to be the target's: the Gaussian with its factor 1 / (2 pi sigma^2),
     zero where it does not exceed `threshold`, divided by its sum if `normalise`, mixed with
     `uniform` of the uniform distribution, times 1 - shrink. centre_yx (..., 2) -> (..., H, W).
-    (PrDiMP's label; facts: Gustafsson et al. 2020, section 4.)"""
+    (PrDiMP, Danelljan et al. 2020.)"""
     density = gaussian(centre_yx, sigma, size_hw) / (2 * math.pi * sigma**2)
     density = torch.where(density > threshold, density, 0.0)
     if normalise:
@@ -53,7 +53,7 @@ def training_density(
     the filter is learned from, in two points: it is mixed with `uniform` of the uniform
     distribution before what is below `threshold` becomes zero, and `normalise` makes it the uniform
     distribution where its sum is at most 0.01, the target being outside of the map. centre_yx (...,
-    2) -> (..., H, W). (facts: DiMP, section 2.4.)"""
+    2) -> (..., H, W)."""
     cells = size_hw[0] * size_hw[1]
     density = (1 - uniform) * gaussian(centre_yx, sigma, size_hw) / (
         2 * math.pi * sigma**2

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ltr.crops import Window
+from ltr.crops import CropWindow
 from ltr.transfer import constant, upload
 from pytracking.tracker.draws import Draws
 from pytracking.tracker.preset_settings import FirstFrame, Search, TrackerPreset
@@ -61,7 +61,7 @@ def first_view(
 
 def first_window(
     view: FirstView, frame_hw: tuple[int, int], preset: TrackerPreset, device: torch.device
-) -> Window:
+) -> CropWindow:
     """The window of the patch around `view`. It shows what lies around the target, beyond the
     frame's border if need be, whatever the preset does with borders later."""
     search = replace(preset.search, border="replicate")

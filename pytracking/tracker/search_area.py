@@ -9,7 +9,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from ltr.crops import Window, exact_window, published_window
+from ltr.crops import CropWindow, exact_window, published_window
 from pytracking.tracker.preset_settings import Search
 from pytracking.tracker.state import TrackerState
 
@@ -25,7 +25,7 @@ def last_location(state: TrackerState) -> tuple[Tensor, Tensor]:
 
 def crop_window(
     centre_yx: Tensor, scale: Tensor, side: int, frame_hw: Tensor, search: Search
-) -> Window:
+) -> CropWindow:
     """The windows of `side` crop pixels around centres (R, 2) at scales (R,), in frames of sizes
     (R, 2)."""
     size = (scale * side)[:, None].expand(-1, 2)

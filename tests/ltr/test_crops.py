@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ltr.crops import _gather_pixels, _taps, crop, exact_window
+from ltr.crops import CropWindow, _gather_pixels, _taps, crop, exact_window, published_window
 from ltr.label_maps import gaussian
 
 
@@ -24,6 +26,11 @@ def bilinear(image: np.ndarray, y: float, x: float) -> np.ndarray:
     upper = (1 - right) * at(top, left) + right * at(top, left + 1)
     lower = (1 - right) * at(top + 1, left) + right * at(top + 1, left + 1)
     return (1 - down) * upper + down * lower
+
+
+def published(centre: torch.Tensor, size: torch.Tensor, out_hw: tuple[int, int]) -> CropWindow:
+    """The published rule in frames of 40 x 60."""
+    return published_window(centre, size, out_hw, torch.tensor([[40, 60]]), border="inside_major")
 
 
 @settings(max_examples=30, deadline=None)
@@ -66,7 +73,25 @@ def test_windows_of_several_frames_and_both_ways_of_gathering() -> None:
         window = exact_window(centre[r : r + 1], size[r : r + 1], (16, 12))
         assert torch.equal(crop([frames[f]], window)[0], together[r])
         taps = [_taps(window, axis, n) for axis, n in enumerate(frames[f].shape[:2])]
-        assert torch.equal(_gather_pixels(frames[f], *taps)[0], together[r])
+        assert torch.equal(_gather_pixels(frames[f][None], None, *taps)[0], together[r])
+
+
+@pytest.mark.parametrize("rule", [exact_window, published])
+def test_windows_of_a_stack(rule: Callable[..., CropWindow]) -> None:
+    """As of one frame after another, whatever gathers them and however their frames are named."""
+    stack = torch.randint(0, 256, (3, 40, 60, 3), dtype=torch.uint8)
+    centre, size = torch.rand(7, 2) * 60, torch.rand(7, 2) * 80 + 4
+    frame_of = [2, 0, 1, 0, 2, 1, 1]
+    window, index = rule(centre, size, (16, 12)), torch.tensor(frame_of)
+    together = crop(stack, window, frame_of)
+    assert torch.equal(crop(stack, window, index), together)
+    assert torch.equal(crop(list(stack), window, index), together)
+    taps = [_taps(window, axis, n) for axis, n in enumerate(stack.shape[1:3])]
+    assert torch.equal(_gather_pixels(stack, index, *taps), together)
+    for r, f in enumerate(frame_of):
+        alone = window.rows(torch.tensor([r]))
+        assert torch.equal(crop([stack[f]], alone)[0], together[r])
+    assert torch.equal(crop(stack, window), crop([stack[0]], window))
 
 
 @pytest.mark.gpu
@@ -84,8 +109,6 @@ def test_gaussian_label() -> None:
         [[142 / 16, 145 / 16]]
     )  # centre (y, x) of the box 120,110,50,64 in pool format, in cells
     label = gaussian(centre, 0.9, (19, 19))[0]
-    assert label[9, 9].item() == pytest.approx(
-        0.98801607, abs=1e-6
-    )  # facts of the published labels
+    assert label[9, 9].item() == pytest.approx(0.98801607, abs=1e-6)
     assert label[8, 9].item() == pytest.approx(0.62187302, abs=1e-6)
     assert label.sum().item() == pytest.approx(5.0893817, abs=1e-5)

@@ -18,7 +18,7 @@ from ltr.models.box.energy import STRIDES, EnergyHead
 from ltr.models.box.pooling import bin_edges, hat, hat_integral
 from ltr.models.box.window import (
     Convolutions,
-    Window,
+    FeatureWindow,
     features_in,
     limits_xy,
     whole_map,
@@ -172,7 +172,7 @@ class _EnergiesOnWindows:
 
 
 def _feature_maps(
-    head: ConditionedHead, taps: Taps, windows: list[Window]
+    head: ConditionedHead, taps: Taps, windows: list[FeatureWindow]
 ) -> tuple[FeatureMaps, FeatureMaps]:
     stride8, stride16 = (
         _maps_in(tap, conditioned.branch.convolutions, window)
@@ -181,7 +181,7 @@ def _feature_maps(
     return stride8, stride16
 
 
-def _maps_in(tap: Tensor, convolutions: Convolutions, window: Window) -> FeatureMaps:
+def _maps_in(tap: Tensor, convolutions: Convolutions, window: FeatureWindow) -> FeatureMaps:
     maps = features_in(tap, convolutions, window).permute(0, 2, 3, 1)
     cells = torch.arange(max(window.size), dtype=torch.float64, device=maps.device)
     low_yx = torch.zeros(len(maps), 2, dtype=torch.float64, device=maps.device)

@@ -18,7 +18,7 @@ Cell = tuple[int, int]
 """(y, x)."""
 
 
-class Window(NamedTuple):
+class FeatureWindow(NamedTuple):
     """Windows of a map, one a target, all of one size."""
 
     low: tuple[Cell, ...]
@@ -26,12 +26,12 @@ class Window(NamedTuple):
     size: Cell
 
 
-def whole_map(size_hw: torch.Size, targets: int) -> Window:
+def whole_map(size_hw: torch.Size, targets: int) -> FeatureWindow:
     """The window that is the map."""
-    return Window(((0, 0),) * targets, (size_hw[0], size_hw[1]))
+    return FeatureWindow(((0, 0),) * targets, (size_hw[0], size_hw[1]))
 
 
-def window_around(boxes_xywh: Tensor, stride: int, size_hw: torch.Size) -> Window:
+def window_around(boxes_xywh: Tensor, stride: int, size_hw: torch.Size) -> FeatureWindow:
     """The windows of cells whose hats boxes (B, N, 4) reach, with the margin, no larger than the
     map.
 
@@ -48,10 +48,10 @@ def window_around(boxes_xywh: Tensor, stride: int, size_hw: torch.Size) -> Windo
         x0, x1 = _clipped(left, right, size_hw[1])
         low.append((y0, x0))
         sizes.append((y1 + 1 - y0, x1 + 1 - x0))
-    return Window(tuple(low), (max(h for h, _ in sizes), max(w for _, w in sizes)))
+    return FeatureWindow(tuple(low), (max(h for h, _ in sizes), max(w for _, w in sizes)))
 
 
-def limits_xy(window: Window, stride: int, size_hw: torch.Size) -> tuple[Tensor, Tensor]:
+def limits_xy(window: FeatureWindow, stride: int, size_hw: torch.Size) -> tuple[Tensor, Tensor]:
     """How far boxes may reach, in pixels: (B, 1, 2) least corners and greatest ends as (x, y); no
     limit at a border."""
     height, width = window.size
@@ -67,7 +67,7 @@ def limits_xy(window: Window, stride: int, size_hw: torch.Size) -> tuple[Tensor,
     return limits[0, :, None], limits[1, :, None]
 
 
-def features_in(tap: Tensor, convolutions: Convolutions, window: Window) -> Tensor:
+def features_in(tap: Tensor, convolutions: Convolutions, window: FeatureWindow) -> Tensor:
     """Two convolutions with ReLU of a map (B, C, H, W), in a window: (B, C', h, w), zero beyond the
     map. On other devices than the CPU the window has to be the map."""
     if tap.device.type != "cpu":
@@ -84,7 +84,7 @@ def _clipped(first: float, last: float, size: int) -> tuple[int, int]:
     return min(max(int(first), 0), size - 1), min(max(int(last), 0), size - 1)
 
 
-def _cut(tap: Tensor, window: Window, border: int) -> Tensor:
+def _cut(tap: Tensor, window: FeatureWindow, border: int) -> Tensor:
     """(B, C, h + 2 border, w + 2 border) of a map that is zero beyond its borders."""
     (height, width), (rows, columns) = tap.shape[-2:], (side + 2 * border for side in window.size)
     out = torch.zeros(len(tap), tap.shape[1], rows, columns, dtype=tap.dtype, device=tap.device)
