@@ -71,8 +71,8 @@ def distance_map(
     """How near each cell's distance from the centre is to k * displacement: hat functions of k, the
     last one open.
 
-    centre_yx (..., 2) -> (..., bins, H, W); the values of a cell sum to 1. (DiMP, section 3.3,
-    equation 9.)"""
+    centre_yx (..., 2) -> (..., bins, H, W); the values of a cell sum to 1. (DiMP, the
+    basis functions of its learned label, mask and weight.)"""
     y, x = _offsets(centre_yx, size_hw)
     distance = (y.square()[..., :, None] + x.square()[..., None, :]).sqrt() / displacement
     k = torch.arange(bins, dtype=centre_yx.dtype, device=centre_yx.device)

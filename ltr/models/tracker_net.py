@@ -14,10 +14,10 @@ from ltr.geometry import middle_yx
 from ltr.images import MEAN, STD
 from ltr.models.backbone import TRUNKS, Taps, TrunkName
 from ltr.models.box.energy import EnergyHead, EnergyHeadConfig, Modulation
+from ltr.models.classifier.density_descent import DensitySteepestDescent, DivergenceConfig
 from ltr.models.classifier.features import ClassifierFeatures, instance_l2_norm
 from ltr.models.classifier.initializer import PooledInitializer, ZeroInitializer
 from ltr.models.classifier.linear_filter import apply_filter
-from ltr.models.classifier.newton_kl import DivergenceConfig, NewtonDescent
 from ltr.models.classifier.steepest_descent import (
     HingeConfig,
     HingeSteepestDescent,
@@ -29,7 +29,7 @@ from ltr.models.tracking_network import ScoreGrid
 from ltr.settings import from_dict, group, setting
 from ltr.transfer import constant
 
-FilterOptimizer = HingeSteepestDescent | LearnedSteepestDescent | NewtonDescent
+FilterOptimizer = HingeSteepestDescent | LearnedSteepestDescent | DensitySteepestDescent
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,11 +44,11 @@ class NetworkConfig:
     feature_kernel: int = setting(1, "cells", "kernel of the classifier's last convolution", (1, 7))
     channels: int = setting(256, "1", "classifier feature channels", (1, 4096))
     filter_size: int = setting(4, "cells", "side of the target model's filter", (1, 16))
-    initializer: Literal["none", "pooled", "pooled_zero"] = setting(
-        "none",
+    initializer: Literal["zeros", "pooled", "pooled_zero_init"] = setting(
+        "zeros",
         "1",
-        "the first filter: zero, or pooled from the first frame; pooled_zero begins training at "
-        "zero",
+        "the first filter: zeros, or pooled from the first frame by a convolution; "
+        "pooled_zero_init: one that training begins with at zero",
     )
     filter_optimizer: HingeConfig | LearnedConfig | DivergenceConfig = field(
         default_factory=HingeConfig
@@ -59,7 +59,7 @@ class NetworkConfig:
 
 
 _LATER_FIELDS: dict[type[Any], dict[str, Any]] = {
-    NetworkConfig: {"initializer": "none", "filter_optimizer": HingeConfig(), "box_head": None},
+    NetworkConfig: {"initializer": "zeros", "filter_optimizer": HingeConfig(), "box_head": None},
     HingeConfig: {"label_sigma": HingeConfig.label_sigma},
 }
 """What files mean that were written before these fields existed."""
@@ -87,9 +87,9 @@ class Classifier(nn.Module):
         super().__init__()
         self.filter_initializer = (
             ZeroInitializer(config.filter_size)
-            if config.initializer == "none"
+            if config.initializer == "zeros"
             else PooledInitializer(
-                config.channels, config.filter_size, config.initializer == "pooled_zero"
+                config.channels, config.filter_size, config.initializer == "pooled_zero_init"
             )
         )
         self.filter_optimizer = filter_optimizer(config.filter_optimizer)
@@ -124,8 +124,8 @@ class TrackerNet(nn.Module):
         proposals_xywh: Tensor,
         iterations: int,
     ) -> TrainingOutput:
-        """One step of training (DiMP, section 3.5): filters and modulations of B sequences from S
-        train frames each, tried on T test frames.
+        """One step of training, as of DiMP: filters and modulations of B sequences from S train
+        frames each, tried on T test frames.
 
         train_crops (B, S, 3, n, n) and test_crops (B, T, 3, n, n): RGB 0..255, as `ltr.crops.crop`
         gives them. train_boxes_xywh (B, S, 4) and proposals_xywh (B, T, N, 4): pool format. The
@@ -196,4 +196,4 @@ def filter_optimizer(config: HingeConfig | LearnedConfig | DivergenceConfig) -> 
         return HingeSteepestDescent(config)
     if isinstance(config, LearnedConfig):
         return LearnedSteepestDescent(config)
-    return NewtonDescent(config)
+    return DensitySteepestDescent(config)

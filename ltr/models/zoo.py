@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ltr.models.box.energy import EnergyHeadConfig
-from ltr.models.classifier.newton_kl import DivergenceConfig
+from ltr.models.classifier.density_descent import DivergenceConfig
 from ltr.models.classifier.steepest_descent import HingeConfig, LearnedConfig
 from ltr.models.tracker_net import NetworkConfig
 
@@ -28,8 +28,12 @@ _DIMP50 = replace(_DIMP18, trunk="resnet50", feature_blocks=0, channels=512)
 NETWORKS: dict[str, NetworkConfig] = {
     "dimp18": _DIMP18,
     "dimp50": _DIMP50,
-    "prdimp18": replace(_DIMP18, initializer="pooled_zero", filter_optimizer=DivergenceConfig()),
-    "prdimp50": replace(_DIMP50, initializer="pooled_zero", filter_optimizer=DivergenceConfig()),
+    "prdimp18": replace(
+        _DIMP18, initializer="pooled_zero_init", filter_optimizer=DivergenceConfig()
+    ),
+    "prdimp50": replace(
+        _DIMP50, initializer="pooled_zero_init", filter_optimizer=DivergenceConfig()
+    ),
     "super_dimp": replace(_DIMP50, filter_optimizer=LearnedConfig(label_sigma=SUPER_SIGMA)),
     "super_dimp_simple": replace(
         _DIMP50, filter_optimizer=HingeConfig(filter_reg=0.1, label_sigma=SUPER_SIGMA)

@@ -20,7 +20,7 @@ NEVER = -1e9
 
 
 def localization_of(params: dict[str, Any]) -> Localization:
-    """The settings of localization; what a file does not name has the default of facts/dimp.md 3.11."""
+    """The settings of localization; what a file does not name has the published default."""
     plain = not params.get("advanced_localization", False)
     windowed = params.get("window_output", False) and params.get(
         "perform_hn_without_windowing", False

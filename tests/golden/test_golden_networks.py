@@ -20,9 +20,13 @@ from ltr.models.backbone import Taps
 from ltr.models.box.closed_form import ClosedFormHead
 from ltr.models.box.energy import Modulation
 from ltr.models.box.pooling import pool
+from ltr.models.classifier.density_descent import (
+    DensitySteepestDescent,
+    DivergenceConfig,
+    softmax_cells,
+)
 from ltr.models.classifier.features import instance_l2_norm
 from ltr.models.classifier.linear_filter import apply_filter, filter_adjoint
-from ltr.models.classifier.newton_kl import DivergenceConfig, NewtonDescent, softmax_cells
 from ltr.models.classifier.steepest_descent import leaky_slope
 from ltr.models.folding import fold
 from ltr.models.tracker_net import TrackerNet
@@ -197,7 +201,7 @@ def test_label_density_and_its_variant(case: Case) -> None:
     case.check("centers_yx", centres(case.boxes[:2]), 1e-6)
     case.check("label_density", case.maps()[0], 1e-6)
     config = DivergenceConfig(extra_logit=1.5, threshold=0.02, shrink=0.1, uniform=0.05)
-    variant = NewtonDescent(config).to(case.device)
+    variant = DensitySteepestDescent(config).to(case.device)
     variant.load_state_dict(case.net.classifier.filter_optimizer.state_dict())
     height, width = case.features.shape[1:3]
     maps = variant.sample_maps(centres(case.boxes[:2]), (height + 1, width + 1))[None]

@@ -25,8 +25,8 @@ from ltr.geometry import from_relative, iou, kept_inside, to_crop, to_relative
 from ltr.label_maps import distance_map, gaussian, label_density, training_density
 from ltr.models.backbone import Taps
 from ltr.models.box.ascent import ascend_relative
+from ltr.models.classifier.density_descent import DensitySteepestDescent, DivergenceConfig
 from ltr.models.classifier.features import instance_l2_norm
-from ltr.models.classifier.newton_kl import DivergenceConfig, NewtonDescent
 from ltr.models.classifier.steepest_descent import HingeConfig, HingeSteepestDescent
 from ltr.models.tracking_network import Features, ScoreGrid
 from pytracking.tracker import engine as engine_module
@@ -91,7 +91,7 @@ def scores_of(preprocess: str | None, softmax_reg: float | None) -> Callable[[Te
     """What a network of these settings makes of the filter's output."""
     if preprocess != "softmax":
         return HingeSteepestDescent(HingeConfig()).scores
-    return NewtonDescent(DivergenceConfig(extra_logit=softmax_reg)).scores
+    return DensitySteepestDescent(DivergenceConfig(extra_logit=softmax_reg)).scores
 
 
 class Branch:

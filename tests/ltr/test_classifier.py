@@ -10,9 +10,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ltr.label_maps import gaussian
+from ltr.models.classifier.density_descent import DensitySteepestDescent, DivergenceConfig
 from ltr.models.classifier.features import instance_l2_norm
 from ltr.models.classifier.linear_filter import apply_filter, filter_adjoint
-from ltr.models.classifier.newton_kl import DivergenceConfig, NewtonDescent
 from ltr.models.classifier.steepest_descent import (
     HingeConfig,
     HingeSteepestDescent,
@@ -125,7 +125,7 @@ def test_published_check_values_of_the_learned_residual_and_its_training_gradien
 
 def test_published_check_values_of_the_divergence() -> None:
     samples, first, _ = appendix()
-    optimizer = NewtonDescent(DivergenceConfig()).double().requires_grad_(False)
+    optimizer = DensitySteepestDescent(DivergenceConfig()).double().requires_grad_(False)
     maps = optimizer.sample_maps(appendix_cells(), (19, 19))
     third = torch.full((2, 3), 1 / 3, dtype=torch.float64)
     result = optimizer(first, samples, maps, third, 3)
@@ -147,7 +147,7 @@ def test_what_a_score_is_belongs_to_the_network() -> None:
     assert torch.equal(hinge.scores(raw), raw)
     assert torch.equal(LearnedSteepestDescent(LearnedConfig()).scores(raw), raw)
     for logit, missing in ((None, 0.0), (1.5, math.exp(1.5))):
-        scores = NewtonDescent(DivergenceConfig(extra_logit=logit)).scores(raw)
+        scores = DensitySteepestDescent(DivergenceConfig(extra_logit=logit)).scores(raw)
         expected = raw.exp() / (raw.exp().sum((1, 2), keepdim=True) + missing)
         torch.testing.assert_close(scores, expected)
 

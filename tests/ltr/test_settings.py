@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from ltr.errors import ConfigError
-from ltr.models.classifier.newton_kl import DivergenceConfig
+from ltr.models.classifier.density_descent import DivergenceConfig
 from ltr.models.classifier.steepest_descent import LearnedConfig
 from ltr.models.tracker_net import NetworkConfig
 from ltr.settings import (

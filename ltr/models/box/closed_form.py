@@ -237,16 +237,20 @@ def _branch_energies(
 
 def axis_tables(boxes_xywh: Tensor, cells_xy: Tensor, stride: int, bins: int) -> Tensor:
     """(3, B, N, 2, P, n) float64, on both axes (x, y): the mean of each cell's hat over each bin,
-    and its derivatives
-    with respect to the box's low edge and its size."""
+    and its derivatives with respect to the box's low edge and its size.
+
+    With e_k = low + size k / P the edges, A the integral of the hat and s = P / size, the mean is
+    s (A(e_k+1 - i) - A(e_k - i)); by low its derivative is s (hat(e_k+1 - i) - hat(e_k - i)), by
+    size the same with each hat times its k / P, less the mean over the size."""
     low, size = (boxes_xywh.double() / stride).split(2, dim=-1)  # (B, N, 2), in cells
     edges = bin_edges(low, size, bins)
     fraction = constant(tuple(k / bins for k in range(bins + 1)), edges.device, torch.float64)
     offset = edges[..., None] - cells_xy
     hats = hat(offset)
-    swept = torch.stack([hat_integral(offset), hats, hats * fraction[:, None]])
+    # the integral of each hat up to each edge, and its derivatives
+    integrals = torch.stack([hat_integral(offset), hats, hats * fraction[:, None]])
     per_bin = ((size > 0) * bins / size.clamp(min=1e-300))[..., None, None]
-    tables = (swept[..., 1:, :] - swept[..., :-1, :]) * per_bin
+    tables = (integrals[..., 1:, :] - integrals[..., :-1, :]) * per_bin
     tables[2] -= tables[0] * (per_bin / bins)
     tables[1:] /= stride
     return tables

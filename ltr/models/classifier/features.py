@@ -1,5 +1,4 @@
-"""Classifier features: what the filter is applied to (DiMP, section 3.4; facts of the published
-networks)."""
+"""Classifier features: what the filter is applied to (DiMP, Bhat et al. 2019)."""
 
 from __future__ import annotations
 

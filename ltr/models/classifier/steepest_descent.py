@@ -1,9 +1,9 @@
 """Steepest descent with Gauss-Newton step lengths: how the target model's filter is learned online
-(DiMP, section 3.2 and algorithm 1).
+(DiMP, Bhat et al. 2019, algorithm 1).
 
 The products with the Jacobian are the filter and its adjoint: no autograd, no graph. What is
 minimised is an `Objective` of the score maps; this file has the LeakyReLU-style residual,
-`newton_kl` the divergence of densities.
+`density_descent` the divergence of densities.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class ResidualMaps(NamedTuple):
     (B, S, H', W').
 
     sigma(s; m) is s for s >= 0 and m s below: where m is small, scores below zero are not punished
-    (DiMP, equation 6)."""
+    (DiMP, the discriminative learning loss)."""
 
     target: Tensor
     """y."""
@@ -76,7 +76,7 @@ def descend(
 
     samples (B, S, H, W, C); regularisation: lambda, a scalar tensor. A step has the length that
     minimises the local quadratic model, whose curvature is raised by `damping` |g|^2, times
-    `step_factor`: alpha = |g|^2 / (g^T H g), DiMP's equation 7. All B are independent."""
+    `step_factor`: alpha = |g|^2 / (g^T H g). All B are independent."""
     yield filters
     scores = apply_filter(samples, filters)  # (B, S, H', W')
     for _ in range(iterations):
@@ -193,7 +193,7 @@ class HingeSteepestDescent(nn.Module):
 
 
 class LearnedSteepestDescent(nn.Module):
-    """Learns filters with the learned residual (DiMP, section 3.3): label y_c, mask m_c and weight
+    """Learns filters with the learned residual of DiMP: label y_c, mask m_c and weight
     v_c of a sample whose target is at c depend on the distance from c alone."""
 
     def __init__(self, config: LearnedConfig) -> None:
@@ -248,7 +248,8 @@ class LearnedSteepestDescent(nn.Module):
     ) -> Iterator[Tensor]:
         """`filters` (B, C, K, K), and those after each descent step on samples (B, S, H, W, C) with
         maps of `sample_maps` and weights (B, S)."""
-        objective, step = self.residual(maps, weights).at, self.log_step_length.exp()
+        objective = self.residual(maps, weights).at
+        step = self.log_step_length.exp()
         return descend(
             filters,
             samples,

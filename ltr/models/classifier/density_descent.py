@@ -1,6 +1,6 @@
-"""Learning the filter as a density over cells: steepest descent with Newton step lengths on the
-Kullback-Leibler divergence between label density and the softmax of the scores (PrDiMP; Gustafsson
-et al. 2020, section 4)."""
+"""Learning the filter as a density over cells: steepest descent on the Kullback-Leibler divergence
+between the label density and the softmax of the scores, with the step lengths of its quadratic
+(Newton) model (PrDiMP, Danelljan et al. 2020)."""
 
 from __future__ import annotations
 
@@ -37,13 +37,16 @@ class Divergence(NamedTuple):
 
     def at(self, scores: Tensor) -> tuple[Tensor, Curvature]:
         """The objective at `scores`: its Hessian in the scores of a sample is diag(p) - p p^T."""
-        gamma, probability = self.weights[:, :, None, None], softmax_cells(scores, self.extra_logit)
+        gamma = self.weights[:, :, None, None]
+        probability = softmax_cells(scores, self.extra_logit)  # p, (B, S, H', W')
 
         def curvature(direction: Tensor) -> Tensor:
-            scaled = probability * direction
-            mean = scaled.sum(dim=(2, 3), keepdim=True)
-            bend = (direction * (scaled - probability * mean)).sum(dim=(2, 3)).clamp(min=0)
-            return (self.weights * bend).sum(dim=1)
+            """sum_i gamma_i d^T (diag(p) - p p^T) d, (B,)."""
+            scaled = probability * direction  # diag(p) d
+            mean = scaled.sum(dim=(2, 3), keepdim=True)  # p^T d
+            product = scaled - probability * mean  # (B, S, H', W')
+            along = (direction * product).sum(dim=(2, 3)).clamp(min=0)  # (B, S)
+            return (self.weights * along).sum(dim=1)
 
         return gamma * (probability - self.density), curvature
 
@@ -80,7 +83,7 @@ class DivergenceConfig:
     )
 
 
-class NewtonDescent(nn.Module):
+class DensitySteepestDescent(nn.Module):
     """Learns filters from label densities."""
 
     def __init__(self, config: DivergenceConfig) -> None:
@@ -116,7 +119,8 @@ class NewtonDescent(nn.Module):
     ) -> Iterator[Tensor]:
         """`filters` (B, C, K, K), and those after each descent step on samples (B, S, H, W, C) with
         maps of `sample_maps` and weights (B, S)."""
-        objective, step = self.residual(maps, weights).at, self.log_step_length.exp()
+        objective = self.residual(maps, weights).at
+        step = self.log_step_length.exp()
         return descend(
             filters,
             samples,
