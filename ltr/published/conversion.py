@@ -119,6 +119,7 @@ _OPTIMIZER_KEYWORDS = {
     "hinge_threshold": "threshold",
     "activation_leak": "leak",
 }
+_BOX_HEAD_KEYWORDS = {"iou_input_dim": "channels", "iou_inter_dim": "hidden"}
 _ONLY_VALUE = {
     "score_act": "relu",
     "target_mask_act": "sigmoid",
@@ -126,8 +127,6 @@ _ONLY_VALUE = {
     "final_conv": True,
     "final_relu": False,
     "init_filter_norm": False,
-    "iou_input_dim": [256, 256],
-    "iou_inter_dim": [256, 256],
 }
 """Keywords that no published network has otherwise, and no other value is built here."""
 _TRAINING_ONLY = {
@@ -156,6 +155,7 @@ def _configuration(
         ]
     network: dict[str, Any] = {}
     optimizer: dict[str, Any] = {}
+    box_head: dict[str, Any] = {}
     known = as_dict(config.filter_optimizer)
     unknown = [f"argument {number}" for number in range(1, len(constructor.arguments) + 1)]
     for keyword, value in constructor.keywords.items():
@@ -163,8 +163,10 @@ def _configuration(
             network[_NETWORK_KEYWORDS[keyword]] = value
         elif _OPTIMIZER_KEYWORDS.get(keyword) in known:
             optimizer[_OPTIMIZER_KEYWORDS[keyword]] = value
+        elif keyword in _BOX_HEAD_KEYWORDS:
+            box_head[_BOX_HEAD_KEYWORDS[keyword]] = value
         elif keyword in _ONLY_VALUE:
-            if (list(value) if isinstance(value, (list, tuple)) else value) != _ONLY_VALUE[keyword]:
+            if value != _ONLY_VALUE[keyword]:
                 raise CheckpointError(
                     f"network file {path} was built with {keyword} = {repr(value)[:80]}: only "
                     f"{_ONLY_VALUE[keyword]!r} can be built here, which all published networks have"
@@ -185,7 +187,12 @@ def _configuration(
             "took the published settings, for the record of its construction lacks "
             f"{_listing(absent)}"
         )
-    tree = {**as_dict(config), **network, "filter_optimizer": {**known, **optimizer}}
+    tree = {
+        **as_dict(config),
+        **network,
+        "filter_optimizer": {**known, **optimizer},
+        "box_head": {**as_dict(config.box_head), **box_head},
+    }
     try:
         return network_config(tree), notes
     except ConfigError as error:

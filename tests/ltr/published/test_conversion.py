@@ -15,8 +15,9 @@ from torch import Tensor
 
 from ltr.checkpoints import read_header, sha256_of, write_network
 from ltr.cli import main as ltr
+from ltr.models.box.energy import EnergyHeadConfig
 from ltr.models.classifier.steepest_descent import LearnedConfig
-from ltr.models.tracker_net import stored_tensors
+from ltr.models.tracker_net import TrackerNet, stored_tensors
 from ltr.models.zoo import NETWORKS, PUBLISHED_FILES
 from ltr.networks import convert, load_network, open_network
 from ltr.published import read_published
@@ -195,6 +196,14 @@ def test_keywords_are_respected(save: Save, state: dict[str, Tensor], tmp_path: 
     assert loaded.notes == ()
     convert(path, tmp_path / "new.safetensors")
     assert load_network(tmp_path / "new.safetensors").config == loaded.net.config
+
+
+def test_box_heads_of_other_sizes(save: Save, tmp_path: Path) -> None:
+    sizes = EnergyHeadConfig(channels=(64, 48), hidden=(32, 40))
+    net = TrackerNet(replace(NETWORKS["dimp18"], box_head=sizes))
+    loaded = open_network(save(stored_tensors(net), iou_input_dim=(64, 48), iou_inter_dim=[32, 40]))
+    assert loaded.net.config == net.config
+    assert loaded.notes == ()
 
 
 def test_what_was_assumed_is_said(save: Save, state: dict[str, Tensor]) -> None:
