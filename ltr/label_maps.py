@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -80,6 +81,18 @@ def distance_map(
     inner = (1 - offset[..., :-1, :, :].abs()).clamp(min=0)
     last = (1 + offset[..., -1:, :, :]).clamp(0, 1)
     return torch.cat([inner, last], dim=-3)
+
+
+@lru_cache(maxsize=16)
+def hann_window(size: int, effective: int, device: torch.device) -> Tensor:
+    """(size, size) Hann window that is zero just outside the map; where `effective` is smaller, of
+    that side, brought to the parity of `size`, with its border repeated."""
+    effective = min(size, effective + (size - effective) % 2)
+    index = torch.arange(1, effective + 1, dtype=torch.float32, device="cpu")
+    line = 0.5 * (1 - torch.cos(2 * torch.pi / (effective + 1) * index))
+    border = (size - effective) // 2
+    line = torch.cat([line[:1].expand(border), line, line[-1:].expand(border)])
+    return (line[:, None] * line[None, :]).to(device)
 
 
 def _offsets(centre_yx: Tensor, size_hw: tuple[int, int]) -> tuple[Tensor, Tensor]:

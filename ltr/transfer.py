@@ -24,9 +24,7 @@ def constant(values: Any, device: torch.device, dtype: torch.dtype) -> Tensor:
     """A tensor of (nested tuples of) numbers; kept, so that the same small table is sent only once.
 
     The type has to be said: (1,) and (True,) are one key."""
-    with torch.inference_mode(
-        False
-    ):  # a tensor made in inference mode could not be used in training later
+    with torch.inference_mode(False):  # else it could not be used in training later
         return upload(torch.tensor(values, dtype=dtype, device="cpu"), device)
 
 

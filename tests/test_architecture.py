@@ -17,7 +17,7 @@ LTR_LAYERS = [
     {"settings", "geometry", "console", "transfer"},
     {"files", "progress", "images", "box_files"},
     {"frame_folder", "video"},
-    {"crops", "label_maps"},
+    {"crops", "label_maps", "transforms"},
     {"checkpoints"},
     {"ebm"},
     {"models", "data"},
@@ -56,6 +56,7 @@ ONLY = {
         "ltr.box_files",
         "ltr.crops",
         "ltr.label_maps",
+        "ltr.transforms",
     },
     "pytracking.evaluation.metrics": set(),
     "pytracking.evaluation.protocols": {"pytracking.evaluation.metrics"},
@@ -168,6 +169,22 @@ def test_tracker_does_no_input_or_output(path: Path) -> None:
     assert not [
         c for c in calls for word in NO_FILES if c.startswith(word) or c.endswith("." + word)
     ]
+
+
+def test_the_loop_stays_short() -> None:
+    """The engine and what it is composed of, without presets, snapshots and what a user sees."""
+    outside = {
+        "__init__",
+        "draws",
+        "observer",
+        "prediction",
+        "preset_settings",
+        "presets",
+        "snapshot",
+    }
+    loop = [p for p in (ROOT / "pytracking" / "tracker").glob("*.py") if p.stem not in outside]
+    assert len(loop) <= 12
+    assert sum(len(path.read_text(encoding="utf-8").splitlines()) for path in loop) < 1100
 
 
 @pytest.mark.parametrize("path", modules(), ids=dotted)

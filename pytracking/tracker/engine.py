@@ -18,6 +18,7 @@ from ltr.crops import crop
 from ltr.errors import ConfigError
 from ltr.geometry import box_of, centre_size, kept_inside, middle_yx, to_crop
 from ltr.images import Frame
+from ltr.label_maps import hann_window
 from ltr.models.tracking_network import Features, TrackingNetwork
 from ltr.transfer import constant, upload
 from pytracking.tracker.draws import Draws
@@ -29,7 +30,7 @@ from pytracking.tracker.observer import Observer
 from pytracking.tracker.prediction import STATUSES, Box, Prediction
 from pytracking.tracker.preset_settings import TrackerPreset
 from pytracking.tracker.refinement import fit_box
-from pytracking.tracker.search_area import SearchRule, crop_window, hann_window, last_location
+from pytracking.tracker.search_area import SearchRule, crop_window, last_location
 from pytracking.tracker.size_search import (
     SizeRule,
     best_rows,
@@ -172,13 +173,11 @@ class TrackerEngine:
             observer.observe("weighed_score_map", view.windowed_scores)
             observer.observe("sample_weights", memory.weights)
             observer.observe("filter_change", _relative_change(state.filters, filters))
-        lost = [p.status == "not_found" for p in predictions]
+        counts = zip(state.frames_lost, predictions, strict=True)
         state = replace(
             state,
             frame_number=step.frame_number,
-            frames_lost=tuple(
-                (count + 1) * more for count, more in zip(state.frames_lost, lost, strict=True)
-            ),
+            frames_lost=tuple((n + 1) * (p.status == "not_found") for n, p in counts),
             centre_yx=estimate.centre_yx,
             size_hw=estimate.size_hw,
             scale=estimate.scale,
@@ -193,9 +192,7 @@ class TrackerEngine:
     ) -> View:
         """Search all rows, and keep the one in which each target is found best."""
         net, search = self.net, self.preset.search
-        rows = rows_to_search(
-            [number + 1 for number in state.frame_number], self.preset.size, net.device
-        )
+        rows = rows_to_search(state.frame_number, self.preset.size, net.device)
         centre, scale = (value[rows.target_of] for value in self.search_rule(state))  # (R, 2), (R,)
         window = crop_window(
             centre, scale * rows.ratio, search.crop_side, frame_hw[rows.target_of], search

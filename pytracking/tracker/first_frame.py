@@ -9,11 +9,11 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from ltr.crops import CropWindow
 from ltr.transfer import constant, upload
+from ltr.transforms import blur, cut, flip, rotate
 from pytracking.tracker.draws import Draws
 from pytracking.tracker.preset_settings import FirstFrame, Search, TrackerPreset
 from pytracking.tracker.search_area import crop_window
@@ -82,20 +82,19 @@ def first_samples(
     side: int,
     setting: FirstFrame,
     draws: Draws,
-    moved_yx: tuple[float, float] = (0.0, 0.0),
+    inside_yx: tuple[float, float] = (0.0, 0.0),
 ) -> FirstSamples:
     """All samples cut from `patch` (3, E, E): identity, shifts, flip, blurs, rotations, in this
-    order; `moved_yx` is added to every shift."""
+    order; `inside_yx` is added to every shift."""
     transforms: list[Callable[[Tensor], Tensor]] = [
         *([flip] if setting.flip else []),
         *(lambda p, sigma=sigma: blur(p, sigma) for sigma in setting.blurs),
         *(lambda p, angle=angle: rotate(p, angle) for angle in setting.rotations),
     ]
-    moved = torch.tensor(moved_yx, dtype=torch.float32, device="cpu")
-    fixed = (
-        torch.tensor([(0.0, 0.0), *setting.shifts], dtype=torch.float64, device="cpu") * side / 2
-    ).trunc() + moved.trunc()
-    drawn = (draws.shifts(len(transforms)) - 0.5) * side * setting.random_shift + moved
+    inside = torch.tensor(inside_yx, dtype=torch.float32, device="cpu")
+    shifts = torch.tensor([(0.0, 0.0), *setting.shifts], dtype=torch.float64, device="cpu")
+    fixed = (shifts * side / 2).trunc() + inside.trunc()
+    drawn = (draws.shifts(len(transforms)) - 0.5) * side * setting.random_shift + inside
     shifts = torch.cat([fixed, drawn.trunc() * (setting.random_shift > 0)]).float()
     patches = [patch] * len(fixed) + [transform(patch) for transform in transforms]
     crops = [
@@ -108,57 +107,5 @@ def first_samples(
 def dropped_out(sample: Tensor, setting: FirstFrame, draws: Draws) -> Tensor:
     """Copies of a sample's features (H, W, C) with channels left out and the others scaled up: (N,
     H, W, C)."""
-    kept = draws.dropout(setting.dropout_copies, sample.shape[-1], setting.dropout) / (
-        1 - setting.dropout
-    )
-    return sample * upload(kept, sample.device)[:, None, None]
-
-
-def cut(patch: Tensor, side: int, shift_yx: tuple[int, int]) -> Tensor:
-    """The middle (3, side, side) of a patch whose content was moved by whole pixels down and right;
-    borders repeat."""
-
-    def indices(size: int, shift: int) -> Tensor:
-        first = -((side - size) // 2 + shift)
-        return torch.arange(first, first + side, device=patch.device).clamp(0, size - 1)
-
-    rows, columns = indices(patch.shape[1], shift_yx[0]), indices(patch.shape[2], shift_yx[1])
-    return patch.index_select(1, rows).index_select(2, columns)
-
-
-def flip(patch: Tensor) -> Tensor:
-    """Mirror the columns."""
-    return patch.flip(-1)
-
-
-def blur(patch: Tensor, sigma_yx: tuple[float, float]) -> Tensor:
-    """Gaussian blur, vertical then horizontal, with zeros beyond the border."""
-
-    def kernel(sigma: float) -> Tensor:
-        half = math.ceil(2 * sigma)
-        values = torch.exp(
-            -torch.arange(-half, half + 1, dtype=torch.float32, device=patch.device).square()
-            / (2 * sigma**2)
-        )
-        return values / values.sum()
-
-    down, right = (kernel(sigma) for sigma in sigma_yx)
-    planes = F.conv2d(patch[:, None], down[None, None, :, None], padding=(len(down) // 2, 0))
-    return F.conv2d(planes, right[None, None, None, :], padding=(0, len(right) // 2))[:, 0]
-
-
-def rotate(patch: Tensor, degrees: float) -> Tensor:
-    """Rotate counter-clockwise as seen on screen about the centre, sampled bilinearly and exactly;
-    borders repeat."""
-    height, width = patch.shape[1:]
-    angle = math.radians(degrees)
-    centre_y, centre_x = (height - 1) / 2, (width - 1) / 2
-    y = torch.arange(height, dtype=torch.float64, device=patch.device)[:, None] - centre_y
-    x = torch.arange(width, dtype=torch.float64, device=patch.device)[None, :] - centre_x
-    from_x = math.cos(angle) * x - math.sin(angle) * y
-    from_y = math.sin(angle) * x + math.cos(angle) * y
-    grid = torch.stack([from_x / centre_x, from_y / centre_y], dim=-1)[None]
-    sampled = F.grid_sample(
-        patch[None].double(), grid, mode="bilinear", padding_mode="border", align_corners=True
-    )
-    return sampled[0].float()
+    mask = draws.dropout(setting.dropout_copies, sample.shape[-1], setting.dropout)
+    return sample * upload(mask / (1 - setting.dropout), sample.device)[:, None, None]

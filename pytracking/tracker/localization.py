@@ -55,15 +55,10 @@ def localize(
     second = find_peak(_without(scores, first.cell_yx, setting.neighbourhood * target_cells_hw))
 
     far = setting.displacement * side / 2
-    first_far, second_far = (
-        (peak.cell_yx - last_cell_yx).norm(dim=-1) > far for peak in (first, second)
-    )
-    first_near, second_near = (
-        (peak.cell_yx - last_cell_yx).norm(dim=-1) < far for peak in (first, second)
-    )
+    first_way, second_way = ((p.cell_yx - last_cell_yx).norm(dim=-1) for p in (first, second))
     rival = second.score > setting.distractor_threshold * first.score
-    prefer_second = rival & second_near & first_far
-    clear_rival = prefer_second | (rival & second_far & first_near)
+    prefer_second = rival & (second_way < far) & (first_way > far)
+    clear_rival = prefer_second | (rival & (second_way > far) & (first_way < far))
     disturbed = (second.score > setting.hard_negative_threshold * first.score) & (
         second.score > setting.not_found_threshold
     )

@@ -235,7 +235,7 @@ class Memory:
     """The samples that the filter is learned from while tracking."""
 
     size: int = setting(
-        50, "samples", "how many are kept; more remembers longer, updates are slower", (20, 10000)
+        50, "samples", "how many are kept; more remembers longer, updates are slower", (2, 10000)
     )
     learning_rate: float = setting(
         0.012, "1", "weight of a new sample; higher adapts faster and forgets sooner", (0.0001, 1)

@@ -33,10 +33,8 @@ def fit_box(step: Step, estimate: Estimate) -> Estimate:
     side = step.preset.search.crop_side
     assert state.box_head is not None, "the engine conditions it before a step's rules run"
     box = to_crop(estimate.peak_yx, state.size_hw, view.centre_yx, view.scale, side)  # (B, 4)
-    uniform = [
-        step.draws(name).boxes(number, setting.random_boxes)
-        for name, number in zip(state.names, step.frame_number, strict=True)
-    ]
+    targets = zip(state.names, step.frame_number, strict=True)
+    uniform = [step.draws(name).boxes(k, setting.random_boxes) for name, k in targets]
     boxes = candidates(box, upload(torch.stack(uniform), box.device), setting)  # (B, N, 4)
     energies_of = shown_to(step.observer, state.box_head.energies_of(view.features.taps, boxes))
     fit = select_boxes(*ascend(energies_of, boxes, setting), setting)

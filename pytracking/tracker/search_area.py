@@ -1,12 +1,9 @@
-"""Where a target is looked for: the window of a frame that its crop shows, and the Hann window that
-favours its middle."""
+"""Where a target is looked for: the window of a frame that its crop shows."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
 
-import torch
 from torch import Tensor
 
 from ltr.crops import CropWindow, exact_window, published_window
@@ -31,24 +28,5 @@ def crop_window(
     size = (scale * side)[:, None].expand(-1, 2)
     if search.crop_window == "exact":
         return exact_window(centre_yx, size, (side, side))
-    return published_window(
-        centre_yx,
-        size,
-        (side, side),
-        frame_hw,
-        search.crop_window,
-        search.border,
-        search.max_scale_change,
-    )
-
-
-@lru_cache(maxsize=16)
-def hann_window(size: int, effective: int, device: torch.device) -> Tensor:
-    """(size, size) Hann window that is zero just outside the map; where `effective` is smaller, of
-    that side, brought to the parity of `size`, with its border repeated."""
-    effective = min(size, effective + (size - effective) % 2)
-    index = torch.arange(1, effective + 1, dtype=torch.float32, device="cpu")
-    line = 0.5 * (1 - torch.cos(2 * torch.pi / (effective + 1) * index))
-    border = (size - effective) // 2
-    line = torch.cat([line[:1].expand(border), line, line[-1:].expand(border)])
-    return (line[:, None] * line[None, :]).to(device)
+    rules = (search.crop_window, search.border, search.max_scale_change)
+    return published_window(centre_yx, size, (side, side), frame_hw, *rules)

@@ -5,12 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from ltr.transfer import upload
+from ltr.transfer import constant
 from pytracking.tracker.localization import NOT_FOUND
 from pytracking.tracker.preset_settings import SizeSearch
 from pytracking.tracker.step import Estimate, Step
@@ -36,8 +36,9 @@ class Rows(NamedTuple):
 
 
 def rows_to_search(frame_number: Sequence[int], search: SizeSearch, device: torch.device) -> Rows:
-    """The rows of a step in which target b is in frame `frame_number[b]`; the first is 1."""
-    return _rows(tuple(number % search.interval == 0 for number in frame_number), search, device)
+    """The rows of the step that follows frame `frame_number[b]` of target b; the first is 1."""
+    due = tuple((number + 1) % search.interval == 0 for number in frame_number)
+    return _rows(due, search, device)
 
 
 @lru_cache(maxsize=256)
@@ -52,16 +53,12 @@ def _rows(searches: tuple[bool, ...], search: SizeSearch, device: torch.device) 
             targets.append(b)
             ratios.append(ratio)
     penalties = [1.0 if r < len(searches) else search.penalty for r in range(len(targets))]
-
-    def table(values: list[Any], dtype: torch.dtype) -> Tensor:
-        return upload(torch.tensor(values, dtype=dtype, device="cpu"), device)
-
     return Rows(
         targets=tuple(targets),
-        target_of=table(targets, torch.long),
-        ratio=table(ratios, torch.float32),
-        penalty=table(penalties, torch.float32),
-        rows_of=table(rows_of, torch.long),
+        target_of=constant(tuple(targets), device, torch.long),
+        ratio=constant(tuple(ratios), device, torch.float32),
+        penalty=constant(tuple(penalties), device, torch.float32),
+        rows_of=constant(tuple(map(tuple, rows_of)), device, torch.long),
     )
 
 

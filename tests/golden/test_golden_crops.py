@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from ltr.crops import _gather_pixels, _taps, crop, published_window
-from pytracking.tracker.first_frame import blur, cut, flip, rotate
+from ltr.transforms import blur, cut, flip, rotate
 
 # section 12 there allows 1e-3 grey levels; seen: 3e-5
 GREY = 6e-5

@@ -22,7 +22,13 @@ from torch import Tensor
 
 from ltr.crops import published_window
 from ltr.geometry import from_relative, iou, kept_inside, to_crop, to_relative
-from ltr.label_maps import distance_map, gaussian, label_density, training_density
+from ltr.label_maps import (
+    distance_map,
+    gaussian,
+    hann_window,
+    label_density,
+    training_density,
+)
 from ltr.models.backbone import Taps
 from ltr.models.box.ascent import ascend_relative
 from ltr.models.classifier.density_descent import DensitySteepestDescent, DivergenceConfig
@@ -45,7 +51,6 @@ from pytracking.tracker.preset_settings import (
     Update,
 )
 from pytracking.tracker.refinement import fit_box
-from pytracking.tracker.search_area import hann_window
 from pytracking.tracker.size_search import best_rows, best_size, rows_to_search, scale_limits
 from pytracking.tracker.state import SampleMemory, TrackerState
 from pytracking.tracker.step import Estimate, Step, View

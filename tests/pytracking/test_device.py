@@ -16,7 +16,7 @@ from ltr.models.tracker_net import TrackerNet
 from ltr.models.zoo import NETWORKS
 from ltr.networks import load_network
 from pytracking.tracker import engine as engine_module
-from pytracking.tracker import first_frame, refinement, size_search
+from pytracking.tracker import first_frame, refinement
 from pytracking.tracker.engine import TrackerEngine
 from pytracking.tracker.presets import preset_named
 from pytracking.tracker.state import concatenate
@@ -44,7 +44,7 @@ def test_a_step_stays_on_the_device_and_reads_back_once(
         return np.zeros(tuple(tensor.shape)).tolist()
 
     monkeypatch.setattr(torch.Tensor, "tolist", zeros)
-    for module in (engine_module, first_frame, refinement, size_search, transfer):
+    for module in (engine_module, first_frame, refinement, transfer):
         monkeypatch.setattr(module, "upload", from_host)
     published = name.partition("_vot")[0]
     net = TrackerNet(NETWORKS[published]) if published in NETWORKS else load_network(name)

@@ -365,7 +365,7 @@ DAMAGED: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     ),
     "a setting beyond its limits": (
         lambda d: with_setting(d, "memory", "size", 10**9),
-        "state PATH is damaged: setting 'memory.size' takes 20 to 10000 samples, not 1e+09 in state PATH",
+        "state PATH is damaged: setting 'memory.size' takes 2 to 10000 samples, not 1e+09 in state PATH",
     ),
     "endless frames": (
         lambda d: with_facts(d, frame_number=[4, float("inf")]),

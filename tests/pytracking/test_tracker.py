@@ -141,7 +141,7 @@ def test_memory_stays_bounded_and_keeps_the_first_frame(
 
 def test_rows_of_the_size_search() -> None:
     search = SizeSearch(ratios=(1.04, 1 / 1.04), interval=2, penalty=0.985)
-    rows = rows_to_search((2, 3, 4), search, torch.device("cpu"))
+    rows = rows_to_search((1, 2, 3), search, torch.device("cpu"))
     assert rows.target_of.tolist() == [0, 1, 2, 0, 0, 2, 2]
     assert rows.rows_of.tolist() == [[0, 3, 4], [1, 1, 1], [2, 5, 6]]
     assert rows.ratio.tolist() == pytest.approx([1, 1, 1, 1.04, 1 / 1.04, 1.04, 1 / 1.04])
@@ -149,7 +149,7 @@ def test_rows_of_the_size_search() -> None:
     assert best_rows(rows, score).tolist() == [4, 1, 2], (
         "another size must win by more than its penalty"
     )
-    assert rows_to_search((1, 3), search, torch.device("cpu")).rows_of.tolist() == [[0], [1]]
+    assert rows_to_search((0, 2), search, torch.device("cpu")).rows_of.tolist() == [[0], [1]]
 
 
 def test_scale_limits() -> None:

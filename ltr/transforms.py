@@ -1,0 +1,59 @@
+"""Transforms of image patches (C, H, W), which first frames and training share."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def cut(patch: Tensor, side: int, shift_yx: tuple[int, int]) -> Tensor:
+    """The middle (3, side, side) of a patch whose content was moved by whole pixels down and right;
+    borders repeat."""
+
+    def indices(size: int, shift: int) -> Tensor:
+        first = -((side - size) // 2 + shift)
+        return torch.arange(first, first + side, device=patch.device).clamp(0, size - 1)
+
+    rows, columns = indices(patch.shape[1], shift_yx[0]), indices(patch.shape[2], shift_yx[1])
+    return patch.index_select(1, rows).index_select(2, columns)
+
+
+def flip(patch: Tensor) -> Tensor:
+    """Mirror the columns."""
+    return patch.flip(-1)
+
+
+def blur(patch: Tensor, sigma_yx: tuple[float, float]) -> Tensor:
+    """Gaussian blur, vertical then horizontal, with zeros beyond the border."""
+
+    def kernel(sigma: float) -> Tensor:
+        half = math.ceil(2 * sigma)
+        values = torch.exp(
+            -torch.arange(-half, half + 1, dtype=torch.float32, device=patch.device).square()
+            / (2 * sigma**2)
+        )
+        return values / values.sum()
+
+    down, right = (kernel(sigma) for sigma in sigma_yx)
+    planes = F.conv2d(patch[:, None], down[None, None, :, None], padding=(len(down) // 2, 0))
+    return F.conv2d(planes, right[None, None, None, :], padding=(0, len(right) // 2))[:, 0]
+
+
+def rotate(patch: Tensor, degrees: float) -> Tensor:
+    """Rotate counter-clockwise as seen on screen about the centre, sampled bilinearly and exactly;
+    borders repeat."""
+    height, width = patch.shape[1:]
+    angle = math.radians(degrees)
+    centre_y, centre_x = (height - 1) / 2, (width - 1) / 2
+    y = torch.arange(height, dtype=torch.float64, device=patch.device)[:, None] - centre_y
+    x = torch.arange(width, dtype=torch.float64, device=patch.device)[None, :] - centre_x
+    from_x = math.cos(angle) * x - math.sin(angle) * y
+    from_y = math.sin(angle) * x + math.cos(angle) * y
+    grid = torch.stack([from_x / centre_x, from_y / centre_y], dim=-1)[None]
+    sampled = F.grid_sample(
+        patch[None].double(), grid, mode="bilinear", padding_mode="border", align_corners=True
+    )
+    return sampled[0].float()
