@@ -42,9 +42,8 @@ def free_bytes(device: torch.device) -> int | None:
     try:
         limit, used = (int((group / name).read_text()) for name in ("memory.max", "memory.current"))
         counts = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
-        limit += int(
-            counts["inactive_file"]
-        )  # used by files that were read: given back when it is needed
+        # used by files that were read: given back when it is needed
+        limit += int(counts["inactive_file"])
     except (OSError, KeyError, ValueError):
         return free
     return max(0, min(free, limit - used))

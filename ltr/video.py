@@ -54,9 +54,8 @@ class VideoFile:
         try:
             rate = capture.get(cv2.CAP_PROP_FPS)
             self.frame_rate = rate if 0 < rate <= HIGHEST_FRAME_RATE else DEFAULT_FRAME_RATE
-            count = capture.get(
-                cv2.CAP_PROP_FRAME_COUNT
-            )  # nonsense, such as -1.9e14, where it is not known
+            # nonsense, such as -1.9e14, where it is not known
+            count = capture.get(cv2.CAP_PROP_FRAME_COUNT)
             self.length: int | None = int(count) if 0 < count < 2**31 else None
             if not capture.grab() or not capture.retrieve()[0]:
                 raise FrameError(_no_frame(path, capture))
@@ -208,11 +207,8 @@ def movie_seconds(path: Path) -> float | None:
                 file.seek(size - read, os.SEEK_CUR)
             else:
                 return None
-    except (
-        OSError,
-        ValueError,
-        OverflowError,
-    ):  # the last two: a size past what a file offset can be
+    # the last two: a size past what a file offset can be
+    except (OSError, ValueError, OverflowError):
         return None
     if header[4:8] != b"mvhd" or len(header) < 40:
         return None

@@ -236,18 +236,15 @@ class MultiTracker:
         """Raises ConfigError, with the arithmetic, where the memory does not hold `more` further
         targets."""
         count, each = len(self.names) + more, bytes_per_target(self.engine)
-        place, needed = (
-            self.engine.net.device,
-            (count + more) * each,
-        )  # rows are copied when others join them
-        free = free_bytes(place)
+        device = self.engine.net.device
+        needed = (count + more) * each  # rows are copied when others join them
+        free = free_bytes(device)
         if free is not None and needed > free:
             raise ConfigError(
                 f"{count} target{'s do' if count > 1 else ' does'} not fit into the memory of "
-                f"{place}: "
-                f"({count} + {more} while they are added) x {each / 1e6:.1f} MB = "
-                f"{needed / 1e6:.0f} MB, and "
-                f"{free / 1e6:.0f} MB are free; track fewer, or lower memory.size"
+                f"{device}: ({count} + {more} while they are added) x {each / 1e6:.1f} MB = "
+                f"{needed / 1e6:.0f} MB, and {free / 1e6:.0f} MB are free; track fewer, or lower "
+                "memory.size"
             )
 
     __reduce__ = refuse_to_copy

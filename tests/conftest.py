@@ -41,11 +41,20 @@ def golden(shared: Path) -> Callable[[str], np.lib.npyio.NpzFile]:
 
 
 @pytest.fixture
-def file_size_limit() -> Iterator[Callable[[int], None]]:
+def file_size_limit() -> Callable[[int], None]:
     """Sets how large a file this process may write, in bytes, until the test ends: what a full disk is, everywhere."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    return lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
+    """Lifts the limit as soon as a test is done: pytest's own report may go to a file that is larger."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        return (yield)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
 @pytest.fixture(scope="session")

@@ -107,12 +107,11 @@ class InferenceNet:
 
 def fold(net: TrackerNet, device: torch.device | str = "cpu") -> InferenceNet:
     """The inference form of `net`."""
-    place = torch.device(device)
-    if (
-        place.type == "cuda" and place.index is None
-    ):  # tables are cached by device: it has to have its number
-        place = torch.device("cuda", torch.cuda.current_device())
-    return InferenceNet(net, place)
+    chosen = torch.device(device)
+    # tables are cached by device: it has to have its number
+    if chosen.type == "cuda" and chosen.index is None:
+        chosen = torch.device("cuda", torch.cuda.current_device())
+    return InferenceNet(net, chosen)
 
 
 def _fuse(module: nn.Module) -> None:

@@ -223,9 +223,8 @@ def _call_result(callee: Any, arguments: Any) -> Any:
         case (Record() as tensor, *_) if callee.name == "torch._utils._rebuild_parameter":
             return tensor
         case (str(text), "latin1") if callee.name == "_codecs.encode" and len(text) <= 16:
-            return text.encode(
-                "latin1"
-            )  # how protocol 2 spells bytes; short, lest a long text be copied often
+            # how protocol 2 spells bytes; short, lest a long text be copied often
+            return text.encode("latin1")
     return Record(callee.name, arguments)
 
 

@@ -39,9 +39,8 @@ def filter_adjoint(samples: Tensor, residuals: Tensor, filter_size: int) -> Tens
     b, s, h, w, c = samples.shape
     k = filter_size
     before, after = k - 1 - k // 2, k // 2 - (k + 1) % 2
-    shifted = (
-        F.pad(residuals, (before, after, before, after)).unfold(2, k, 1).unfold(3, k, 1)
-    )  # (B, S, H, W, K, K)
+    padded = F.pad(residuals, (before, after, before, after))
+    shifted = padded.unfold(2, k, 1).unfold(3, k, 1)  # (B, S, H, W, K, K)
     shifted = shifted.permute(0, 4, 5, 1, 2, 3).reshape(b, k * k, s * h * w)
     gradient = shifted @ samples.reshape(b, s * h * w, c)
     return gradient.transpose(1, 2).reshape(b, c, k, k).flip(-1, -2)
