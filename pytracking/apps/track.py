@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 
 from ltr.errors import BoxError, ResultError, SourceEndedEarly
 from ltr.files import make_folder, safe_name, write_text
-from ltr.geometry import checked_box, parse_named_box
+from ltr.geometry import checked_box
 from ltr.progress import with_progress
 from ltr.settings import as_dict, to_toml, with_assignments, with_toml
 from ltr.signals import ending_of
-from pytracking.api import MultiTracker, Tracker, checked_name, load_engine
+from pytracking.api import MultiTracker, Tracker, load_engine
+from pytracking.apps.run_report import Course, report
 from pytracking.debug.strips import Strips
 from pytracking.sinks.boxes_file import BoxesFile
 from pytracking.sinks.overlays import Overlay
+from pytracking.sinks.result_files import ResultFiles
+from pytracking.sinks.result_formats import ResultRow, result_formats
 from pytracking.sinks.video_writer import VideoWriter, codec_name
 from pytracking.sources.opening import open_source
 from pytracking.sources.source import Source
@@ -61,48 +65,6 @@ class TrackerChoice:
         return with_assignments(preset, self.assignments)
 
 
-@dataclass
-class Course:
-    """How far a run came: it grows frame by frame, so that it can be told whatever ends it."""
-
-    seconds: list[float] = field(default_factory=list)
-    """Of each frame, the first one included."""
-    missing: list[int] = field(default_factory=list)
-    """Frame numbers, from 1, at which a target was not found, one entry a target."""
-
-
-def named_boxes(boxes: Sequence[str], file: Path | None) -> dict[str, Box]:
-    """Targets from the command line, each "[NAME=]x,y,w,h", and from a file with such a line a
-    target. A single one without a name is `target`, others are numbered. Raises BoxError."""
-    lines = [(text, "") for text in boxes]
-    if file is not None:
-        try:
-            text = file.read_text(encoding="utf-8-sig")
-        except (OSError, UnicodeDecodeError) as error:
-            raise BoxError(
-                f"cannot read boxes {file}: {getattr(error, 'strerror', None) or error}"
-            ) from None
-        rows = ((number, row.strip()) for number, row in enumerate(text.splitlines(), 1))
-        lines += [
-            (row, f" ({file}, line {number})")
-            for number, row in rows
-            if row and not row.startswith("#")
-        ]
-    if not lines:
-        raise BoxError(f"boxes {file} holds no box: write a line [name=]x,y,w,h for each target")
-    targets: dict[str, Box] = {}
-    for number, (text, where) in enumerate(lines, 1):
-        try:
-            given, box = parse_named_box(text)
-            name = checked_name(given or ("target" if len(lines) == 1 else f"target{number}"))
-        except BoxError as error:
-            raise BoxError(f"{error}{where}") from None
-        if name in targets:
-            raise BoxError(f"two targets are named {name!r}{where}: give each its own name")
-        targets[name] = box
-    return targets
-
-
 def run_track(
     source_path: Path,
     targets: Mapping[str, Box],
@@ -110,15 +72,16 @@ def run_track(
     output: Path | None,
     debug: Path | None = None,
     trail: int = 0,
+    formats: Sequence[str] = (),
 ) -> int:
     """Track the boxes of the first frame to the last one; FILES go into `output`, pictures of the
-    algorithm into `debug`; the video shows the last `trail` centres of each target. Returns the
-    exit status: 1 where the source ended early or the disk is full, 130 after Ctrl-C; what was
-    tracked until then is kept, and said."""
+    algorithm into `debug`; the video shows the last `trail` centres of each target; results go into
+    the files of `formats` as well. Returns the exit status: 1 where the source ended early or the
+    disk is full, 130 after Ctrl-C; what was tracked until then is kept, and said."""
     source = open_source(source_path)
     tracker = MultiTracker(choice.engine())
     folder = output or Path("outputs") / "track" / source.name
-    files = files_of(targets)
+    files = files_of(targets, formats, source.name)
     if any((folder / name).resolve() == source_path.resolve() for name in files):
         raise ResultError(
             f"results in {folder} would overwrite the video {source_path}: give another --output"
@@ -127,7 +90,7 @@ def run_track(
     make_folder(folder)
     course, status, why, written = Course(), 0, "", True
     try:
-        _track_all(source, targets, tracker, folder, debug, trail, course)
+        _track_all(source, targets, tracker, folder, debug, trail, formats, course)
         _write_facts(folder, choice, tracker.engine, targets, course.seconds)
     except (SourceEndedEarly, KeyboardInterrupt, ResultError) as error:
         if not course.seconds:
@@ -137,7 +100,7 @@ def run_track(
         with contextlib.suppress(ResultError):  # the first error is the one to be told of
             _write_facts(folder, choice, tracker.engine, targets, course.seconds)
     if written:
-        print("\n".join(_report(folder, tracker.engine, targets, course)))
+        print("\n".join(_report(folder, tracker.engine, files, targets, course)))
         if debug is not None:
             print(f"  {debug / 'index.html'}  what the tracker saw, frame by frame")
     if why:
@@ -153,15 +116,22 @@ def ending(error: BaseException) -> tuple[int, str]:
     return (1, str(error)) if isinstance(error, ResultError) else ending_of(error)
 
 
-def files_of(targets: Mapping[str, Box]) -> dict[str, str]:
-    """FILES, with a boxes file for each of several targets."""
+def files_of(
+    targets: Mapping[str, Box], formats: Sequence[str] = (), sequence: str = ""
+) -> dict[str, str]:
+    """What a run writes: FILES, with a boxes file for each of several targets, and the files of
+    further formats. Raises BoxError where two would be one."""
+    further = {
+        name: form.what for name, form in result_formats(formats, sequence, list(targets)).items()
+    }
     if len(targets) == 1:
-        return dict(FILES)
+        return {**FILES, **further}
     own = {boxes_name(name, targets): f"{name}: {FILES['boxes.txt']}" for name in targets}
     if len(own) < len(targets):
         raise BoxError(f"two of the names {', '.join(targets)} are one as file names: give others")
     others = {name: what for name, what in FILES.items() if name != "boxes.txt"}
-    return {**own, **others, "video.mp4": "the frames with all boxes, their names and scores"}
+    video = {"video.mp4": "the frames with all boxes, their names and scores"}
+    return {**own, **others, **video, **further}
 
 
 def boxes_name(name: str, targets: Mapping[str, Box]) -> str:
@@ -176,12 +146,15 @@ def _track_all(
     folder: Path,
     debug: Path | None,
     trail: int,
+    formats: Sequence[str],
     course: Course,
 ) -> None:
     with ExitStack() as stack:
         files = {
             n: stack.enter_context(BoxesFile(folder / boxes_name(n, targets))) for n in targets
         }
+        forms = result_formats(formats, source.name, list(targets))
+        results = stack.enter_context(ResultFiles(folder, forms))
         video = stack.enter_context(VideoWriter(folder / "video.mp4", source.frame_rate))
         overlay = Overlay(source.frame_rate, trail)
         strips = stack.enter_context(
@@ -196,6 +169,7 @@ def _track_all(
                 took = perf_counter() - begin
                 for name, box in targets.items():
                     files[name].write_first(checked_box(box))
+                    results.write(ResultRow(1, name, checked_box(box), math.nan, "init", took))
                 course.seconds.append(took)
                 video.write(overlay.first(1, frame, targets))
                 continue
@@ -205,8 +179,9 @@ def _track_all(
             took = perf_counter() - begin
             for name, prediction in predictions.items():
                 files[name].write(prediction)
-            course.seconds.append(took)
-            course.missing += [number for p in predictions.values() if p.status == "not_found"]
+                box, score, status = prediction.box, prediction.score, prediction.status
+                results.write(ResultRow(number, name, box, score, status, took))
+            course.add(number, predictions, took)
             video.write(overlay.next(number, frame, predictions))
             if strips:
                 strips.write(number, frame, list(predictions), list(predictions.values()))
@@ -237,29 +212,16 @@ def _write_facts(
 
 
 def _report(
-    folder: Path, engine: TrackerEngine, targets: Mapping[str, Box], course: Course
+    folder: Path,
+    engine: TrackerEngine,
+    files: Mapping[str, str],
+    targets: Mapping[str, Box],
+    course: Course,
 ) -> list[str]:
-    later = sorted(course.seconds[1:])
-    what = "the target" if len(targets) == 1 else f"{len(targets)} targets"
-    lines = [f"first frame  {course.seconds[0] * 1e3:.0f} ms to learn {what}"]
-    if later:
-        mean, worst = sum(later) / len(later), later[-1]
-        rate = f"{1 / mean:.1f} frames per second on {engine.net.device}"
-        lines.append(
-            f"then         {len(later)} frames, mean {mean * 1e3:.0f} ms, slowest "
-            f"{worst * 1e3:.0f} ms: {rate}"
-        )
-        missing = course.missing
-        of_them = "of them" if len(targets) == 1 else "of them, targets counted one by one"
-        lines.append(
-            f"not found    on {len(missing)} {of_them}"
-            + (f", the first is frame {missing[0]}" if missing else "")
-        )
-    files = files_of(targets)
-    files["video.mp4"] += f" ({codec_name()})"
-    width = max(len(str(folder / name)) for name in files)
+    shown = {**files, "video.mp4": f"{files['video.mp4']} ({codec_name()})"}
+    width = max(len(str(folder / name)) for name in shown)
     return [
-        *lines,
+        *report(course, len(targets), engine.net.device),
         "files",
-        *(f"  {folder / name!s:<{width}}  {text}" for name, text in files.items()),
+        *(f"  {folder / name!s:<{width}}  {text}" for name, text in shown.items()),
     ]

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from ltr.console import PATH, debug_option
+from ltr.console import PATH, Choice, debug_option
 from ltr.errors import BoxError
 from ltr.signals import loading
 from pytracking.commands.options import tracker_options
@@ -45,6 +45,14 @@ from pytracking.commands.options import tracker_options
     metavar="N",
     help="Draw the way of the last N frames.",
 )
+@click.option(
+    "--format",
+    "formats",
+    type=Choice(["csv", "json", "mot", "got10k"]),
+    multiple=True,
+    metavar="csv|json|mot|got10k",
+    help="Results in this format as well (may be repeated).",
+)
 @debug_option
 def track(
     source: Path,
@@ -53,6 +61,7 @@ def track(
     output: Path | None,
     debug_dir: Path | None,
     trail: int,
+    formats: Sequence[str],
     **tracker: Any,
 ) -> int:
     """Tracks one or several targets from the first frame to the last and writes boxes, an annotated
@@ -70,7 +79,7 @@ def track(
       pytracking track frames/ --box 12.5,40,33,61 --net imagenet_mobile --output results/
       pytracking track video.mp4 --box 300,120,80,60 --set size.interval=1 --set search.area=6
     """
-    return track_boxes(source, boxes, box_file, output, debug_dir, tracker, trail)
+    return track_boxes(source, boxes, box_file, output, debug_dir, tracker, trail, formats)
 
 
 def track_boxes(
@@ -81,6 +90,7 @@ def track_boxes(
     debug_dir: Path | None,
     tracker: dict[str, Any],
     trail: int = 0,
+    formats: Sequence[str] = (),
 ) -> int:
     """Track what the boxes name. Raises BoxError where there is none."""
     if not boxes and box_file is None:
@@ -89,7 +99,8 @@ def track_boxes(
             "frame"
         )
     with loading("pytracking"):
-        from pytracking.apps.track import TrackerChoice, named_boxes, run_track
+        from pytracking.apps.targets import named_boxes
+        from pytracking.apps.track import TrackerChoice, run_track
 
     targets = named_boxes(boxes, box_file)
-    return run_track(source, targets, TrackerChoice(**tracker), output, debug_dir, trail)
+    return run_track(source, targets, TrackerChoice(**tracker), output, debug_dir, trail, formats)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ltr.errors import ResultError
+from ltr.errors import BoxError
 from ltr.files import safe_name
 from pytracking.tracker.prediction import Box
 
@@ -51,11 +51,11 @@ class ResultFormat(NamedTuple):
     header: str = ""
 
 
-def result_files(
+def result_formats(
     formats: Sequence[str], sequence: str, targets: Sequence[str]
 ) -> dict[str, ResultFormat]:
     """The files of a run of `sequence`, by name, in each of the `formats`: one for all targets in
-    csv, json and mot, two a target in got10k. Raises ResultError where two would be one."""
+    csv, json and mot, two a target in got10k. Raises BoxError where two would be one."""
     files: dict[str, ResultFormat] = {}
     if "csv" in formats:
         header = ",".join(COLUMNS)
@@ -73,7 +73,7 @@ def result_files(
             parts = [sequence] if len(targets) == 1 else [sequence, target]
             name = safe_name("_".join(parts))
             if f"{name}_001.txt" in files:
-                raise ResultError(
+                raise BoxError(
                     f"two targets would have the results {name}_001.txt: give other names"
                 )
             boxes, seconds = _only(target, got10k_line), _only(target, got10k_time)

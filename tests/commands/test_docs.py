@@ -40,7 +40,7 @@ SETTINGS = preset_named(DEFAULT_NETWORK)
 
 @pytest.fixture
 def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with the files that the documents speak of: video.mp4, and DATA with the sequence NAME."""
+    """A folder with the files that the documents speak of: video.mp4, results.csv, and DATA with the sequence NAME."""
     clip = DemoClip(0)
     video = cv2.VideoWriter(
         str(tmp_path / "video.mp4"), cv2.VideoWriter.fourcc(*"mp4v"), 25, (640, 360)
@@ -51,6 +51,8 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         cv2.imwrite(str(tmp_path / "DATA" / "NAME" / f"{k}.png"), clip.frame(k)[:, :, ::-1])
     video.release()
     np.savetxt(tmp_path / "DATA" / "NAME" / "groundtruth.txt", clip.boxes_xywh[:4], delimiter=",")
+    rows = "frame,target,x,y,w,h,score,status\n1,target,230,150,60,60,,init\n"
+    (tmp_path / "results.csv").write_text(rows, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import pytracking
-from pytracking import ConfigError, Prediction, ResultError, read_results
+from pytracking import BoxError, ConfigError, Prediction, ResultError, read_results
 from pytracking.sinks.boxes_file import BoxesFile
-from pytracking.sinks.line_file import LineFile
-from pytracking.sinks.result_formats import FORMATS, ResultRow, result_files
+from pytracking.sinks.result_files import ResultFiles
+from pytracking.sinks.result_formats import FORMATS, ResultRow, result_formats
 from pytracking.tracker.prediction import STATUSES
 
 pandas = pytest.importorskip("pandas")
@@ -41,11 +41,9 @@ def rows_of(scores: list[float], boxes: list[tuple[float, float, float, float]])
 
 
 def written(rows: list[ResultRow], folder: Path, targets: list[str] = TARGETS) -> None:
-    for name, (_, line, header) in result_files(list(FORMATS), "clip", targets).items():
-        with LineFile(folder / name, "results", header) as file:
-            for row in rows:
-                if text := line(row):
-                    file.write(text)
+    with ResultFiles(folder, result_formats(list(FORMATS), "clip", targets)) as files:
+        for row in rows:
+            files.write(row)
 
 
 @given(st.lists(st.tuples(numbers, st.tuples(*[numbers] * 4)), min_size=1, max_size=5))
@@ -126,9 +124,9 @@ def test_lines_as_other_programs_read_them(tmp_path: Path) -> None:
 
 
 def test_targets_whose_results_would_be_one_file() -> None:
-    assert len(result_files(["csv"], "clip", ["a b", "a/b"])) == 1
-    with pytest.raises(ResultError) as caught:
-        result_files(["got10k"], "clip", ["a b", "a/b"])
+    assert len(result_formats(["csv"], "clip", ["a b", "a/b"])) == 1
+    with pytest.raises(BoxError) as caught:
+        result_formats(["got10k"], "clip", ["a b", "a/b"])
     assert str(caught.value) == (
         "two targets would have the results clip_a_b_001.txt: give other names"
     )
