@@ -14,14 +14,9 @@ from pathlib import Path
 from types import TracebackType
 
 from ltr.errors import ResultError, TrackingError
+from ltr.paths import SPECIAL
 
 _TEMPORARY = re.compile(r".+\.[0-9a-f]{16}\.partial(\.\w+)?")
-_SPECIAL = {
-    stat.S_IFBLK: "a device",
-    stat.S_IFCHR: "a device",
-    stat.S_IFIFO: "a pipe",
-    stat.S_IFSOCK: "a socket",
-}
 _ROOM = 1 << 16
 
 
@@ -185,8 +180,8 @@ def _regular(path: Path) -> Path:
         return target
     if kind == stat.S_IFREG:
         return target
-    if kind in _SPECIAL:
-        raise OSError(errno.EINVAL, f"it is {_SPECIAL[kind]}, give the name of a file")
+    if kind in SPECIAL:
+        raise OSError(errno.EINVAL, f"it is {SPECIAL[kind]}, give the name of a file")
     code = errno.ELOOP if kind == stat.S_IFLNK else errno.EISDIR
     raise OSError(code, os.strerror(code))
 

@@ -11,7 +11,7 @@ coordinates.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 
 import torch
 from torch import Tensor
@@ -113,11 +113,13 @@ def checked_box(
     box: Sequence[float], frame_hw: tuple[int, int] | None = None
 ) -> tuple[float, float, float, float]:
     """`box` as four floats, or BoxError: it must be finite, at least two pixels a side and, where
-    the frame is known, overlap it and be no larger than one and a half of it."""
+    the frame is known, overlap it and be no larger than one and a half of it. Any sequence, array
+    or tensor will do, but what has no order will not, and text and truth values are no numbers."""
     try:
-        x, y, w, h = (float(v) for v in box)
-    except (TypeError, ValueError):
-        raise BoxError(f"box {box!r} is not four numbers x,y,w,h") from None
+        x, y, w, h = _four_numbers(box)
+    except (TypeError, ValueError, OverflowError, RuntimeError):  # the last: a tensor without data
+        shown = " ".join(f"{box!r:.500}".split())[:60]
+        raise BoxError(f"box {shown} is not four numbers x,y,w,h") from None
     text = f"box {x:g},{y:g},{w:g},{h:g}"
     if not all(math.isfinite(v) for v in (x, y, w, h)):
         raise BoxError(f"{text} holds a number that is not finite: give x,y,w,h in pixels")
@@ -144,6 +146,15 @@ def checked_box(
     return x, y, w, h
 
 
+def _four_numbers(box: Sequence[float]) -> list[float]:
+    if isinstance(box, (str, bytes, Set, Mapping)):
+        raise TypeError
+    numbers = [v.detach() if isinstance(v, Tensor) else v for v in box]
+    if any(isinstance(v, (str, bytes, bool)) for v in numbers):
+        raise TypeError
+    return [float(v) for v in numbers]
+
+
 def parse_named_box(text: str) -> tuple[str | None, tuple[float, float, float, float]]:
     """A box from the command line that may be named, "[name=]x,y,w,h"."""
     name, equals, box = text.rpartition("=")
@@ -154,9 +165,8 @@ def parse_named_box(text: str) -> tuple[str | None, tuple[float, float, float, f
 
 def parse_box(text: str) -> tuple[float, float, float, float]:
     """A box from the command line, "x,y,w,h"."""
-    parts = text.replace(" ", "").split(",")
     try:
-        numbers = [float(p) for p in parts]
+        numbers = [parse_number(part) for part in text.split(",")]
     except ValueError:
         numbers = []
     if len(numbers) != 4:
@@ -164,3 +174,11 @@ def parse_box(text: str) -> tuple[float, float, float, float]:
             f"box {text!r} is not four numbers: write x,y,w,h in pixels, for example 100,80,60,40"
         )
     return checked_box(numbers)
+
+
+def parse_number(text: str) -> float:
+    """A number in plain notation; ValueError for what Python alone takes for one, such as 1_000 or
+    the digits of another script."""
+    if not text.isascii() or "_" in text:
+        raise ValueError(f"{text!r} is not a number")
+    return float(text)

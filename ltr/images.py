@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ltr.errors import FrameError
+from ltr.paths import read_regular
 
 Frame = NDArray[np.uint8]
 Color = Literal["rgb", "bgr"]
@@ -35,11 +36,22 @@ def as_frame(array: Any, color: Color = "rgb") -> Frame:
     strides.
 
     Grey is repeated over the channels, a fourth channel is dropped, 16 bits are divided by 257 (so
-    that white stays white). `color` names the order of the channels. Raises FrameError for anything
-    else."""
+    that white stays white). `color` names the order of the channels; a picture of PIL knows its own
+    and is converted, unless its mode has no range (I, F). A tensor may lie on any device. Raises
+    FrameError for anything else."""
     if array is None:  # what OpenCV gives then
         raise FrameError("frame is None: the video has ended, or the image could not be read")
-    image = np.asarray(array)
+    try:
+        if hasattr(array, "mode") and hasattr(array, "convert"):
+            array, color = _pil_pixels(array), "rgb"
+        elif hasattr(array, "detach"):
+            array = array.detach().cpu()
+        image = np.asarray(array)
+    except (TypeError, ValueError, RuntimeError, OSError) as error:
+        why = " ".join(str(error).split())[:100]
+        raise FrameError(
+            f"frame cannot be made an array ({why}): give uint8 values, height x width x 3"
+        ) from None
     if image.size == 0:
         raise FrameError(
             f"frame is empty (shape {image.shape}): give an array of height x width x 3"
@@ -68,12 +80,21 @@ def as_frame(array: Any, color: Color = "rgb") -> Frame:
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
 
 
+def _pil_pixels(picture: Any) -> Any:
+    """A picture of PIL in a mode whose pixels are those of a frame. Raises ValueError for one that
+    cannot be converted."""
+    if picture.mode in ("I", "F"):
+        raise ValueError(f"a picture of mode {picture.mode} has no range")
+    plain = picture.mode in ("L", "RGB", "RGBA", "RGBX") or picture.mode.startswith("I;16")
+    return picture if plain else picture.convert("RGB")
+
+
 def read_image(path: Path) -> Frame:
     """Decode an image file by its content, upright (EXIF), to a frame. Raises FrameError."""
     import cv2
 
     try:
-        data = path.read_bytes()
+        data = read_regular(path)
     except OSError as error:
         reason = error.strerror or error
         raise FrameError(

@@ -65,6 +65,8 @@ def open_network(
     .pth.tar), which is read without executing what it holds. `architecture`, a key of NETWORKS,
     says what a published file without a record of its construction holds. Raises CheckpointError,
     or ConfigError for an unknown name."""
+    if not isinstance(name_or_path, (str, os.PathLike)):
+        raise ConfigError(f"network is {name_or_path!r:.80}: give a name, or a path as text")
     if architecture is not None and architecture not in NETWORKS:
         raise ConfigError(
             f"unknown architecture {architecture!r}: {suggestion(architecture, NETWORKS)}"

@@ -19,6 +19,7 @@ from ltr.networks import open_network
 from ltr.transfer import free_bytes
 from pytracking import DEFAULT_NETWORK
 from pytracking.state_files import read_snapshot, write_snapshot
+from pytracking.tracker.draws import checked_seed
 from pytracking.tracker.engine import TrackerEngine
 from pytracking.tracker.observer import Observer
 from pytracking.tracker.prediction import Box, Prediction, Status
@@ -65,7 +66,7 @@ class Tracker:
 
     def __init__(self, engine: TrackerEngine, color: Color = "rgb", name: str = "target") -> None:
         self.engine = engine
-        self.color = color
+        self.color = _checked_color(color)
         self.name = checked_name(name)
         self.observer: Observer | None = None
         self._state: TrackerState | None = None
@@ -76,18 +77,18 @@ class Tracker:
         cls,
         name_or_path: str | os.PathLike[str] = DEFAULT_NETWORK,
         preset: str | TrackerPreset | None = None,
-        device: str = "auto",
+        device: str | torch.device | None = "auto",
         seed: int = 0,
         color: Color = "rgb",
         name: str = "target",
     ) -> Tracker:
         """A tracker with the network of a name or file.
 
-        preset: a name or a value, by default the network's own. device: "auto" is CUDA where there
-        is one, else the CPU. seed and name fix all random draws. color: the order of the frames'
-        channels, "bgr" for OpenCV's. Raises ConfigError or CheckpointError, BoxError for a name
-        that cannot be."""
-        return cls(load_engine(name_or_path, preset, device, seed), _checked_color(color), name)
+        preset: a name or a value, by default the network's own. device: "auto" or None is CUDA
+        where there is one, else the CPU. seed and name fix all random draws. color: the order of
+        the frames' channels, "bgr" for OpenCV's. Raises ConfigError or CheckpointError, BoxError
+        for a name that cannot be."""
+        return cls(load_engine(name_or_path, preset, device, seed), color, name)
 
     @one_at_a_time
     def initialize(self, frame: Any, box: Sequence[float]) -> None:
@@ -151,7 +152,7 @@ class MultiTracker:
 
     def __init__(self, engine: TrackerEngine, color: Color = "rgb") -> None:
         self.engine = engine
-        self.color = color
+        self.color = _checked_color(color)
         self.observer: Observer | None = None
         self._state: TrackerState | None = None
         self._lock = threading.RLock()
@@ -161,12 +162,12 @@ class MultiTracker:
         cls,
         name_or_path: str | os.PathLike[str] = DEFAULT_NETWORK,
         preset: str | TrackerPreset | None = None,
-        device: str = "auto",
+        device: str | torch.device | None = "auto",
         seed: int = 0,
         color: Color = "rgb",
     ) -> MultiTracker:
         """A tracker without targets; arguments as for `Tracker.load`."""
-        return cls(load_engine(name_or_path, preset, device, seed), _checked_color(color))
+        return cls(load_engine(name_or_path, preset, device, seed), color)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -274,12 +275,13 @@ class MultiTracker:
 def load_engine(
     name_or_path: str | os.PathLike[str] = DEFAULT_NETWORK,
     preset: str | TrackerPreset | None = None,
-    device: str = "auto",
+    device: str | torch.device | None = "auto",
     seed: int = 0,
     change: Callable[[TrackerPreset], TrackerPreset] = lambda preset: preset,
 ) -> TrackerEngine:
     """The engine of a network and a preset, by default the network's own, changed by `change`."""
-    place, loaded = choose_device(device), open_network(name_or_path)
+    place, seed = choose_device(device), checked_seed(seed)
+    loaded = open_network(name_or_path)
     for note in loaded.notes:
         warnings.warn(f"{os.fspath(name_or_path)}: {note}", stacklevel=3)
     preset = preset or loaded.preset
@@ -289,23 +291,26 @@ def load_engine(
             "presets` lists"
         )
     values = preset_named(preset) if isinstance(preset, str) else preset
+    if not isinstance(values, TrackerPreset):
+        raise ConfigError(f"preset is {preset!r:.80}: give a name or a TrackerPreset")
     return TrackerEngine(fold(loaded.net, place), change(values), seed)
 
 
-def choose_device(device: str) -> torch.device:
-    """The device of a name; "auto" is CUDA where there is one. Raises ConfigError for one that is
-    not there."""
-    if device == "auto":
+def choose_device(device: str | torch.device | None) -> torch.device:
+    """The device of a name; "auto" and None are CUDA where there is one, else the CPU. Raises
+    ConfigError for one that is not there."""
+    if device is None or device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    named = str(device)
     try:
         chosen = torch.device(device)
-    except RuntimeError:
-        raise ConfigError(f"unknown device {device!r}: give auto, cpu, cuda or cuda:N") from None
+    except (RuntimeError, TypeError):
+        raise ConfigError(f"unknown device {named!r}: give auto, cpu, cuda or cuda:N") from None
     if chosen.type not in ("cpu", "cuda"):
-        raise ConfigError(f"device {device!r} is not supported: give auto, cpu, cuda or cuda:N")
+        raise ConfigError(f"device {named!r} is not supported: give auto, cpu, cuda or cuda:N")
     if chosen.type == "cuda" and (chosen.index or 0) >= torch.cuda.device_count():
         raise ConfigError(
-            f"device {device!r} is not there: no CUDA device was found; give cpu or auto"
+            f"device {named!r} is not there: no CUDA device was found; give cpu or auto"
         )
     return chosen
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import json
 import os
+from pathlib import Path
 from typing import Any
 
 import torch
 
-from ltr.errors import ConfigError, TrackingError
+from ltr.errors import ConfigError, ResultError, TrackingError
 from ltr.files import write_bytes
+from ltr.paths import as_path, open_regular, utf8_name
 from ltr.settings import as_dict, from_dict
 from pytracking.tracker.engine import TrackerEngine
 from pytracking.tracker.preset_settings import TrackerPreset
@@ -47,9 +49,8 @@ def write_snapshot(path: str | os.PathLike[str], snapshot: Snapshot) -> None:
     tensors = {
         name: tensor.cpu().contiguous() for name, tensor in tensors_of(snapshot.state).items()
     }
-    write_bytes(
-        path, save(tensors, metadata={"format": FORMAT, "facts": json.dumps(facts)}), "state"
-    )
+    metadata = {"format": FORMAT, "facts": json.dumps(facts)}
+    write_bytes(as_path(path, "state", ResultError), save(tensors, metadata=metadata), "state")
 
 
 def read_snapshot(path: str | os.PathLike[str], engine: TrackerEngine) -> Snapshot:
@@ -58,11 +59,11 @@ def read_snapshot(path: str | os.PathLike[str], engine: TrackerEngine) -> Snapsh
     `Snapshot.state_for` to say."""
     from safetensors import SafetensorError, safe_open
 
-    text = os.fspath(path)
+    text = as_path(path, "state", TrackingError)
     try:
-        with open(text, "rb"):  # says better than safetensors why a file cannot be read
+        with open_regular(text):  # says better than safetensors why a file cannot be read
             pass
-        with safe_open(text, framework="pt") as file:
+        with utf8_name(text) as name, safe_open(name, framework="pt") as file:
             metadata = file.metadata() or {}
             if metadata.get("format") != FORMAT:
                 raise TrackingError(
@@ -118,7 +119,7 @@ def _check(
     types: dict[str, str],
     engine: TrackerEngine,
     targets: int,
-    text: str,
+    text: Path,
 ) -> None:
     expected = shapes_of(engine, targets)
     for key, shape in expected.items():
@@ -126,7 +127,7 @@ def _check(
             raise TrackingError(f"state {text} is damaged: {key!r} does not fit")
 
 
-def _check_values(tensors: dict[str, torch.Tensor], engine: TrackerEngine, text: str) -> None:
+def _check_values(tensors: dict[str, torch.Tensor], engine: TrackerEngine, text: Path) -> None:
     """What a step would fail at, or index beyond the memory with."""
     slots = engine.preset.memory.size
     bounds = {

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # Each line may import what stands above it, in its own package; pytracking may import all of ltr but its command line.
 LTR_LAYERS = [
     {"errors"},
-    {"signals"},
+    {"signals", "paths"},
     {"settings", "geometry", "console", "transfer"},
     {"files", "progress", "images", "box_files"},
     {"frame_folder", "video"},

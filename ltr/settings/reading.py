@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ltr.errors import ConfigError
+from ltr.paths import read_regular
 from ltr.settings.groups import Origin, read_group, tomllib
 
 S = TypeVar("S")
@@ -40,7 +41,7 @@ def with_toml(settings: S, path: Path) -> S:
     of tables [[mix]] replaces a tuple of groups, a table [mix.0] changes its first. Raises
     ConfigError."""
     try:
-        tree = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        tree = tomllib.loads(read_regular(path).decode("utf-8-sig"))
     except OSError as error:
         raise ConfigError(f"cannot read settings {path}: {error.strerror or error}") from None
     except RecursionError:

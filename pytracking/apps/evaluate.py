@@ -11,7 +11,6 @@ import numpy as np
 
 from ltr.errors import BoxError, DataError, ResultError, SourceEndedEarly, suggestion
 from ltr.files import make_folder, write_text
-from ltr.geometry import checked_box
 from ltr.progress import with_progress
 from ltr.settings import as_dict
 from pytracking.api import Tracker
@@ -90,16 +89,16 @@ def track_sequence(tracker: Tracker, sequence: Sequence, path: Path) -> Array:
     """(N, 4) boxes of one run from the rounded first box, also written to `path`. Raises DataError
     where frames and boxes differ in number."""
     truth = sequence.boxes_xywh
-    try:
-        box = checked_box(first_box(truth))
-    except BoxError as error:
-        raise DataError(f"sequence {sequence.name}: first {error}") from None
+    box = first_box(truth)
     predictions = []
     for index, frame in enumerate(
         with_progress(open_source(sequence.frames), len(truth), sequence.name)
     ):
         if index == 0:
-            tracker.initialize(frame, box)
+            try:
+                tracker.initialize(frame, box)
+            except BoxError as error:
+                raise DataError(f"sequence {sequence.name}: first {error}") from None
         elif index < len(truth):
             predictions.append(tracker.track(frame))
         else:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ltr.errors import BoxError
 from ltr.geometry import parse_named_box
+from ltr.paths import read_regular
 from pytracking.api import checked_name
 from pytracking.tracker.prediction import Box
 
@@ -17,7 +18,7 @@ def named_boxes(boxes: Sequence[str], file: Path | None) -> dict[str, Box]:
     lines = [(text, "") for text in boxes]
     if file is not None:
         try:
-            text = file.read_text(encoding="utf-8-sig")
+            text = read_regular(file).decode("utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
             raise BoxError(
                 f"cannot read boxes {file}: {getattr(error, 'strerror', None) or error}"

@@ -3,6 +3,7 @@ the same name."""
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,7 +42,7 @@ def find_sequences(folder: Path) -> list[Sequence]:
     sequences = [
         Sequence(name, frames, read_boxes(truth))
         for name, frames, truth in found
-        if truth.is_file()
+        if os.path.lexists(truth)  # what is there and cannot be read must not go unnoticed
     ]
     if not sequences:
         raise DataError(

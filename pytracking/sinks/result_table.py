@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ltr.errors import ConfigError, ResultError
+from ltr.paths import as_path, read_regular
 from pytracking.sinks.result_formats import COLUMNS
 from pytracking.tracker.prediction import STATUSES, Box
 
@@ -40,9 +41,9 @@ def read_results(path: str | os.PathLike[str]) -> pandas.DataFrame:
             "read_results gives a pandas table, and pandas is not installed: pip install pandas "
             "(the extra tables)"
         ) from None
-    path = Path(path)
+    path = as_path(path, "results file", ResultError)
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        lines = read_regular(path).decode("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise ResultError(f"cannot read results {path}: {reason}") from None

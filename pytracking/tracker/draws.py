@@ -4,10 +4,27 @@ save or keep in step."""
 from __future__ import annotations
 
 import hashlib
+import operator
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+
+from ltr.errors import ConfigError
+
+SEED_LIMIT = 2**63
+
+
+def checked_seed(seed: int) -> int:
+    """`seed` as an int, or ConfigError: it stands in files and names random draws."""
+    try:
+        number = operator.index(seed)
+    except TypeError:
+        number = -1
+    if isinstance(seed, bool) or not 0 <= number < SEED_LIMIT:
+        shown = f"{seed!r:.80}" if abs(number) < SEED_LIMIT else "out of range"
+        raise ConfigError(f"seed is {shown}: give a whole number from 0 to 2^63 - 1")
+    return number
 
 
 @dataclass(frozen=True)

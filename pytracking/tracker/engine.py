@@ -21,7 +21,7 @@ from ltr.images import Frame
 from ltr.label_maps import hann_window
 from ltr.models.tracking_network import Features, TrackingNetwork
 from ltr.transfer import constant, upload
-from pytracking.tracker.draws import Draws
+from pytracking.tracker.draws import Draws, checked_seed
 from pytracking.tracker.filter_update import UpdatePolicy, iterations_due, learn_filters
 from pytracking.tracker.first_frame import dropped_out, first_samples, first_view, first_window
 from pytracking.tracker.localization import NOT_FOUND, Localizer, localize
@@ -70,13 +70,13 @@ class TrackerEngine:
             )
         self.net = net
         self.preset = preset
-        self.seed = seed
+        self.seed = checked_seed(seed)
         self.search_rule = search_rule
         self.localizer = localizer
         self.size_rule = size_rule or (fit_box if refines else best_size)
         self.memory_rule = memory_rule
         self.update_policy = update_policy
-        self.draws = partial(Draws, seed)
+        self.draws = partial(Draws, self.seed)
 
     @torch.inference_mode()
     def start(self, frame: Frame, box_xywh: Box, name: str = "target") -> TrackerState:

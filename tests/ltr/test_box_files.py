@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +14,13 @@ from ltr.errors import DataError
 
 
 def written(folder: Path, text: str) -> Path:
-    (folder / "a.txt").write_text(text)
+    (folder / "a.txt").write_text(text, encoding="utf-8")
     return folder / "a.txt"
 
 
-def test_separators_and_absent_targets(tmp_path: Path) -> None:
-    path = written(tmp_path, "1,2,3,4\n1.5\t2 3, 4\nnan,nan,nan,nan\n\n")
-    expected = [(1, 2, 3, 4), (1.5, 2, 3, 4), (np.nan,) * 4]
+def test_separators_absent_targets_and_empty_boxes(tmp_path: Path) -> None:
+    path = written(tmp_path, "1,2,3,4\n1.5\t2 3, 4\nnan,nan,nan,nan\n-5,-6,0,0\n\n")
+    expected = [(1, 2, 3, 4), (1.5, 2, 3, 4), (np.nan,) * 4, (-5, -6, 0, 0)]
     np.testing.assert_array_equal(read_boxes(path), expected)
 
 
@@ -29,6 +31,16 @@ def test_separators_and_absent_targets(tmp_path: Path) -> None:
         ("1,2,3,4\n\n1,2,3,4\n", "PATH, line 2: '' is not a box x,y,w,h"),
         ("", "PATH has no box in its first line: a sequence begins with its target in view"),
         ("nan,nan,nan,nan\n1,2,3,4\n", "PATH has no box in its first line: a sequence begins with its target in view"),
+        ("1,2,3,4\n1,inf,3,4\n", "PATH, line 2: '1,inf,3,4' holds a number that no box in a frame has"),
+        ("1,2,3,4\n1,2,1e999,4\n", "PATH, line 2: '1,2,1e999,4' holds a number that no box in a frame has"),
+        ("1,2,3,4\n-1000001,2,3,4\n", "PATH, line 2: '-1000001,2,3,4' holds a number that no box in a frame has"),
+        ("1,2,3,4\n1,2,nan,nan\n", "PATH, line 2: '1,2,nan,nan' holds a number that no box in a frame has"),
+        ("1,2,3,4\n1,2,3,-4\n", "PATH, line 2: '1,2,3,-4' has a negative size: write nan,nan,nan,nan where the target is absent"),
+        ("1,2,0,4\n1,2,3,4\n", "PATH, line 1: '1,2,0,4' has no area: a sequence begins with its target in view"),
+        ("1,2,3,4\n1;2;3;4\n", "PATH, line 2: '1;2;3;4' is not a box x,y,w,h"),
+        ("1,2,3,4\n1_0,2,3,4\n", "PATH, line 2: '1_0,2,3,4' is not a box x,y,w,h"),
+        ("1,2,3,4\n１,2,3,4\n", "PATH, line 2: '１,2,3,4' is not a box x,y,w,h"),
+        ("1,2,3,4\n1,000,2,3,4\n", "PATH, line 2: '1,000,2,3,4' is not a box x,y,w,h"),
     ],
 )  # fmt: skip
 def test_refused(tmp_path: Path, text: str, said: str) -> None:
@@ -36,3 +48,26 @@ def test_refused(tmp_path: Path, text: str, said: str) -> None:
     with pytest.raises(DataError) as error:
         read_boxes(path)
     assert str(error.value) == said.replace("PATH", str(path))
+
+
+def test_byte_order_mark(tmp_path: Path) -> None:
+    np.testing.assert_array_equal(read_boxes(written(tmp_path, "\ufeff1,2,3,4\n")), [(1, 2, 3, 4)])
+
+
+def test_what_is_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pipe is not waited for."""
+    os.mkfifo(tmp_path / "pipe")
+    with socket.socket(socket.AF_UNIX) as listener:
+        monkeypatch.chdir(tmp_path)  # names of sockets are short
+        listener.bind("socket")
+    reasons = {
+        "pipe": "it is a pipe, give the name of a file",
+        "socket": "it is a socket, give the name of a file",
+        "/dev/null": "it is a device, give the name of a file",
+        ".": "Is a directory",
+        "missing": "No such file or directory",
+    }
+    for name, why in reasons.items():
+        with pytest.raises(DataError) as error:
+            read_boxes(tmp_path / name)
+        assert str(error.value) == f"cannot read boxes {tmp_path / name}: {why}"

@@ -18,6 +18,7 @@ from ltr.geometry import (
     from_relative,
     iou,
     parse_box,
+    parse_number,
     relative_step,
     to_relative,
 )
@@ -135,3 +136,62 @@ def test_box_larger_than_the_frame() -> None:
         "box 0,0,1300,300 is larger than the frame of 640x360 pixels: give x,y,w,h in its pixels"
     )
     assert str(error.value) == expected
+
+
+WITHOUT_ORDER = [{1, 2, 30, 40}, frozenset({1, 2, 30, 40}), {1: 0, 2: 0, 30: 0, 40: 0}]
+NO_NUMBERS = [
+    "1,2,3,4",
+    "1234",
+    b"1234",
+    ["1", "2", "30", "40"],
+    (True, False, 30, 40),
+    (1, 2, 3j, 4),
+]
+NESTED = [[[1, 2, 30, 40]], np.array([[1, 2, 30, 40]]), torch.ones(1, 4), [[1], [2], [30], [40]]]
+OTHERS = [None, 5, (10**400, 2, 30, 40), torch.ones(4, device="meta"), np.array(list("1234"))]
+
+
+@pytest.mark.parametrize("box", [*WITHOUT_ORDER, *NO_NUMBERS, *NESTED, *OTHERS], ids=repr)
+def test_what_is_no_box(box: object) -> None:
+    with pytest.raises(BoxError) as error:
+        checked_box(box)  # type: ignore[arg-type]
+    shown = " ".join(repr(box).split())[:60]
+    assert str(error.value) == f"box {shown} is not four numbers x,y,w,h"
+
+
+@pytest.mark.filterwarnings("error")  # that of torch for numbers that ask for a gradient
+@pytest.mark.parametrize(
+    "box",
+    [
+        [1, 2, 30, 40],
+        np.array([1, 2, 30, 40], np.uint8),
+        torch.tensor([1.0, 2, 30, 40], requires_grad=True),
+        tuple(torch.tensor([1.0, 2, 30, 40], requires_grad=True)),
+        [np.float32(1), np.int64(2), 30, 40],
+        {"x": 1, "y": 2, "w": 30, "h": 40}.values(),
+    ],
+    ids=repr,
+)
+def test_what_is_a_box(box: object) -> None:
+    assert checked_box(box) == (1.0, 2.0, 30.0, 40.0)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "text", ["1_000,2,30,40", "1 000,2,30,40", "\uff11,2,30,40", "1;2;30;40", "1,,2,30,40"]
+)
+def test_numbers_in_odd_notation(text: str) -> None:
+    with pytest.raises(BoxError) as error:
+        parse_box(text)
+    assert str(error.value) == (
+        f"box {text!r} is not four numbers: write x,y,w,h in pixels, for example 100,80,60,40"
+    )
+
+
+def test_numbers_in_plain_notation() -> None:
+    assert parse_box(" 1., 2e0,\t+30 ,4.0E+1") == (1.0, 2.0, 30.0, 40.0)
+    assert parse_number("1e999") == math.inf
+    with pytest.raises(BoxError) as error:
+        parse_box("1e999,2,30,40")
+    assert str(error.value) == (
+        "box inf,2,30,40 holds a number that is not finite: give x,y,w,h in pixels"
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import struct
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -292,3 +294,63 @@ def test_the_log_level_comes_back_after_overlapping_threads() -> None:
     leave.set()
     thread.join()
     assert logging.getLogLevel() == before != logging.LOG_LEVEL_SILENT
+
+
+# --- pictures of PIL and tensors
+
+
+def flat(mode: str) -> Image.Image:
+    """Red in every mode that has colours, else white or grey."""
+    return Image.new("RGB", (3, 2), (255, 0, 0)).convert(mode)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "P", "PA", "CMYK", "YCbCr", "HSV"])
+@pytest.mark.parametrize("color", ["rgb", "bgr"])
+def test_pictures_know_their_colours(mode: str, color: Any) -> None:
+    frame = as_frame(flat("P").convert(mode) if mode == "PA" else flat(mode), color)
+    np.testing.assert_allclose(frame, np.full((2, 3, 3), (255, 0, 0)), atol=2)
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "1"])
+def test_grey_pictures(mode: str) -> None:
+    white = Image.new("LA", (3, 2), (255, 255)).convert("L" if mode == "1" else "LA").convert(mode)
+    np.testing.assert_array_equal(as_frame(white), np.full((2, 3, 3), 255))
+
+
+def test_pictures_of_16_bits() -> None:
+    deep = Image.fromarray(np.full((2, 3), 200 * 257, np.uint16))
+    assert deep.mode == "I;16"
+    np.testing.assert_array_equal(as_frame(deep), np.full((2, 3, 3), 200))
+
+
+@pytest.mark.parametrize("mode", ["I", "F"])
+def test_pictures_without_a_range(mode: str) -> None:
+    with pytest.raises(FrameError) as caught:
+        as_frame(Image.new(mode, (3, 2)))
+    assert str(caught.value) == (
+        f"frame cannot be made an array (a picture of mode {mode} has no range): "
+        "give uint8 values, height x width x 3"
+    )
+
+
+def test_a_picture_that_is_cut_off(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(encoded(picture(), "png")[:200])
+    with pytest.raises(
+        FrameError, match=r"^frame cannot be made an array \(.*\): give uint8 values"
+    ):
+        as_frame(Image.open(tmp_path / "a.png"))
+
+
+def test_tensors() -> None:
+    np.testing.assert_array_equal(as_frame(torch.from_numpy(picture())), picture())
+
+
+def test_images_that_are_no_files(tmp_path: Path) -> None:
+    """A pipe is not waited for."""
+    os.mkfifo(tmp_path / "a.png")
+    with pytest.raises(FrameError) as caught:
+        read_image(tmp_path / "a.png")
+    assert str(caught.value) == (
+        f"cannot read image {tmp_path / 'a.png'} (it is a pipe, give the name of a file): "
+        "check its path and permissions"
+    )
