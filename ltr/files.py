@@ -155,13 +155,18 @@ def make_folder(folder: Path) -> None:
         remove_stale(folder)
 
 
+def is_temporary(name: str) -> bool:
+    """Whether a file's name is that of a temporary file of a writer."""
+    return _TEMPORARY.fullmatch(name) is not None
+
+
 def remove_stale(folder: Path) -> None:
     """Remove the temporary files of writers that were killed from a folder. Those of living
     writers, of whichever process, are locked and stay; so does all that has another name. Raises
     OSError where the folder cannot be listed."""
     with os.scandir(folder) as entries:
         names = [e.name for e in entries if e.is_file(follow_symlinks=False)]
-    for name in filter(_TEMPORARY.fullmatch, names):
+    for name in filter(is_temporary, names):
         with contextlib.suppress(OSError):
             descriptor = os.open(folder / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
             try:

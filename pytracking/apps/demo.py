@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ltr.errors import ResultError
-from ltr.files import make_folder
 from ltr.images import Frame
 from ltr.progress import with_progress
 from pytracking.apps.track import TrackerChoice, ending
@@ -22,6 +21,8 @@ from pytracking.evaluation.metrics import overlap, success_auc
 from pytracking.sinks.boxes_file import BoxesFile
 from pytracking.sinks.overlays import UNNAMED, Overlay, short
 from pytracking.sinks.plots import Column, Span, overlap_and_score, strip
+from pytracking.sinks.run_folder import Destination, RunFolder, run_folder
+from pytracking.sinks.run_inputs import check_inputs_kept
 from pytracking.sinks.video_writer import VideoWriter, codec_name
 from pytracking.sources.demo_clip import FRAMES, HEIGHT, WIDTH, DemoClip
 from pytracking.tracker.prediction import Box, Prediction
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from pytracking.api import Tracker
 
+OWN_FOLDER = Path("outputs/demo")
 FILES = {
     "demo.mp4": "the clip with box, status and score; the true box is the thin white one",
     "strip.png": "what the tracker sees: frame, search area (hatched beyond the frame), score map",
@@ -64,14 +66,25 @@ class Run:
     """Tracking alone, all frames but the first."""
 
 
-def run_demo(choice: TrackerChoice, output: Path) -> int:
-    """Track the demo clip of the choice's seed and write FILES into the folder `output`. Returns
-    the exit status, 130 after Ctrl-C.
+def run_demo(choice: TrackerChoice, output: Path | None = None, overwrite: bool = False) -> int:
+    """Track the demo clip of the choice's seed and write FILES into the folder `output`, or into
+    outputs/demo, which is the demo's own and overwritten. Returns the exit status, 130 after
+    Ctrl-C.
 
     Raises ConfigError or CheckpointError for what cannot be loaded, ResultError for what cannot be
     written."""
+    if output is None:
+        results = Destination("--output", OWN_FOLDER, FILES, overwrite=True, known=FILES)
+    else:
+        results = Destination("--output", output, FILES, overwrite)
+    check_inputs_kept(choice.inputs(), [results])
     tracker = choice.load()
-    make_folder(output)
+    with run_folder(results) as folder:
+        return _run(choice, tracker, folder)
+
+
+def _run(choice: TrackerChoice, tracker: Tracker, place: RunFolder) -> int:
+    output = place.folder
     clip = DemoClip(choice.seed)
     print(
         f"demo clip: {FRAMES} frames of {WIDTH} x {HEIGHT}, seed {choice.seed}; network "
@@ -82,6 +95,8 @@ def run_demo(choice: TrackerChoice, output: Path) -> int:
         run = tracked(clip, tracker, output)
     except (KeyboardInterrupt, ResultError) as error:
         status, why = ending(error)
+        if not isinstance(error, ResultError):
+            place.settle()
         kept = "boxes" if isinstance(error, ResultError) else "video and boxes"
         print(f"pytracking: {why}; {kept} until then are in {output}", file=sys.stderr)
         return status
@@ -99,6 +114,7 @@ def run_demo(choice: TrackerChoice, output: Path) -> int:
         print(
             "overlap.png and strip.png are left out: they need matplotlib, pip install matplotlib"
         )
+    place.settle()
     return 0
 
 

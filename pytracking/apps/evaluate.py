@@ -10,7 +10,7 @@ from statistics import mean
 import numpy as np
 
 from ltr.errors import BoxError, DataError, ResultError, SourceEndedEarly, suggestion
-from ltr.files import make_folder, write_text
+from ltr.files import write_text
 from ltr.progress import with_progress
 from ltr.settings import as_dict
 from pytracking.api import Tracker
@@ -20,18 +20,38 @@ from pytracking.evaluation.metrics import Array
 from pytracking.evaluation.protocols import first_box, one_pass_auc
 from pytracking.sequences.sequence import Sequence, find_sequences
 from pytracking.sinks.boxes_file import BoxesFile
+from pytracking.sinks.run_folder import Destination, RunFolder, run_folder
+from pytracking.sinks.run_inputs import check_inputs_kept
 from pytracking.sources.opening import open_source
 
 
-def run_evaluate(folder: Path, names: list[str], choice: TrackerChoice, output: Path) -> int:
+def run_evaluate(
+    folder: Path,
+    names: list[str],
+    choice: TrackerChoice,
+    output: Path | None,
+    overwrite: bool = False,
+) -> int:
     """Print success AUC per sequence and in the mean, naming the worst; boxes and scores.json go
-    into `output`."""
+    into `output`. A folder that is not empty is refused, or what earlier runs left in it is
+    overwritten."""
     sequences = chosen(find_sequences(folder), names)
-    if output.resolve() in {folder.resolve(), *(s.frames.resolve() for s in sequences)}:
-        raise ResultError(
-            f"results in {output} would lie among the annotations: give another --output"
-        )
-    make_folder(output)
+    results = Destination(
+        "--output",
+        output or Path("outputs") / "evaluate" / Path(choice.network).stem,
+        ["scores.json", *(f"{s.name}.txt" for s in sequences)],
+        overwrite,
+        numbered=output is None,
+    )
+    own = [(s.truth, s.frames, s.frames / "img", s.frames.parent) for s in sequences]
+    annotations = [("the annotations", place) for places in own for place in (folder, *places)]
+    check_inputs_kept([*annotations, *choice.inputs()], [results])
+    with run_folder(results) as run:
+        return _run(sequences, choice, run)
+
+
+def _run(sequences: list[Sequence], choice: TrackerChoice, run: RunFolder) -> int:
+    output = run.folder
     scores: dict[str, float] = {}
     width = max(len(s.name) for s in sequences)
     try:
@@ -43,11 +63,14 @@ def run_evaluate(folder: Path, names: list[str], choice: TrackerChoice, output: 
             _write_scores(output, choice, tracker, scores)
     except (SourceEndedEarly, KeyboardInterrupt, ResultError) as error:
         status, why = ending(error)
+        if not isinstance(error, ResultError):
+            run.settle()
         print(
             f"pytracking: {why}; kept the {len(scores)} sequences that were finished in {output}",
             file=sys.stderr,
         )
         return status
+    run.settle()
     worst = min(scores, key=lambda name: scores[name])
     count = f"{len(scores)} sequence" + ("s" if len(scores) > 1 else "")
     average = mean(scores.values())

@@ -13,18 +13,20 @@ from pathlib import Path
 from time import perf_counter
 
 from ltr.errors import BoxError, ResultError, SourceEndedEarly
-from ltr.files import make_folder, safe_name, write_text
+from ltr.files import safe_name, write_text
 from ltr.geometry import checked_box
 from ltr.progress import with_progress
 from ltr.settings import as_dict, to_toml, with_assignments, with_toml
 from ltr.signals import ending_of
 from pytracking.api import MultiTracker, Tracker, load_engine
 from pytracking.apps.run_report import Course, report
-from pytracking.debug.strips import Strips
+from pytracking.debug.strips import INDEX, Strips
 from pytracking.sinks.boxes_file import BoxesFile
 from pytracking.sinks.overlays import Overlay
 from pytracking.sinks.result_files import ResultFiles
 from pytracking.sinks.result_formats import ResultRow, result_formats
+from pytracking.sinks.run_folder import Destination, RunFolder, run_folder
+from pytracking.sinks.run_inputs import check_inputs_kept
 from pytracking.sinks.video_writer import VideoWriter, codec_name
 from pytracking.sources.opening import open_source
 from pytracking.sources.source import Source
@@ -59,6 +61,12 @@ class TrackerChoice:
         """A tracker of one target. Raises ConfigError or CheckpointError."""
         return Tracker(self.engine(), name=name)
 
+    def inputs(self) -> list[tuple[str, Path]]:
+        """The files it is read from, each with what it is."""
+        settings = [("the settings", self.settings)] if self.settings else []
+        network = Path(self.network)
+        return settings + ([("the network", network)] if network.is_file() else [])
+
     def _changed(self, preset: TrackerPreset) -> TrackerPreset:
         if self.settings is not None:
             preset = with_toml(preset, self.settings)
@@ -73,24 +81,46 @@ def run_track(
     debug: Path | None = None,
     trail: int = 0,
     formats: Sequence[str] = (),
+    overwrite: bool = False,
+    box_file: Path | None = None,
 ) -> int:
     """Track the boxes of the first frame to the last one; FILES go into `output`, pictures of the
     algorithm into `debug`; the video shows the last `trail` centres of each target; results go into
-    the files of `formats` as well. Returns the exit status: 1 where the source ended early or the
-    disk is full, 130 after Ctrl-C; what was tracked until then is kept, and said."""
+    the files of `formats` as well. Folders that are not empty are refused, or what earlier runs
+    left in them is overwritten. `box_file` is where the boxes come from. Returns the exit status: 1
+    where the source ended early or the disk is full, 130 after Ctrl-C; what was tracked until then
+    is kept, and said."""
     source = open_source(source_path)
-    tracker = MultiTracker(choice.engine())
-    folder = output or Path("outputs") / "track" / source.name
+    place = output or Path("outputs") / "track" / source.name
     files = files_of(targets, formats, source.name)
-    if any((folder / name).resolve() == source_path.resolve() for name in files):
-        raise ResultError(
-            f"results in {folder} would overwrite the video {source_path}: give another --output"
-        )
+    results = Destination("--output", place, files, overwrite, numbered=output is None)
+    seen = debug and Destination("--debug-dir", debug, [INDEX], overwrite, pictures=True)
+    frames = [("the frames", p) for p in (source_path, source_path / "img") if p.is_dir()]
+    inputs = frames or [("the video", source_path)]
+    inputs += [("the boxes", box_file)] if box_file else []
+    check_inputs_kept([*inputs, *choice.inputs()], [results, seen] if seen else [results])
+    tracker = MultiTracker(choice.engine())
     tracker.check_room(len(targets))
-    make_folder(folder)
+    with ExitStack() as stack:
+        pictures = stack.enter_context(run_folder(seen)) if seen else None
+        run = stack.enter_context(run_folder(results))
+        return _run(source, targets, choice, tracker, run, pictures, trail, formats)
+
+
+def _run(
+    source: Source,
+    targets: Mapping[str, Box],
+    choice: TrackerChoice,
+    tracker: MultiTracker,
+    run: RunFolder,
+    pictures: RunFolder | None,
+    trail: int,
+    formats: Sequence[str],
+) -> int:
+    folder, files = run.folder, files_of(targets, formats, source.name)
     course, status, why, written = Course(), 0, "", True
     try:
-        _track_all(source, targets, tracker, folder, debug, trail, formats, course)
+        _track_all(source, targets, tracker, folder, pictures, trail, formats, course)
         _write_facts(folder, choice, tracker.engine, targets, course.seconds)
     except (SourceEndedEarly, KeyboardInterrupt, ResultError) as error:
         if not course.seconds:
@@ -101,8 +131,10 @@ def run_track(
             _write_facts(folder, choice, tracker.engine, targets, course.seconds)
     if written:
         print("\n".join(_report(folder, tracker.engine, files, targets, course)))
-        if debug is not None:
-            print(f"  {debug / 'index.html'}  what the tracker saw, frame by frame")
+        run.settle()
+        if pictures is not None:
+            print(f"  {pictures.folder / INDEX}  what the tracker saw, frame by frame")
+            pictures.settle()
     if why:
         kept = f"kept the {len(course.seconds)} frames that were tracked in {folder}"
         print(f"pytracking: {why}; {kept}", file=sys.stderr)
@@ -144,7 +176,7 @@ def _track_all(
     targets: Mapping[str, Box],
     tracker: MultiTracker,
     folder: Path,
-    debug: Path | None,
+    pictures: RunFolder | None,
     trail: int,
     formats: Sequence[str],
     course: Course,
@@ -158,7 +190,9 @@ def _track_all(
         video = stack.enter_context(VideoWriter(folder / "video.mp4", source.frame_rate))
         overlay = Overlay(source.frame_rate, trail)
         strips = stack.enter_context(
-            Strips(debug, colours=overlay.colours) if debug else contextlib.nullcontext()
+            Strips(pictures.folder, colours=overlay.colours, claim=pictures.claim)
+            if pictures
+            else contextlib.nullcontext()
         )
         for frame in with_progress(source, source.length, f"tracking {source.name}"):
             begin = perf_counter()

@@ -11,7 +11,7 @@ import click
 from ltr.console import PATH, debug_option
 from ltr.errors import BoxError
 from ltr.signals import loading
-from pytracking.commands.options import tracker_options
+from pytracking.commands.options import output_options, tracker_options
 from pytracking.commands.track import track_boxes
 
 
@@ -25,14 +25,15 @@ from pytracking.commands.track import track_boxes
     help="A target in the first frame of --video.",
 )
 @tracker_options
-@click.option(
-    "--output",
-    type=PATH,
-    metavar="DIR",
-    help="Default: outputs/demo, outputs/track/NAME with --video.",
-)
+@output_options("outputs/demo, which is overwritten; with --video as track")
 @debug_option
-def demo(video: Path | None, boxes: Sequence[str], output: Path | None, **tracker: Any) -> int:
+def demo(
+    video: Path | None,
+    boxes: Sequence[str],
+    output: Path | None,
+    overwrite: bool,
+    **tracker: Any,
+) -> int:
     """Renders a clip from two photographs, tracks a face in it and shows how it went. The face
     doubles its size, a twin passes in front of it, and a panel hides it for ten frames while it
     moves on.
@@ -46,11 +47,11 @@ def demo(video: Path | None, boxes: Sequence[str], output: Path | None, **tracke
       pytracking demo --video holiday.mp4 --box 300,120,80,60
     """
     if video is not None:
-        return track_boxes(video, boxes, None, output, None, tracker)
+        return track_boxes(video, boxes, None, output, None, tracker, overwrite=overwrite)
     if boxes:
         raise BoxError("--box goes with --video FILE: the demo clip brings its own box")
     with loading("pytracking"):
         from pytracking.apps.demo import run_demo
         from pytracking.apps.track import TrackerChoice
 
-    return run_demo(TrackerChoice(**tracker), output or Path("outputs/demo"))
+    return run_demo(TrackerChoice(**tracker), output, overwrite)

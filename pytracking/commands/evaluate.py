@@ -10,16 +10,18 @@ import click
 
 from ltr.console import PATH, debug_option
 from ltr.signals import loading
-from pytracking.commands.options import tracker_options
+from pytracking.commands.options import output_options, tracker_options
 
 
 @click.command(short_help="track annotated sequences and score the result")
 @click.argument("folder", type=PATH, metavar="FOLDER")
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @tracker_options
-@click.option("--output", type=PATH, metavar="DIR", help="Default: outputs/evaluate/NETWORK.")
+@output_options("outputs/evaluate/NETWORK, then NETWORK-2; latest leads to the newest")
 @debug_option
-def evaluate(folder: Path, names: Sequence[str], output: Path | None, **tracker: Any) -> int:
+def evaluate(
+    folder: Path, names: Sequence[str], output: Path | None, overwrite: bool, **tracker: Any
+) -> int:
     """Tracks every sequence of FOLDER, or those named NAME, from its first box, rounded to whole
     pixels, to its last frame without a restart, and prints success AUC: the mean over 21 overlap
     thresholds of the share of frames above it. Frames without the target (nan) are left out.
@@ -36,6 +38,4 @@ def evaluate(folder: Path, names: Sequence[str], output: Path | None, **tracker:
         from pytracking.apps.evaluate import run_evaluate
         from pytracking.apps.track import TrackerChoice
 
-    choice = TrackerChoice(**tracker)
-    output = output or Path("outputs/evaluate") / Path(choice.network).stem
-    return run_evaluate(folder, list(names), choice, output)
+    return run_evaluate(folder, list(names), TrackerChoice(**tracker), output, overwrite)

@@ -88,3 +88,19 @@ def tracker_options(command: F) -> F:
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
+
+
+def output_options(default: str) -> Callable[[F], F]:
+    """Adds --output with its default, as help says it, and --overwrite."""
+
+    def add(command: F) -> F:
+        command = click.option(
+            "--overwrite",
+            is_flag=True,
+            help="Replace an earlier run's results; other files stay.",
+        )(command)
+        return click.option("--output", type=PATH, metavar="DIR", help=f"Default: {default}.")(
+            command
+        )
+
+    return add

@@ -11,7 +11,7 @@ import click
 from ltr.console import PATH, Choice, debug_option
 from ltr.errors import BoxError
 from ltr.signals import loading
-from pytracking.commands.options import tracker_options
+from pytracking.commands.options import output_options, tracker_options
 
 
 @click.command(short_help="track a target in a video or a folder of frames")
@@ -31,7 +31,7 @@ from pytracking.commands.options import tracker_options
     help="A file of such boxes, a line each; lines with # are comments.",
 )
 @tracker_options
-@click.option("--output", type=PATH, metavar="DIR", help="Default: outputs/track/NAME.")
+@output_options("outputs/track/NAME, then NAME-2, NAME-3; latest leads to the newest")
 @click.option(
     "--debug-dir",
     type=PATH,
@@ -59,6 +59,7 @@ def track(
     boxes: Sequence[str],
     box_file: Path | None,
     output: Path | None,
+    overwrite: bool,
     debug_dir: Path | None,
     trail: int,
     formats: Sequence[str],
@@ -79,7 +80,9 @@ def track(
       pytracking track frames/ --box 12.5,40,33,61 --net imagenet_mobile --output results/
       pytracking track video.mp4 --box 300,120,80,60 --set size.interval=1 --set search.area=6
     """
-    return track_boxes(source, boxes, box_file, output, debug_dir, tracker, trail, formats)
+    return track_boxes(
+        source, boxes, box_file, output, debug_dir, tracker, trail, formats, overwrite
+    )
 
 
 def track_boxes(
@@ -91,6 +94,7 @@ def track_boxes(
     tracker: dict[str, Any],
     trail: int = 0,
     formats: Sequence[str] = (),
+    overwrite: bool = False,
 ) -> int:
     """Track what the boxes name. Raises BoxError where there is none."""
     if not boxes and box_file is None:
@@ -103,4 +107,7 @@ def track_boxes(
         from pytracking.apps.track import TrackerChoice, run_track
 
     targets = named_boxes(boxes, box_file)
-    return run_track(source, targets, TrackerChoice(**tracker), output, debug_dir, trail, formats)
+    choice = TrackerChoice(**tracker)
+    return run_track(
+        source, targets, choice, output, debug_dir, trail, formats, overwrite, box_file
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
@@ -82,13 +82,15 @@ class Strips:
 
     The index is written at the beginning, after
     the first strip, after every 20 further ones and at the end of the block, whatever ends it; it
-    lists this run's strips alone. Raises ResultError, or ConfigError for an `every` below 1."""
+    lists this run's strips alone. `claim` is called with the name of a strip before it is written.
+    Raises ResultError, or ConfigError for an `every` below 1."""
 
     def __init__(
         self,
         folder: str | os.PathLike[str],
         every: int = 10,
         colours: TargetColours | None = None,
+        claim: Callable[[list[str]], None] = lambda names: None,
     ) -> None:
         if every < 1:
             raise ConfigError(f"a strip every {every} frames cannot be written: give 1 or more")
@@ -96,6 +98,7 @@ class Strips:
         self.every = every
         self.colours = TargetColours() if colours is None else colours
         self.entries: list[Entry] = []
+        self._claim = claim
         self._number = 0
         self._seen: Seen | None = None
         self._files: dict[tuple[str, int], str] = {}
@@ -157,6 +160,7 @@ class Strips:
             heading = f"frame {number}   {key[0]}"
             picture = strip(heading, frame, prediction, seen.of(row), colour)
             file = f"{number:06d}_{self._file_name(key)}.png"
+            self._claim([file])
             write_picture(self.folder / file, picture)
             self.entries.append(
                 Entry(

@@ -26,6 +26,12 @@ class Sequence:
     boxes_xywh: NDArray[np.float64]
     """(N, 4), one row a frame; NaN where the target is absent."""
 
+    @property
+    def truth(self) -> Path:
+        """The file of its boxes."""
+        own = self.frames / "groundtruth.txt"
+        return own if self.frames.is_dir() else self.frames.with_suffix(".txt")
+
 
 def find_sequences(folder: Path) -> list[Sequence]:
     """The sequences of a folder, by name: itself, its sub-folders with a groundtruth.txt, its

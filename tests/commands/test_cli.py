@@ -130,7 +130,8 @@ def test_absent_targets_and_wrong_counts(
         (np.vstack([truth, truth[1]]), "7 boxes, but only 6 frames"),
     ):
         np.savetxt(copy / "groundtruth.txt", rows, delimiter=",", fmt="%.3f")
-        assert pytracking(["evaluate", str(copy.parent), "--output", str(tmp_path / "out")]) == 2
+        again = ["--output", str(tmp_path / "out"), "--overwrite"]
+        assert pytracking(["evaluate", str(copy.parent), *again]) == 2
         assert said in capsys.readouterr().err
     (copy / "groundtruth.txt").write_text("1,2,3,4\n1,2,x,4\n")
     assert pytracking(["evaluate", str(copy.parent)]) == 2
@@ -575,6 +576,7 @@ def test_what_was_there_before_stays_when_nothing_could_be_tracked(
         "5000,1,20,20",
         "--output",
         str(out),
+        "--overwrite",
         "--set",
         "size.interval=9",
     ]
@@ -606,7 +608,11 @@ def test_interrupted_evaluation_keeps_what_was_finished(
     said = capsys.readouterr().err.splitlines()[-1]
     assert said == f"pytracking: interrupted; kept the 1 sequences that were finished in {out}"
     assert set(json.loads((out / "scores.json").read_text())["success_auc"]) == {"first"}
-    assert sorted(path.name for path in out.iterdir()) == ["first.txt", "scores.json"]
+    assert sorted(path.name for path in out.iterdir()) == [
+        "first.txt",
+        "run.json",
+        "scores.json",
+    ]
 
 
 def test_results_never_overwrite_the_video(
@@ -633,6 +639,7 @@ def test_demo(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         "boxes.txt",
         "demo.mp4",
         "overlap.png",
+        "run.json",
         "strip.png",
     ]
     assert len((tmp_path / "boxes.txt").read_text().splitlines()) == 150

@@ -20,6 +20,7 @@ from ltr.errors import ResultError
 from ltr.signals import Termination, ending_of, termination
 from pytracking import Tracker
 from pytracking.cli import main as pytracking
+from pytracking.sinks.run_folder import Destination, run_folder
 from pytracking.sinks.video_writer import VideoWriter, frame_count, has_h264
 
 BOX, FRAMES = "24,16,16,16", 60
@@ -39,16 +40,16 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def command(source: Path, out: Path) -> list[str]:
-    words = ["track", str(source), "--box", BOX, "--output", str(out), "--net", "imagenet_mobile"]
-    return [sys.executable, "-m", "pytracking", *words]
+    words = ["track", str(source), "--box", BOX, "--output", str(out), "--overwrite"]
+    return [sys.executable, "-m", "pytracking", *words, "--net", "imagenet_mobile"]
 
 
 def former_results(out: Path) -> bytes:
     """A folder with a video and boxes of an earlier run; the video's bytes."""
-    out.mkdir()
-    with VideoWriter(out / "video.mp4", 25) as video:
+    files = ["boxes.txt", "video.mp4"]
+    with run_folder(Destination("--output", out, files)), VideoWriter(out / files[1], 25) as video:
         video.write(np.zeros((48, 64, 3), np.uint8))
-    (out / "boxes.txt").write_text("former\n")
+        (out / files[0]).write_text("former\n")
     return (out / "video.mp4").read_bytes()
 
 
@@ -78,7 +79,7 @@ def test_a_video_that_does_not_fit(
     assert len(written) < 75, "told while the video is written, not at its end"
     assert "WARN" not in capfd.readouterr().err
     assert path.read_bytes() == former
-    assert sorted(p.name for p in path.parent.iterdir()) == ["boxes.txt", "video.mp4"]
+    assert sorted(p.name for p in path.parent.iterdir()) == ["boxes.txt", "run.json", "video.mp4"]
 
 
 def test_track_with_a_file_size_limit(source: Path, tmp_path: Path) -> None:
@@ -101,6 +102,7 @@ def test_track_with_a_file_size_limit(source: Path, tmp_path: Path) -> None:
     assert (out / "video.mp4").read_bytes() == former
     assert sorted(p.name for p in out.iterdir()) == [
         "boxes.txt",
+        "run.json",
         "settings.toml",
         "timing.json",
         "video.mp4",

@@ -94,7 +94,7 @@ def test_each_target_as_if_it_were_alone(
         "timing.json",
         "video.mp4",
     ]
-    assert sorted(p.name for p in out.iterdir()) == files
+    assert sorted(p.name for p in out.iterdir()) == sorted([*files, "run.json"])
     assert frames_in(out / "video.mp4") == N
     assert "ms to learn 3 targets" in said
     assert f"then         {N - 1} frames, mean " in said

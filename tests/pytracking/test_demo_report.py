@@ -36,7 +36,11 @@ def test_pictures_are_drawn(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     for name in demo.FILES:
         assert f"  {tmp_path / name} " in said
     assert "matplotlib" not in said
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["overlap.png", "strip.png"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "overlap.png",
+        "run.json",
+        "strip.png",
+    ]
 
 
 @pytest.mark.usefixtures("perfect")
