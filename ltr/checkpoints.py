@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from ltr.errors import CheckpointError, ConfigError, suggestion
 from ltr.files import write_bytes
+from ltr.paths import utf8_name
 
 if TYPE_CHECKING:  # torch is not needed to find a network, which the tab key of a shell asks for
     from torch import Tensor
@@ -209,7 +210,8 @@ def read_state(file: NetworkFile, expected: Mapping[str, Tensor]) -> dict[str, T
             f"network file {path} is damaged: its checksum is not the one in {REGISTRY}"
         )
     try:
-        state = load_file(path)
+        with utf8_name(path) as name:
+            state = load_file(name)
     except (SafetensorError, OSError) as error:
         raise CheckpointError(f"network file {path} is damaged: {printable(error)}") from None
     return finite_float32(path, state)

@@ -8,6 +8,7 @@ with --debug.
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import traceback
@@ -120,6 +121,8 @@ def run(group: LazyGroup, program: str, arguments: Sequence[str] | None) -> int:
     asked = os.environ.get(_completion_variable(program))
     if asked and arguments is None:
         return shell_complete(group, {}, program, _completion_variable(program), asked)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a path may hold what the terminal cannot show
+        sys.stdout.reconfigure(errors="backslashreplace")
     words = sys.argv[1:] if arguments is None else list(arguments)
     meta: dict[str, Any] = {}
     try:

@@ -133,8 +133,9 @@ def write_bytes(
 
 
 def write_text(path: str | os.PathLike[str], text: str, what: str) -> None:
-    """Write a file of UTF-8 whole or not at all. Raises ResultError."""
-    write_bytes(path, text.encode(), what)
+    """Write a file of UTF-8 whole or not at all; what UTF-8 lacks, as in some paths, is escaped.
+    Raises ResultError."""
+    write_bytes(path, text.encode(errors="backslashreplace"), what)
 
 
 def safe_name(name: str) -> str:
@@ -193,7 +194,7 @@ def _regular(path: Path) -> Path:
 
 def _created(target: Path, suffix: str) -> tuple[Path, int]:
     """A new file beside `target`, locked while it is open, and its descriptor. Raises OSError."""
-    stem = os.fsencode(target.name)[:100].decode(errors="ignore")  # long names stay legal
+    stem = os.fsencode(target.name)[:100].decode(errors="ignore") or "_"  # long names stay legal
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
     while True:
         path = target.with_name(f"{stem}.{secrets.token_hex(8)}.partial{suffix}")

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from ltr.errors import FrameError, SourceEndedEarly
 from ltr.images import DEFAULT_FRAME_RATE, Frame, as_frame, quiet_opencv
+from ltr.paths import open_regular, utf8_name
 
 if TYPE_CHECKING:
     import cv2
@@ -230,7 +231,7 @@ def _open(path: Path) -> cv2.VideoCapture:
     import cv2
 
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             empty = not file.read(1)
     except OSError as error:
         reason = error.strerror or error
@@ -242,9 +243,9 @@ def _open(path: Path) -> cv2.VideoCapture:
     # With all backends OpenCV takes a damaged frame_01.mp4 for an image sequence, and its AVI
     # reader prints.
     backend = cv2.CAP_FFMPEG if cv2.videoio_registry.hasBackend(cv2.CAP_FFMPEG) else cv2.CAP_ANY
-    with quiet_opencv():
+    with quiet_opencv(), utf8_name(path) as name:
         # Absolute, for FFmpeg takes "a:b.mp4" for a protocol.
-        capture = cv2.VideoCapture(os.path.abspath(path), backend)
+        capture = cv2.VideoCapture(name, backend)
     if not capture.isOpened():
         raise FrameError(
             f"video {path} cannot be opened: it is no video, or cut off or damaged, fetch it again"

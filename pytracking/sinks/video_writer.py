@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import warnings
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -15,6 +16,7 @@ import numpy as np
 from ltr.errors import ResultError
 from ltr.files import AtomicFile
 from ltr.images import Frame, quiet_opencv
+from ltr.paths import utf8_name
 
 FOURCC = "mp4v"
 """MPEG-4 part 2: what the OpenCV wheels write everywhere; they carry no H.264 encoder."""
@@ -23,6 +25,8 @@ H264_OPTIONS = {"preset": "veryfast", "crf": "20"}
 """A quality at which lines and small text stay sharp."""
 SMPTE_170M, LIMITED_RANGE = 6, 1
 """FFmpeg's numbers of the colour space that frames are converted to, so that players know it."""
+LONGEST_SIDE = 8190
+"""Pixels of a frame: MPEG-4 part 2 has 13 bits for a side, and few players show more in H.264."""
 CHECK_EVERY = 25
 """Frames after which it is looked whether the disk takes more."""
 
@@ -42,7 +46,8 @@ class VideoWriter:
         with VideoWriter(path, frame_rate) as video:
             video.write(frame)
 
-    The first frame fixes the size, later ones of another size are resized. Frames go to a temporary
+    The first frame fixes the size, later ones of another size are resized. Frames larger than
+    codecs take are scaled down, which is warned of once. Frames go to a temporary
     file; at the end of the block, whatever ends it, the file takes its name. Without a frame, or
     where not all of them can be read back, nothing is left, and a former file stays. OpenCV does
     not tell of a full disk: it is asked for, every 25 frames. Raises ResultError."""
@@ -54,6 +59,7 @@ class VideoWriter:
         self._file: AtomicFile | None = None
         self._size = (0, 0)
         self._encoder: Encoder | None = None
+        self._name = contextlib.ExitStack()
 
     def __enter__(self) -> VideoWriter:
         if self.path.suffix.lower() != ".mp4":
@@ -86,6 +92,7 @@ class VideoWriter:
                     + "; look whether the disk is full or damaged"
                 )
         finally:
+            self._name.close()
             self._file.discard()
 
     def write(self, frame: Frame) -> None:
@@ -95,7 +102,7 @@ class VideoWriter:
         if self._file is None:
             raise ValueError("a VideoWriter is written in a with block")
         if self._encoder is None:
-            self._size = (frame.shape[1], frame.shape[0])
+            self._size = self._encoded_size(frame)
             self._encoder = self._opened(self._file.temporary)
         if (frame.shape[1], frame.shape[0]) != self._size:
             frame = np.asarray(
@@ -111,10 +118,25 @@ class VideoWriter:
         if self.frames % CHECK_EVERY == 0:
             self._file.check_room()
 
+    def _encoded_size(self, frame: Frame) -> tuple[int, int]:
+        """Width and height of the video."""
+        height, width = frame.shape[:2]
+        if max(width, height) <= LONGEST_SIDE:
+            return width, height
+        factor = LONGEST_SIDE / max(width, height)
+        across, down = (max(2, round(factor * side)) for side in (width, height))
+        warnings.warn(
+            f"video {self.path} is scaled down to {across} x {down}: codecs take no side over "
+            f"{LONGEST_SIDE} pixels; frames of {width} x {height} are tracked as they are",
+            stacklevel=3,
+        )
+        return across, down
+
     def _opened(self, temporary: Path) -> Encoder:
         try:
+            name = self._name.enter_context(utf8_name(temporary))
             encoder = H264Encoder if has_h264() else Mpeg4Encoder
-            return encoder(temporary, self.frame_rate, self._size)
+            return encoder(name, self.frame_rate, self._size)
         except OSError:
             width, height = self._size
             raise ResultError(
@@ -126,7 +148,7 @@ class VideoWriter:
 class H264Encoder:
     """H.264 by PyAV, as browsers play it: yuv420p, even sides, the index in front."""
 
-    def __init__(self, path: Path, frame_rate: float, size: tuple[int, int]) -> None:
+    def __init__(self, path: str, frame_rate: float, size: tuple[int, int]) -> None:
         """size: width and height; an odd side has its last pixels twice. Raises OSError."""
         import av
 
@@ -134,7 +156,7 @@ class H264Encoder:
         rate = Fraction(frame_rate).limit_denominator(10_000)
         with _as_os_error():
             options = {"movflags": "+faststart"}
-            self._container = av.open(str(path), "w", format="mp4", options=options)
+            self._container = av.open(path, "w", format="mp4", options=options)
             self._stream = self._container.add_stream(H264, rate, options=H264_OPTIONS)
             self._stream.width = size[0] + self._spare[0]
             self._stream.height = size[1] + self._spare[1]
@@ -167,11 +189,11 @@ class H264Encoder:
 class Mpeg4Encoder:
     """MPEG-4 part 2 by OpenCV, which tells of no failure after its opening."""
 
-    def __init__(self, path: Path, frame_rate: float, size: tuple[int, int]) -> None:
+    def __init__(self, path: str, frame_rate: float, size: tuple[int, int]) -> None:
         """size: width and height. Raises OSError."""
         import cv2
 
-        self._writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*FOURCC), frame_rate, size)
+        self._writer = cv2.VideoWriter(path, cv2.VideoWriter.fourcc(*FOURCC), frame_rate, size)
         if not self._writer.isOpened():
             raise OSError
 
@@ -215,8 +237,8 @@ def frame_count(path: Path) -> int:
     none."""
     import cv2
 
-    with quiet_opencv():
-        capture = cv2.VideoCapture(os.path.abspath(path), cv2.CAP_FFMPEG)
+    with quiet_opencv(), utf8_name(path) as name:
+        capture = cv2.VideoCapture(name, cv2.CAP_FFMPEG)
     try:
         return int(capture.get(cv2.CAP_PROP_FRAME_COUNT)) if capture.isOpened() else 0
     finally:

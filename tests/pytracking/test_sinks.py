@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -161,6 +162,30 @@ def test_h264_is_what_browsers_play(tmp_path: Path) -> None:
     assert np.abs(picture[:, 65].astype(int) - (30, 180, 60)).max() < 40, "the last column twice"
     data = path.read_bytes()
     assert 0 < data.find(b"moov") < data.find(b"mdat")
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "encoded"),
+    [(64, 9100, (58, 8190)), (8191, 2, (8190, 2)), (2, 20000, (2, 8190))],
+)
+def test_frames_larger_than_codecs_take(
+    tmp_path: Path, codec: str, height: int, width: int, encoded: tuple[int, int]
+) -> None:
+    """Scaled down, which is said once."""
+    path = tmp_path / "video.mp4"
+    frame = flat((200, 40, 30), height, width)
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        with VideoWriter(path, 25) as video:
+            for _ in range(3):
+                video.write(frame)
+    assert [str(warning.message) for warning in warned] == [
+        f"video {path} is scaled down to {encoded[1]} x {encoded[0]}: codecs take no side over 8190 "
+        f"pixels; frames of {width} x {height} are tracked as they are"
+    ]
+    frames = read_video(path)
+    assert [frame.shape[:2] for frame in frames] == 3 * [encoded]
+    assert np.abs(frames[2].mean(axis=(0, 1)) - (200, 40, 30)).max() < 12
 
 
 @pytest.mark.parametrize("limit", [2_000, 60_000])
