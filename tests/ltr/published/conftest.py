@@ -6,6 +6,7 @@ import shutil
 import sys
 import types
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,8 @@ def write(request: pytest.FixtureRequest, tmp_path: Path) -> Writer:
 
 @pytest.fixture(autouse=True, scope="session")
 def _imported_before_watching(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """What torch and zipfile import at first use is imported now."""
+    """What torch, zipfile and click import at first use is imported now."""
+    import_module("ltr.commands.convert")
     read_published(
         zipped(tmp_path_factory.mktemp("first") / "net.pth", program({"net": table({"w": WEIGHT})}))
     )
