@@ -123,7 +123,7 @@ def convert_command(published_file: str, name: str) -> str:
             f"ltr convert {old} FOLDER/{name}.safetensors, and set PYTRACKING_CHECKPOINTS=FOLDER, "
             "for you have no home folder"
         )
-    return f"ltr convert {old} {shlex.quote(str(folder / name))}.safetensors"
+    return f"ltr convert {old} {shlex.quote(str(folder / name) + '.safetensors')}"
 
 
 def find_network(
