@@ -22,11 +22,11 @@ from ltr.checkpoints import (
     write_network,
 )
 from ltr.errors import CheckpointError, ConfigError, suggestion
+from ltr.models.stored_config import network_config
 from ltr.models.tracker_net import (
     NetworkConfig,
     TrackerNet,
     is_counter,
-    network_config,
     stored_tensors,
 )
 from ltr.models.zoo import NETWORKS, PUBLISHED_FILES

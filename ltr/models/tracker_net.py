@@ -3,9 +3,8 @@ nothing about frames."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -26,7 +25,7 @@ from ltr.models.classifier.steepest_descent import (
 )
 from ltr.models.stride import STRIDE
 from ltr.models.tracking_network import ScoreGrid
-from ltr.settings import from_dict, group, setting
+from ltr.settings import group, setting
 from ltr.transfer import constant
 
 FilterOptimizer = HingeSteepestDescent | LearnedSteepestDescent | DensitySteepestDescent
@@ -56,18 +55,6 @@ class NetworkConfig:
     box_head: EnergyHeadConfig | None = setting(
         None, "1", "what says how well a box fits the target"
     )
-
-
-_LATER_FIELDS: dict[type[Any], dict[str, Any]] = {
-    NetworkConfig: {"initializer": "zeros", "filter_optimizer": HingeConfig(), "box_head": None},
-    HingeConfig: {"label_sigma": HingeConfig.label_sigma},
-}
-"""What files mean that were written before these fields existed."""
-
-
-def network_config(tree: Mapping[str, Any]) -> NetworkConfig:
-    """The configuration that stands in a file. Raises ConfigError for whatever else is there."""
-    return from_dict(NetworkConfig, tree, "", _LATER_FIELDS)
 
 
 class TrainingOutput(NamedTuple):

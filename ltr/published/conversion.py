@@ -11,7 +11,8 @@ from torch import Tensor
 
 from ltr.checkpoints import check_shapes, finite_float32
 from ltr.errors import CheckpointError, ConfigError
-from ltr.models.tracker_net import NetworkConfig, is_counter, network_config
+from ltr.models.stored_config import network_config
+from ltr.models.tracker_net import NetworkConfig, is_counter
 from ltr.models.zoo import NETWORKS, SUPER_SIGMA
 from ltr.published.contents import Constructor, PublishedFile
 from ltr.settings import as_dict

@@ -22,7 +22,8 @@ from ltr.models.classifier.steepest_descent import (
     descend,
 )
 from ltr.models.classifier.whitening import whitening_matrix
-from ltr.models.tracker_net import NetworkConfig, filter_optimizer, network_config
+from ltr.models.stored_config import network_config
+from ltr.models.tracker_net import NetworkConfig, filter_optimizer
 from ltr.settings import as_dict
 
 

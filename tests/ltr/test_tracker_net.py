@@ -13,8 +13,10 @@ from ltr.images import MEAN, STD
 from ltr.models.backbone import Taps
 from ltr.models.box.energy import EnergyHeadConfig, Modulation
 from ltr.models.classifier.linear_filter import apply_filter
+from ltr.models.classifier.steepest_descent import HingeConfig
 from ltr.models.folding import fold
-from ltr.models.tracker_net import NetworkConfig, TrackerNet, network_config
+from ltr.models.stored_config import network_config
+from ltr.models.tracker_net import NetworkConfig, TrackerNet
 from ltr.models.zoo import NETWORKS
 from ltr.settings import as_dict
 
@@ -117,3 +119,22 @@ def test_configurations_in_files(config: NetworkConfig) -> None:
     if config.box_head is not None:
         with pytest.raises(ConfigError, match="bins"):
             network_config({**tree, "box_head": {**tree["box_head"], "bins": (0, 3)}})
+
+
+@pytest.mark.parametrize("name", ["dimp18", "prdimp50", "super_dimp_simple"])
+def test_files_that_an_earlier_version_converted(name: str) -> None:
+    config = NETWORKS[name]
+    tree = as_dict(config)
+    former = {"pooled_zero_init": "pooled_zero", "zeros": "none"}
+    tree |= {"initializer": former.get(config.initializer, config.initializer)}
+    tree |= {"box_head": "energy"}  # which had one size
+    if isinstance(config.filter_optimizer, HingeConfig):
+        del tree["filter_optimizer"]["label_sigma"]  # it stood in the preset
+    assert network_config(tree) == config
+
+
+def test_networks_without_training_of_an_earlier_version() -> None:
+    tree = {**as_dict(NetworkConfig()), "initializer": "none", "box_head": "none"}
+    assert network_config(tree) == NetworkConfig()
+    with pytest.raises(ConfigError, match="box_head"):
+        network_config({**tree, "box_head": "energetic"})
