@@ -156,24 +156,39 @@ def _four_numbers(box: Sequence[float]) -> list[float]:
 
 
 def parse_named_box(text: str) -> tuple[str | None, tuple[float, float, float, float]]:
-    """A box from the command line that may be named, "[name=]x,y,w,h"."""
+    """A box that may be named: "[name=]x,y,w,h" or "name,x,y,w,h"; blanks do as well as commas."""
     name, equals, box = text.rpartition("=")
     if equals and not name.strip():
         raise BoxError(f"box {text!r} has an empty name: write name=x,y,w,h, or x,y,w,h alone")
+    first, *rest = box_fields(text)
+    if not equals and len(rest) == 4 and first and not is_number(first):
+        name, box = first, ",".join(rest)
     return name.strip() or None, parse_box(box)
 
 
 def parse_box(text: str) -> tuple[float, float, float, float]:
-    """A box from the command line, "x,y,w,h"."""
-    try:
-        numbers = [parse_number(part) for part in text.split(",")]
-    except ValueError:
-        numbers = []
-    if len(numbers) != 4:
+    """A box as text, "x,y,w,h" or "x y w h"."""
+    parts = box_fields(text)
+    if len(parts) != 4 or not all(map(is_number, parts)):
         raise BoxError(
             f"box {text!r} is not four numbers: write x,y,w,h in pixels, for example 100,80,60,40"
         )
-    return checked_box(numbers)
+    return checked_box([parse_number(part) for part in parts])
+
+
+def box_fields(text: str) -> list[str]:
+    """The fields of a line, between commas where there are any, else between blanks."""
+    text = text.strip()
+    return [part.strip() for part in text.split(",")] if "," in text else text.split() or [""]
+
+
+def is_number(text: str) -> bool:
+    """Whether it is a number in plain notation."""
+    try:
+        parse_number(text)
+    except ValueError:
+        return False
+    return True
 
 
 def parse_number(text: str) -> float:

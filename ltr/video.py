@@ -80,6 +80,15 @@ class VideoFile:
                 raise FrameError(_no_frame(self.path, capture))
         finally:
             capture.release()
+        self._refuse_incomplete(done, seconds)
+
+    def check_complete(self) -> None:
+        """Raises SourceEndedEarly where fewer frames can be decoded than the file announces, as
+        iterating does at its end."""
+        times = self._noted_times()
+        self._refuse_incomplete(len(times), times[-1] / 1000)
+
+    def _refuse_incomplete(self, done: int, seconds: float) -> None:
         if self.length is not None and self._is_incomplete(done, seconds):
             raise SourceEndedEarly(
                 f"video {self.path} stopped after {done} of {self.length} frames: "

@@ -8,7 +8,7 @@ import math
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import perf_counter
 
@@ -28,6 +28,8 @@ from pytracking.sinks.result_formats import ResultRow, result_formats
 from pytracking.sinks.run_folder import Destination, RunFolder, run_folder
 from pytracking.sinks.run_inputs import check_inputs_kept
 from pytracking.sinks.video_writer import VideoWriter, codec_name
+from pytracking.sinks.window import Preview
+from pytracking.sources.frame_range import WHOLE, FrameRange, frames_of
 from pytracking.sources.opening import open_source
 from pytracking.sources.source import Source
 from pytracking.tracker.engine import TrackerEngine
@@ -73,26 +75,37 @@ class TrackerChoice:
         return with_assignments(preset, self.assignments)
 
 
+@dataclass(frozen=True)
+class TrackRequest:
+    """Which part of a source is tracked, and what is written and shown of it."""
+
+    frames: FrameRange = WHOLE
+    formats: Sequence[str] = ()
+    """Results are written in these as well."""
+    trail: int = 0
+    """Centres of each target that the video shows."""
+    show: bool = False
+    """A window shows what the video does."""
+
+
 def run_track(
     source_path: Path,
     targets: Mapping[str, Box],
     choice: TrackerChoice,
     output: Path | None,
-    debug: Path | None = None,
-    trail: int = 0,
-    formats: Sequence[str] = (),
+    debug: Path | None,
+    request: TrackRequest,
     overwrite: bool = False,
     box_file: Path | None = None,
 ) -> int:
-    """Track the boxes of the first frame to the last one; FILES go into `output`, pictures of the
-    algorithm into `debug`; the video shows the last `trail` centres of each target; results go into
-    the files of `formats` as well. Folders that are not empty are refused, or what earlier runs
-    left in them is overwritten. `box_file` is where the boxes come from. Returns the exit status: 1
-    where the source ended early or the disk is full, 130 after Ctrl-C; what was tracked until then
-    is kept, and said."""
-    source = open_source(source_path)
+    """Track the boxes of the first frame of the request to the last one; FILES go into `output`,
+    pictures of the algorithm into `debug`. Folders that are not empty are refused, or what earlier
+    runs left in them is overwritten. `box_file` is where the boxes come from. Returns the exit
+    status: 1 where the source ended early or the disk is full, 130 after Ctrl-C; what was tracked
+    until then is kept, and said."""
+    source = frames_of(open_source(source_path), request.frames)
     place = output or Path("outputs") / "track" / source.name
-    files = files_of(targets, formats, source.name)
+    files = files_of(targets, request.formats, source.name)
     results = Destination("--output", place, files, overwrite, numbered=output is None)
     seen = debug and Destination("--debug-dir", debug, [INDEX], overwrite, pictures=True)
     frames = [("the frames", p) for p in (source_path, source_path / "img") if p.is_dir()]
@@ -104,7 +117,7 @@ def run_track(
     with ExitStack() as stack:
         pictures = stack.enter_context(run_folder(seen)) if seen else None
         run = stack.enter_context(run_folder(results))
-        return _run(source, targets, choice, tracker, run, pictures, trail, formats)
+        return _run(source, targets, choice, tracker, run, pictures, request)
 
 
 def _run(
@@ -114,21 +127,20 @@ def _run(
     tracker: MultiTracker,
     run: RunFolder,
     pictures: RunFolder | None,
-    trail: int,
-    formats: Sequence[str],
+    request: TrackRequest,
 ) -> int:
-    folder, files = run.folder, files_of(targets, formats, source.name)
+    folder, files = run.folder, files_of(targets, request.formats, source.name)
     course, status, why, written = Course(), 0, "", True
     try:
-        _track_all(source, targets, tracker, folder, pictures, trail, formats, course)
-        _write_facts(folder, choice, tracker.engine, targets, course.seconds)
+        _track_all(source, targets, tracker, folder, pictures, request, course)
+        _write_facts(folder, choice, tracker.engine, targets, request.frames, course.seconds)
     except (SourceEndedEarly, KeyboardInterrupt, ResultError) as error:
         if not course.seconds:
             raise
         status, why = ending(error)
         written = not isinstance(error, ResultError)
         with contextlib.suppress(ResultError):  # the first error is the one to be told of
-            _write_facts(folder, choice, tracker.engine, targets, course.seconds)
+            _write_facts(folder, choice, tracker.engine, targets, request.frames, course.seconds)
     if written:
         print("\n".join(_report(folder, tracker.engine, files, targets, course)))
         run.settle()
@@ -177,25 +189,25 @@ def _track_all(
     tracker: MultiTracker,
     folder: Path,
     pictures: RunFolder | None,
-    trail: int,
-    formats: Sequence[str],
+    request: TrackRequest,
     course: Course,
 ) -> None:
     with ExitStack() as stack:
         files = {
             n: stack.enter_context(BoxesFile(folder / boxes_name(n, targets))) for n in targets
         }
-        forms = result_formats(formats, source.name, list(targets))
+        forms = result_formats(request.formats, source.name, list(targets))
         results = stack.enter_context(ResultFiles(folder, forms))
         video = stack.enter_context(VideoWriter(folder / "video.mp4", source.frame_rate))
-        overlay = Overlay(source.frame_rate, trail)
+        overlay = Overlay(source.frame_rate * request.frames.stride, request.trail)
         strips = stack.enter_context(
             Strips(pictures.folder, colours=overlay.colours, claim=pictures.claim)
             if pictures
             else contextlib.nullcontext()
         )
+        preview = stack.enter_context(Preview(source.name if request.show else None))
         for frame in with_progress(source, source.length, f"tracking {source.name}"):
-            begin = perf_counter()
+            begin, number = perf_counter(), request.frames.number(len(course.seconds))
             if not course.seconds:
                 for name, box in targets.items():
                     tracker.add(frame, box, name)
@@ -203,11 +215,12 @@ def _track_all(
                 took = perf_counter() - begin
                 for name, box in targets.items():
                     files[name].write_first(checked_box(box))
-                    results.write(ResultRow(1, name, checked_box(box), math.nan, "init", took))
+                    results.write(ResultRow(number, name, checked_box(box), math.nan, "init", took))
                 course.seconds.append(took)
-                video.write(overlay.first(1, frame, targets))
+                picture = overlay.first(number, frame, targets)
+                video.write(picture)
+                preview.show(picture)
                 continue
-            number = len(course.seconds) + 1
             tracker.observer = strips.observer(number) if strips else None
             predictions = tracker.track(frame)
             took = perf_counter() - begin
@@ -216,9 +229,11 @@ def _track_all(
                 box, score, status = prediction.box, prediction.score, prediction.status
                 results.write(ResultRow(number, name, box, score, status, took))
             course.add(number, predictions, took)
-            video.write(overlay.next(number, frame, predictions))
+            picture = overlay.next(number, frame, predictions)
+            video.write(picture)
             if strips:
                 strips.write(number, frame, list(predictions), list(predictions.values()))
+            preview.show(picture)
 
 
 def _write_facts(
@@ -226,6 +241,7 @@ def _write_facts(
     choice: TrackerChoice,
     engine: TrackerEngine,
     targets: Mapping[str, Box],
+    frames: FrameRange,
     seconds: list[float],
 ) -> None:
     settings = (
@@ -238,6 +254,7 @@ def _write_facts(
         "device": str(engine.net.device),
         "seed": choice.seed,
         "targets": list(targets),
+        "frames": asdict(frames),
         "settings": as_dict(engine.preset),
         "first_frame_seconds": seconds[:1],
         "frame_seconds": seconds[1:],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import click
 
 from ltr.console import PATH, Choice, debug_option
-from ltr.errors import BoxError
+from ltr.errors import ConfigError
 from ltr.signals import loading
 from pytracking.commands.options import output_options, tracker_options
 
@@ -21,14 +22,14 @@ from pytracking.commands.options import output_options, tracker_options
     "boxes",
     multiple=True,
     metavar="[NAME=]X,Y,W,H",
-    help="A target in the first frame (needed, may be repeated).",
+    help="A target in the first frame (may be repeated); without one it is asked for.",
 )
 @click.option(
     "--boxes",
     "box_file",
     type=PATH,
     metavar="FILE",
-    help="A file of such boxes, a line each; lines with # are comments.",
+    help="A file of such boxes, a line each; a header, blanks for commas, # comments.",
 )
 @tracker_options
 @output_options("outputs/track/NAME, then NAME-2, NAME-3; latest leads to the newest")
@@ -45,6 +46,19 @@ from pytracking.commands.options import output_options, tracker_options
     metavar="N",
     help="Draw the way of the last N frames.",
 )
+@click.option(
+    "--start",
+    type=click.IntRange(1),
+    default=1,
+    metavar="N",
+    help="The frame that the boxes are of, counted from 1.",
+)
+@click.option("--end", type=click.IntRange(1), metavar="N", help="The last frame, counted from 1.")
+@click.option(
+    "--stride", type=click.IntRange(1), default=1, metavar="N", help="Track every Nth frame."
+)
+@click.option("--show", is_flag=True, help="Preview while tracking; q or Esc ends.")
+@click.option("--yes", is_flag=True, help="Track all targets of a long --boxes file unasked.")
 @click.option(
     "--format",
     "formats",
@@ -63,6 +77,11 @@ def track(
     debug_dir: Path | None,
     trail: int,
     formats: Sequence[str],
+    start: int,
+    end: int | None,
+    stride: int,
+    show: bool,
+    yes: bool,
     **tracker: Any,
 ) -> int:
     """Tracks one or several targets from the first frame to the last and writes boxes, an annotated
@@ -73,15 +92,33 @@ def track(
     name in front where there are several; each has a boxes file of its own then, boxes_NAME.txt.
     --debug-dir shows what the tracker sees.
 
+    Without a box the first frame is shown, to draw boxes with the mouse; where there is no display,
+    a picture of it with the numbers of its pixels is written. Frames have their numbers in the
+    source everywhere, the first being 1.
+
     \b
     examples:
       pytracking track video.mp4 --box 300,120,80,60
+      pytracking track video.mp4 --show
+      pytracking track video.mp4 --start 250 --end 500 --box 300,120,80,60 --format csv
       pytracking track video.mp4 --box left=300,120,80,60 --box right=500,110,80,60
       pytracking track frames/ --box 12.5,40,33,61 --net imagenet_mobile --output results/
       pytracking track video.mp4 --box 300,120,80,60 --set size.interval=1 --set search.area=6
     """
+    frames = (start, end, stride)
     return track_boxes(
-        source, boxes, box_file, output, debug_dir, tracker, trail, formats, overwrite
+        source,
+        boxes,
+        box_file,
+        output,
+        debug_dir,
+        tracker,
+        overwrite,
+        yes,
+        frames=frames,
+        formats=formats,
+        trail=trail,
+        show=show,
     )
 
 
@@ -92,22 +129,37 @@ def track_boxes(
     output: Path | None,
     debug_dir: Path | None,
     tracker: dict[str, Any],
-    trail: int = 0,
-    formats: Sequence[str] = (),
-    overwrite: bool = False,
+    overwrite: bool,
+    yes: bool = False,
+    frames: tuple[int, int | None, int] = (1, None, 1),
+    **shown: Any,
 ) -> int:
-    """Track what the boxes name. Raises BoxError where there is none."""
-    if not boxes and box_file is None:
-        raise BoxError(
-            "which target? add --box x,y,w,h: left, top, width and height in pixels of the first "
-            "frame"
-        )
+    """Track what the boxes name, or what is drawn in the first frame where there are none. frames:
+    start, end and stride; shown: further fields of `TrackRequest`. Raises TrackingError."""
     with loading("pytracking"):
-        from pytracking.apps.targets import named_boxes
-        from pytracking.apps.track import TrackerChoice, run_track
+        from pytracking.apps.targets import named_boxes, targets_shown
+        from pytracking.apps.track import TrackerChoice, TrackRequest, run_track
+        from pytracking.sinks.window import opencv_selector, window_refusal
+        from pytracking.sources.frame_range import FrameRange, frames_of
+        from pytracking.sources.opening import open_source
 
-    targets = named_boxes(boxes, box_file)
+    if shown.get("show") and (why := window_refusal()):
+        raise ConfigError(f"--show needs a window, but {why}: leave it out")
+    part = FrameRange(*frames)
+    if boxes or box_file is not None:
+        targets = named_boxes(boxes, box_file, lambda question: yes or _confirmed(question))
+    else:
+        opened = frames_of(open_source(source), part)
+        targets = targets_shown(next(iter(opened)), opened.name, window_refusal(), opencv_selector)
+        drawn = " ".join(
+            f"--box {name}={x:.1f},{y:.1f},{w:.1f},{h:.1f}"
+            for name, (x, y, w, h) in targets.items()
+        )
+        print(f"pytracking: the same again without a mouse: {drawn}", file=sys.stderr)
+    request = TrackRequest(part, **shown)
     choice = TrackerChoice(**tracker)
-    return run_track(
-        source, targets, choice, output, debug_dir, trail, formats, overwrite, box_file
-    )
+    return run_track(source, targets, choice, output, debug_dir, request, overwrite, box_file)
+
+
+def _confirmed(question: str) -> bool:
+    return sys.stdin.isatty() and click.confirm(f"pytracking: {question}", err=True)

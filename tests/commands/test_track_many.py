@@ -399,7 +399,7 @@ def test_more_targets_than_the_memory_holds(
     monkeypatch.setattr("pytracking.api.free_bytes", lambda device: 12_000_000)
     file = tmp_path / "list"
     file.write_text("".join(f"{k},50,40,40\n" for k in range(200)))
-    status, _, error = track(folder, "--boxes", file, "--output", tmp_path / "out")
+    status, _, error = track(folder, "--boxes", file, "--yes", "--output", tmp_path / "out")
     assert status == 2
     assert error.startswith(
         "pytracking: 200 targets do not fit into the memory of cpu: (200 + 200 while they are added) x 0."
