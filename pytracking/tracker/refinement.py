@@ -8,6 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from ltr.errors import ConfigError
 from ltr.geometry import from_crop, to_crop
 from ltr.models.box.ascent import ascend_in_pixels, ascend_relative, step_lengths
 from ltr.models.tracking_network import BoxEnergies
@@ -28,10 +29,12 @@ class Fit(NamedTuple):
 
 
 def fit_box(step: Step, estimate: Estimate) -> Estimate:
-    """The size and place that the box head likes best near the place that the filter found."""
+    """The size and place that the box head likes best near the place that the filter found.
+    Raises ConfigError for a network without one."""
     state, view, setting = step.state, step.view, step.preset.refinement
     side = step.preset.search.crop_side
-    assert state.box_head is not None, "the engine conditions it before a step's rules run"
+    if state.box_head is None:
+        raise ConfigError("fit_box fits boxes, but the network has no box head: choose another")
     box = to_crop(estimate.peak_yx, state.size_hw, view.centre_yx, view.scale, side)  # (B, 4)
     targets = zip(state.names, step.frame_number, strict=True)
     uniform = [step.draws(name).boxes(k, setting.random_boxes) for name, k in targets]
