@@ -143,8 +143,7 @@ def find_network(
     if text not in known and published and text in published:
         raise ConfigError(
             f"network {text!r} is not here: download {published[text]} from its authors "
-            "(pytracking's model zoo), "
-            f"then: {convert_command(published[text], text)}"
+            f"(pytracking's model zoo), then: {convert_command(published[text], text)}"
         )
     if text not in known:
         raise ConfigError(f"unknown network {text!r}: {suggestion(text, known)}")

@@ -2,8 +2,7 @@
 named, errors of one line with a suggestion, exit statuses.
 
 Exit status: 0 done, 2 for what the user can mend, 1 for a failure, 130 for Ctrl-C, 143 for SIGTERM,
-129 for SIGHUP. A traceback only
-with --debug.
+129 for SIGHUP. A traceback only with --debug.
 """
 
 from __future__ import annotations

@@ -37,12 +37,12 @@ def with_progress(items: Iterable[T], total: int | None, title: str) -> Iterator
 
 
 def _with_lines(items: Iterable[T], total: int | None, title: str) -> Iterator[T]:
-    begin = said = monotonic()
+    begin = last_line = monotonic()
     for number, item in enumerate(items, 1):
         yield item
         now = monotonic()
-        if now - said >= SECONDS_BETWEEN_LINES:
-            said = now
+        if now - last_line >= SECONDS_BETWEEN_LINES:
+            last_line = now
             left = (
                 f" of {total}, {(now - begin) / number * (total - number):.0f} s left"
                 if total

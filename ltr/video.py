@@ -275,6 +275,5 @@ def _no_frame(path: Path, capture: cv2.VideoCapture) -> str:
     )
     return (
         f"video {path} opens but gives no frame: OpenCV cannot decode its codec ({codec}), or it "
-        "is damaged; "
-        f"re-encode it: {command}"
+        f"is damaged; re-encode it: {command}"
     )

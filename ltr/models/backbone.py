@@ -154,8 +154,7 @@ class MobileNetV2(nn.Module):
         super().__init__()
         layers: list[nn.Module] = [_conv_bn_relu6(3, 32, 3, 2)]
         channels_in = 32
-        # expansion, channels, blocks, stride of the first: table 2 of the paper, its first five
-        # rows
+        # expansion, channels, blocks, stride of the first: table 2 of the paper, rows 1 to 5
         for expansion, channels, blocks, stride in (
             (1, 16, 1, 1),
             (6, 24, 2, 2),

@@ -83,13 +83,11 @@ def _architecture(constructor: Constructor | None, path: Path) -> str:
     if constructor.function not in _FUNCTIONS:
         raise CheckpointError(
             f"network file {path} was built by {constructor.function[:80]!r}, which is not among "
-            "the known: "
-            f"{', '.join(_FUNCTIONS)}"
+            f"the known: {', '.join(_FUNCTIONS)}"
         )
     sigma = constructor.keywords.get("init_gauss_sigma")
     wider = isinstance(sigma, float) and abs(sigma - SUPER_SIGMA) < 1e-3
-    # SuperDiMP has the constructor of DiMP-50; its labels were wider, and part of its trunk was
-    # frozen
+    # SuperDiMP has DiMP-50's constructor; its labels were wider, and part of its trunk was frozen
     if constructor.function == "dimpnet50" and (
         wider or constructor.keywords.get("frozen_backbone_layers")
     ):

@@ -30,8 +30,8 @@ _TYPES |= {"Int": torch.int32, "Short": torch.int16, "Char": torch.int8, "Byte":
 DTYPES = {f"torch.{name}Storage": dtype for name, dtype in _TYPES.items()}
 ITEM_BYTES = {
     **{kind: dtype.itemsize for kind, dtype in DTYPES.items()},
-    "torch.BoolStorage": 1,
-}  # no net has bools
+    "torch.BoolStorage": 1,  # no net has bools
+}
 _PACKAGES = ("ltr.admin", "dlframework.common.utils")
 CONSTRUCTORS = {f"{package}.model_constructor.NetConstructor" for package in _PACKAGES}
 _HOLDERS = (
@@ -148,8 +148,8 @@ class PickleMachine:
             case "APPEND" | "APPENDS" if isinstance(stack[-1], list):
                 stack[-1].extend(items)
             case "SETITEM" | "SETITEMS" if isinstance(stack[-1], dict):
-                # tuples of tuples can take for ever to hash: a key that is no simple value is kept
-                # by identity
+                # nested tuples can take for ever to hash: a key that is no plain value becomes
+                # a record, which goes by identity
                 keys = (
                     k if isinstance(k, str | int | float | None) else Record(class_name(k))
                     for k in items[::2]
@@ -180,9 +180,8 @@ class PickleMachine:
         """The record of a class, from the words for its module and itself."""
         if not all(isinstance(word, str) and len(word) <= MAX_NAME for word in words):
             raise damaged("it names a class by what is no name")
-        name = repr(".".join(words))[
-            1:-1
-        ]  # names go into messages: no line breaks, no control characters
+        # names go into messages: no line breaks, no control characters
+        name = repr(".".join(words))[1:-1]
         if name not in _KNOWN:
             self.unknown.add(name)
         return Record(name)

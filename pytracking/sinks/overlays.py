@@ -266,13 +266,13 @@ def _mark(
     among: Mapping[str, object],
     trail: Sequence[Point] = (),
 ) -> Mark:
-    said = f"{prediction.status.replace('_', ' ')}  {short(prediction.score)}"
+    verdict = f"{prediction.status.replace('_', ' ')}  {short(prediction.score)}"
     pattern = LINE_STYLES[prediction.status]
-    return Mark(name, prediction.box, colour, _label(name, said, among), pattern, trail)
+    return Mark(name, prediction.box, colour, _label(name, verdict, among), pattern, trail)
 
 
-def _label(name: str, said: str, among: Mapping[str, object]) -> str:
-    return said if len(among) == 1 and name == UNNAMED else f"{name} {said}"
+def _label(name: str, verdict: str, among: Mapping[str, object]) -> str:
+    return verdict if len(among) == 1 and name == UNNAMED else f"{name} {verdict}"
 
 
 def _pad(size: float) -> int:

@@ -43,8 +43,7 @@ def rows_to_search(frame_number: Sequence[int], search: SizeSearch, device: torc
 
 @lru_cache(maxsize=256)
 def _rows(searches: tuple[bool, ...], search: SizeSearch, device: torch.device) -> Rows:
-    # cached by pattern, so that the host does not send the same small tables to the device at every
-    # step
+    # cached by pattern: else the host sends the same small tables to the device at every step
     targets, ratios = list(range(len(searches))), [1.0] * len(searches)
     rows_of = [[b] * (1 + len(search.ratios) * any(searches)) for b in range(len(searches))]
     for b in (b for b, due in enumerate(searches) if due):

@@ -245,15 +245,14 @@ def test_interrupt_keeps_what_was_tracked(tmp_path: Path) -> None:
         str(out),
     ]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    # SIGINT is ignored where the tests run in the background
     process = subprocess.Popen(
         command,
         stderr=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
         env=environment,
-        preexec_fn=lambda: signal.signal(
-            signal.SIGINT, signal.SIG_DFL
-        ),  # ignored where the tests run in the background
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     for _ in range(600):
         if any(part.read_text().count("\n") >= 3 for part in out.glob("boxes.txt.*.partial")):

@@ -763,9 +763,8 @@ def test_label_density(golden, index: int) -> None:  # type: ignore[no-untyped-d
     )
     close(actual, expected)
     for own, wanted in zip(actual, expected, strict=True):
-        if (
-            wanted.max() > 1e-3
-        ):  # each map by its own largest value, but for the far tails of boxes outside
+        # each map by its own largest value, but for the far tails of boxes outside
+        if wanted.max() > 1e-3:
             close(own, wanted, what="one map")
 
 

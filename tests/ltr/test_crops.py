@@ -105,9 +105,8 @@ def test_cuda_samples_the_same() -> None:
 
 
 def test_gaussian_label() -> None:
-    centre = torch.tensor(
-        [[142 / 16, 145 / 16]]
-    )  # centre (y, x) of the box 120,110,50,64 in pool format, in cells
+    # centre (y, x) of the box 120,110,50,64 in pool format, in cells
+    centre = torch.tensor([[142 / 16, 145 / 16]])
     label = gaussian(centre, 0.9, (19, 19))[0]
     assert label[9, 9].item() == pytest.approx(0.98801607, abs=1e-6)
     assert label[8, 9].item() == pytest.approx(0.62187302, abs=1e-6)

@@ -19,6 +19,7 @@ def refusal(path: Path) -> str:
 
 
 def test_folder_in_natural_order(tmp_path: Path) -> None:
+    # a gap in the numbers means nothing
     names = [
         "1.jpg",
         "2.JPG",
@@ -26,7 +27,7 @@ def test_folder_in_natural_order(tmp_path: Path) -> None:
         "10.jpg",
         "11.jpeg",
         "100.bmp",
-    ]  # a gap in the numbers means nothing
+    ]
     folder = write_images(tmp_path / "clip", names)
     (folder / "groundtruth.txt").write_text("1,1,9,9\n")
     (folder / "._1.jpg").write_bytes(b"droppings of a file manager")

@@ -74,9 +74,8 @@ def test_rotated_video_is_upright(tmp_path: Path) -> None:
     path = write_video(tmp_path / "a.mp4", "mp4v")
     data = path.read_bytes()
     plain = struct.pack(">9i", 1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30)
-    turned = struct.pack(
-        ">9i", 0, 1 << 16, 0, -1 << 16, 0, 0, HEIGHT << 16, 0, 1 << 30
-    )  # clockwise
+    # clockwise
+    turned = struct.pack(">9i", 0, 1 << 16, 0, -1 << 16, 0, 0, HEIGHT << 16, 0, 1 << 30)
     at = data.index(plain, data.index(b"tkhd"))
     path.write_bytes(data[:at] + turned + data[at + len(plain) :])
     first = next(iter(VideoFile(path)))
@@ -103,9 +102,8 @@ def test_video_without_a_usable_rate_or_count(tmp_path: Path) -> None:
     jpegs = [
         cv2.imencode(".jpg", frame_number(index)[:, :, ::-1])[1].tobytes() for index in range(5)
     ]
-    (tmp_path / "a.mjpeg").write_bytes(
-        b"".join(jpegs)
-    )  # no container, so nothing that knows a count
+    # no container, so nothing that knows a count
+    (tmp_path / "a.mjpeg").write_bytes(b"".join(jpegs))
     source = VideoFile(tmp_path / "a.mjpeg")
     assert source.length is None
     frames, error = until_error(source)
@@ -114,9 +112,8 @@ def test_video_without_a_usable_rate_or_count(tmp_path: Path) -> None:
     path = write_video(tmp_path / "b.mp4", "mp4v")
     data = bytearray(path.read_bytes())
     at = data.index(b"mdhd") + 16
-    struct.pack_into(
-        ">I", data, at, 1000 * struct.unpack_from(">I", data, at)[0]
-    )  # 25,000 frames a second
+    # 25,000 frames a second
+    struct.pack_into(">I", data, at, 1000 * struct.unpack_from(">I", data, at)[0])
     path.write_bytes(data)
     assert VideoFile(path).frame_rate == 30.0
 

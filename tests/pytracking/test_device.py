@@ -54,9 +54,8 @@ def test_a_step_stays_on_the_device_and_reads_back_once(
         engine.start(frame, (50.0, 60.0, 40.0, 30.0), f"target {k}")
         for k, frame in enumerate(frames)
     ]
-    states[1], _ = engine.step(
-        states[1], [frames[1]]
-    )  # searches sizes, and learns, on other frames than its neighbour
+    # searches sizes, and learns, on other frames than its neighbour
+    states[1], _ = engine.step(states[1], [frames[1]])
     state = concatenate(states)
     for _ in range(12):
         read_back.clear()
