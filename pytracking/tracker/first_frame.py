@@ -71,8 +71,7 @@ def first_window(
 
 
 def patch_side(side: int, expansion: float) -> int:
-    """Side of the large patch for crops of `side`; the difference is even, so that the centre stays
-    a centre."""
+    """Side of the large patch for crops of `side`; it is as odd, so that the centre stays one."""
     larger = math.trunc(side * expansion)
     return larger + (larger - side) % 2
 

@@ -92,8 +92,7 @@ def vertex(scores: Tensor, cell_yx: Tensor) -> Tensor:
 
 
 def _vertex(line: Tensor, at: Tensor) -> Tensor:
-    """(B, N) values and (B,) index of the maximum -> offset of the parabola's vertex, within half a
-    cell."""
+    """(B, N) values, (B,) index of the maximum -> offset of the parabola's vertex, at most 1/2."""
     last = line.shape[1] - 1
     before, here, after = (
         line.gather(1, (at + d).clamp(0, last)[:, None])[:, 0] for d in (-1, 0, 1)

@@ -40,8 +40,7 @@ def trusted_samples(step: Step, estimate: Estimate) -> Admission:
 
 
 def first_memory(samples: Tensor, maps: Tensor, size: int) -> SampleMemory:
-    """A memory of `size` slots that begins with the first frame's samples (B, N, H, W, C), weighted
-    alike."""
+    """A memory of `size` slots with the first frame's samples (B, N, H, W, C), weighted alike."""
     batch, first = samples.shape[:2]
     memory = SampleMemory(
         samples=samples.new_zeros(batch, size, *samples.shape[2:]),

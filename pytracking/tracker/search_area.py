@@ -23,8 +23,7 @@ def last_location(state: TrackerState) -> tuple[Tensor, Tensor]:
 def crop_window(
     centre_yx: Tensor, scale: Tensor, side: int, frame_hw: Tensor, search: Search
 ) -> CropWindow:
-    """The windows of `side` crop pixels around centres (R, 2) at scales (R,), in frames of sizes
-    (R, 2)."""
+    """Windows of `side` crop pixels around centres (R, 2) at scales (R,); frame sizes (R, 2)."""
     size = (scale * side)[:, None].expand(-1, 2)
     if search.crop_window == "exact":
         return exact_window(centre_yx, size, (side, side))

@@ -62,8 +62,7 @@ def _rows(searches: tuple[bool, ...], search: SizeSearch, device: torch.device) 
 
 
 def best_rows(rows: Rows, score: Tensor) -> Tensor:
-    """(R,) scores of the rows -> (B,) the row that each target is found best in, by penalised
-    score."""
+    """(R,) scores of rows -> (B,) the row that each target is found best in, after penalties."""
     weighted = (score * rows.penalty)[rows.rows_of]
     return rows.rows_of.gather(1, weighted.argmax(dim=1, keepdim=True))[:, 0]
 
