@@ -3,6 +3,7 @@ two runs never share a folder."""
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
@@ -16,6 +17,7 @@ import cv2
 import numpy as np
 import pytest
 
+from ltr.errors import ResultError
 from pytracking.cli import main as pytracking
 from pytracking.sinks.run_folder import Destination, run_folder
 from pytracking.sources.demo_clip import DemoClip
@@ -162,6 +164,10 @@ REFUSED = {
         f"track cat.mp4 --box {BOX} --output links",
         "results in links would overwrite the video cat.mp4: give another --output",
     ),
+    "another name of the video": (
+        f"track cat.mp4 --box {BOX} --output hard",
+        "results in hard would overwrite the video cat.mp4: give another --output",
+    ),
     "demo's own video": (
         f"demo --video a/video.mp4 --box {BOX} --output a",
         "results in a would overwrite the video a/video.mp4: give another --output",
@@ -199,7 +205,7 @@ def test_no_run_writes_over_what_it_reads(
     how: str, overwrite: str, video: Path, frames: Path, run: Run, tmp_path: Path
 ) -> None:
     line, said = REFUSED[how]
-    for folder in ("a", "links", "x"):
+    for folder in ("a", "links", "hard", "x"):
         Path(folder).mkdir()
     for name in ("video.mp4", "video.partial.mp4", "video.mp4.0123456789abcdef.partial.mp4"):
         Path("a", name).write_bytes(video.read_bytes())
@@ -210,6 +216,7 @@ def test_no_run_writes_over_what_it_reads(
     Path("link").symlink_to("a")
     Path("video-link.mp4").symlink_to("a/video.mp4")
     Path("links/video.mp4").symlink_to("../cat.mp4")
+    Path("hard/video.mp4").hardlink_to("cat.mp4")
     Path("links/Girl.txt").symlink_to("../g/Girl/groundtruth.txt")
     before = content(tmp_path)
     assert run(line + overwrite) == (2, f"pytracking: {said}\n")
@@ -242,18 +249,18 @@ def test_a_result_can_be_tracked(video: Path, run: Run) -> None:
     assert names("outputs/track") == ["latest", "video", "video-2"]
 
 
-@pytest.mark.parametrize("kind", ["file", "folder"])
+@pytest.mark.parametrize("kind", ["file", "folder", "link"])
 def test_latest_is_left_out_where_it_cannot_be(kind: str, video: Path, run: Run) -> None:
     latest = Path("outputs/track/latest")
     latest.parent.mkdir(parents=True)
     if kind == "file":
         latest.write_text("mine")
-    else:
+    elif kind == "folder":
         latest.mkdir()
     os.rename("cat.mp4", "latest.mp4")
     assert run(f"track latest.mp4 --box {BOX}") == (0, "")
     assert names("outputs/track") == ["latest", "latest-2"]
-    assert not latest.is_symlink()
+    assert latest.is_symlink() == (kind == "link"), "no run is named so"
 
 
 def test_evaluate_has_a_folder_of_its_own(frames: Path, run: Run) -> None:
@@ -438,6 +445,25 @@ def test_a_folder_that_is_being_written_is_refused(
         assert content(Path("a")) == before
     assert not Path("a").exists()
     assert not Path("o").exists()
+
+
+def test_a_lock_that_is_freed_while_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its holder removes the file after another run has opened it: to lock that one would lock nothing."""
+    flock, left = fcntl.flock, [Path("a/.run.lock")]
+
+    def late(descriptor: int, operation: int) -> None:
+        while left:
+            left.pop().unlink()
+        flock(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    results = Destination("--output", Path("a"), ["boxes.txt"])
+    with (
+        run_folder(results),
+        pytest.raises(ResultError, match="another run is writing to a: "),
+        run_folder(results),
+    ):
+        raise AssertionError("two runs in one folder")
 
 
 def test_the_lock_of_a_killed_run_is_free(run: Run) -> None:
