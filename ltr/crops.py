@@ -216,7 +216,9 @@ def _taps(window: CropWindow, axis: int, frame_size: int) -> _Taps:
     def index(tap: Tensor) -> Tensor:
         if patch is not None:
             tap = torch.minimum(torch.maximum(tap, patch[0]), patch[1])
-        return (torch.minimum(tap.clamp(min=0), grid_last) * window.stride + offset).long()
+        pixel = torch.minimum(tap.clamp(min=0), grid_last) * window.stride + offset
+        # where a window is so large that its grid has no pixel in the frame
+        return pixel.clamp(0, frame_size - 1).long()
 
     floor = torch.floor(at)
     return _Taps(index(floor), index(floor + 1), (at - floor).float())

@@ -22,6 +22,24 @@ from pytracking.tracker.state import SampleMemory, TrackerState
 FORMAT = "pytracking.state.2"
 WHOLE = ("memory.count", "memory.previous")
 """Tensors of whole numbers."""
+_PLACE, _SIZE, _VALUE = (-1e6, 1e6), (1e-4, 1e6), (-30.0, 30.0)
+LIMITS = {
+    "centre_yx": _PLACE,
+    "refined_yx": _PLACE,
+    "size_hw": _SIZE,
+    "scale": _SIZE,
+    "scale_limits": _SIZE,
+    "base_size_hw": (1e-2, 1e6),
+    "filters": _VALUE,
+    "memory.samples": _VALUE,
+    "memory.maps": _VALUE,
+    "memory.weights": (0, 2),
+    "modulation": (-1e5, 1e5),
+}
+"""Between which the numbers of a state lie: far beyond what a video gives, and such that a step
+from any of them is finite. Places and sizes are pixels."""
+LEAST_WEIGHT = 0.1
+"""Of all samples of a target together; it is about 1."""
 _DAMAGE = (
     ValueError,
     OverflowError,
@@ -128,21 +146,19 @@ def _check(
 
 
 def _check_values(tensors: dict[str, torch.Tensor], engine: TrackerEngine, text: Path) -> None:
-    """What a step would fail at, or index beyond the memory with."""
+    """What a step would fail at, index beyond the memory with, or make nan of."""
     slots = engine.preset.memory.size
-    bounds = {
+    limits = {
+        **LIMITS,
         "memory.previous": (-1, slots - 1),
         "memory.count": (engine.preset.first_frame.count, 2**53),
     }
-    positive = ("size_hw", "scale", "base_size_hw", "scale_limits")
     for key, tensor in tensors.items():
-        least, most = bounds.get(key, (0 if key in positive else -torch.inf, torch.inf))
-        sound = (
-            (tensor >= least) & (tensor <= most)
-            if key in WHOLE
-            else (tensor > least) & (tensor < most)
-        )
+        least, most = limits[key]
+        sound = (tensor >= least) & (tensor <= most)
         if key == "refined_yx":  # nan before the first one
             sound |= tensor.isnan()
         if not sound.all():
             raise TrackingError(f"state {text} is damaged: {key!r} holds a number that cannot be")
+    if not (tensors["memory.weights"].sum(1) > LEAST_WEIGHT).all():
+        raise TrackingError(f"state {text} is damaged: 'memory.weights' are all zero")
