@@ -226,7 +226,8 @@ LEGEND = (
     "the window where there is one, the peak ringed; the energy of each box over the refinement "
     "steps; what each sample in memory counts, the first frame's on the left. A target has one "
     "colour; its box is solid where it was found, dashed where uncertain, dashes and dots for a "
-    "hard negative, dotted where it was not found."
+    "hard negative, dotted where it was not found. A score is the peak of the filter's answer: 1 "
+    "is what it was taught, more is possible; no probability."
 )
 
 

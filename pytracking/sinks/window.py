@@ -109,6 +109,7 @@ class Preview:
     def __init__(self, title: str | None) -> None:
         self._title = title and f"{title} (q ends)"
         self._open = False
+        self._seen = False
 
     def __enter__(self) -> Preview:
         return self
@@ -132,7 +133,9 @@ class Preview:
 
         if not self._open:
             _quiet_qt()
-        elif cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) < 1:
+        elif cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) >= 1:
+            self._seen = True
+        elif self._seen:  # some builds never say that a window is seen
             raise KeyboardInterrupt
         cv2.imshow(self._title, cv2.cvtColor(fitted(picture)[0], cv2.COLOR_RGB2BGR))
         self._open = True

@@ -20,7 +20,8 @@ class Prediction:
     box: Box
     """(x, y, w, h) in frame pixels, 0-based; the last one where the target was not found."""
     score: float
-    """Maximum of the score map of the chosen size."""
+    """Maximum of the score map of the chosen size: about 1 for what the filter was taught, more is
+    possible; a probability only in networks that learn a density (PrDiMP)."""
     status: Status
     search_area: Box
     """(x, y, w, h) of the window that was searched, in frame pixels; it may reach beyond the

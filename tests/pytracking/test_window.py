@@ -154,6 +154,10 @@ def test_keys_and_closing_end_a_preview(key: int, monkeypatch: pytest.MonkeyPatc
     assert shown[0][1][0, 0].tolist() == [0, 0, 255], "OpenCV's order of channels"
     assert len(shown) == 3
     assert shown[2] == "closed"
+    keys[:], visible[:] = [-1] * 3, [-1.0] * 2
+    with Preview("a build that does not say what is seen") as preview:
+        for _ in range(3):
+            preview.show(red)
     with Preview(None) as preview:
         preview.show(red)
-    assert len(shown) == 3
+    assert len(shown) == 3 + 4
