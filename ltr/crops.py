@@ -175,8 +175,8 @@ def crop(
     for index, frame in enumerate(frames):
         shown = tuple(r for r, f in enumerate(numbers) if f == index)
         if shown:
-            place = constant(shown, out.device, torch.long)
-            out[place] = _crop_stack(frame[None], window.rows(place), None)
+            rows = constant(shown, out.device, torch.long)
+            out[rows] = _crop_stack(frame[None], window.rows(rows), None)
     return out
 
 

@@ -108,25 +108,25 @@ def _stream(file: BinaryIO, size: int, machine: PickleMachine) -> tuple[Any, Rea
         {key for key in keys if isinstance(key, str)}
     ):
         raise damaged("its list of storages is not one")
-    places, place = {}, stream.tell()
+    offsets, offset = {}, stream.tell()
     for key in keys:
         storage = machine.storages.get(key)
         if storage is None or storage.kind not in ITEM_BYTES:
             raise damaged(f"nothing says how large its storage {key[:40]!r} is")
-        file.seek(place)
+        file.seek(offset)
         count = int.from_bytes(file.read(8), "little", signed=True)
         if count != storage.numel:
             raise damaged(f"its storage {key} has {count} numbers, not {storage.numel}")
-        places[key] = place + 8
-        place += 8 + count * ITEM_BYTES[storage.kind]
-        if place > size:
+        offsets[key] = offset + 8
+        offset += 8 + count * ITEM_BYTES[storage.kind]
+        if offset > size:
             raise damaged(f"it ends within its storage {key}")
 
     @functools.cache
     def read(key: str, length: int) -> bytearray:
-        if key not in places:
+        if key not in offsets:
             raise damaged(f"its storage {key} is missing")
-        file.seek(places[key])
+        file.seek(offsets[key])
         return bytearray(file.read(length))
 
     return saved, read

@@ -131,14 +131,14 @@ def _pictures(
             )
             close = boxes_picture(crop[top : top + side, left : left + side], moved)
             panels.append(Panel("closer: first thin, last bold", close))
-    scores, weighed = seen.get("score_map"), seen.get("weighed_score_map")
+    scores, windowed = seen.get("score_map"), seen.get("windowed_score_map")
     if scores is not None:
         peak = _range(scores)[1]
         title = f"scores, peak {short(float(scores.max()))}"
         panels.append(Panel(title, with_scale(map_picture(scores, peak), scores, peak)))
-        if weighed is not None and not np.array_equal(scores, weighed, equal_nan=True):
-            title = f"times window, peak {short(float(weighed.max()))}"
-            panels.append(Panel(title, map_picture(weighed, peak)))
+        if windowed is not None and not np.array_equal(scores, windowed, equal_nan=True):
+            title = f"times window, peak {short(float(windowed.max()))}"
+            panels.append(Panel(title, map_picture(windowed, peak)))
     return panels
 
 

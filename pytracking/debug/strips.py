@@ -28,7 +28,14 @@ if TYPE_CHECKING:
 
 STEPS = ("candidate_boxes", "candidate_energies")
 """What is observed once a refinement step."""
-KNOWN = (*STEPS, "search_crop", "score_map", "weighed_score_map", "sample_weights", "filter_change")
+KNOWN = (
+    *STEPS,
+    "search_crop",
+    "score_map",
+    "windowed_score_map",
+    "sample_weights",
+    "filter_change",
+)
 INDEX = "index.html"
 INDEX_EVERY = 20
 """Strips after which the index is written anew."""

@@ -170,7 +170,7 @@ class TrackerEngine:
         if observer is not None:
             observer.observe("search_crop", view.crops)
             observer.observe("score_map", view.scores)
-            observer.observe("weighed_score_map", view.windowed_scores)
+            observer.observe("windowed_score_map", view.windowed_scores)
             observer.observe("sample_weights", memory.weights)
             observer.observe("filter_change", _relative_change(state.filters, filters))
         counts = zip(state.frames_lost, predictions, strict=True)
@@ -241,10 +241,10 @@ class TrackerEngine:
 
     def _windowed(self, scores: Tensor) -> Tensor:
         setting, area = self.preset.localization, self.preset.search.area
-        if not setting.window:
+        if not setting.hann_window:
             return scores
         side = scores.shape[-1]
-        effective = int(side * (setting.window_area or area) / area)
+        effective = int(side * (setting.hann_window_area or area) / area)
         return scores * hann_window(side, effective, self.net.device)
 
     def _modulation(self, features: Features, boxes_xywh: Tensor) -> Tensor:

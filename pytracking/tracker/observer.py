@@ -16,5 +16,5 @@ class Observer(Protocol):
         candidate_boxes (B, N, 4), in pixels of the search crop as (left edge, top edge, w, h), and
         candidate_energies (B, N), a pair a refinement step;
         search_crop (B, 3, n, n) RGB 0..255, the chosen crops; score_map (B, H', W'), their scores;
-        weighed_score_map, the same times the window; sample_weights (B, S);
+        windowed_score_map, the same times the window; sample_weights (B, S);
         filter_change (B,), relative, zero where the filter was not updated."""

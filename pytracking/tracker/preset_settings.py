@@ -133,10 +133,10 @@ class Localization:
         "as one published tracker does",
     )
     subcell: bool = setting(True, "1", "whether a peak is placed between cells, by a parabola")
-    window: bool = setting(
-        False, "1", "whether scores far from the last place count less (Hann window)"
+    hann_window: bool = setting(
+        False, "1", "whether scores far from the middle of the search area count less"
     )
-    window_area: float = setting(
+    hann_window_area: float = setting(
         0.0, "target sizes", "side of that window; 0: the searched square", (0, 20)
     )
     not_found_threshold: float = setting(

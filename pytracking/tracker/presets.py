@@ -60,7 +60,7 @@ _VOT18 = replace(
     ),
     localization=replace(
         _DIMP.localization,
-        window=True,
+        hann_window=True,
         not_found_threshold=0,
         distractor_threshold=100,
         hard_negative_threshold=0.45,

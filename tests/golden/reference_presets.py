@@ -27,7 +27,7 @@ def localization_of(params: dict[str, Any]) -> Localization:
     )
     return Localization(
         subcell=False,
-        window=windowed,
+        hann_window=windowed,
         not_found_threshold=NEVER if plain else params["target_not_found_threshold"],
         uncertain_threshold=NEVER if plain else params.get("uncertain_threshold", NEVER),
         hard_sample_threshold=NEVER if plain else params.get("hard_sample_threshold", NEVER),

@@ -134,7 +134,7 @@ def test_branches_are_complete(golden) -> None:  # type: ignore[no-untyped-def]
         assert (index in NOT_SQUARE) == (case["kernel_size"] != [4, 4])
     used = [case for index, case in enumerate(cases) if index not in NO_BRANCH]
     assert {case["flag"] for case in used} == set(STATUS_OF)
-    assert {localization_of(case["params"]).window for case in used} == {False, True}
+    assert {localization_of(case["params"]).hann_window for case in used} == {False, True}
     assert sum(case["scale_index"] for case in used) == 2
 
 
@@ -144,11 +144,13 @@ def test_branch(golden, index: int) -> None:  # type: ignore[no-untyped-def]
     branch = Branch(golden("branches.npz"), index)
     raw, case = branch.scores_in, branch.case
     scores = branch.scores(raw)
-    weighed = (
-        scores * hann_window(raw.shape[-1], raw.shape[-1], CPU) if branch.setting.window else scores
+    windowed = (
+        scores * hann_window(raw.shape[-1], raw.shape[-1], CPU)
+        if branch.setting.hann_window
+        else scores
     )
     scales = SizeSearch(ratios=(1.0,) * (len(raw) - 1), interval=1, penalty=1.0)
-    chosen = best_rows(rows_to_search((1,), scales, CPU), weighed.amax(dim=(1, 2)))
+    chosen = best_rows(rows_to_search((1,), scales, CPU), windowed.amax(dim=(1, 2)))
     assert chosen.tolist() == [branch.scale_index]
 
     side = torch.tensor(raw.shape[1:])
@@ -157,7 +159,7 @@ def test_branch(golden, index: int) -> None:  # type: ignore[no-untyped-def]
     middle = (side - 1) / 2
     last = (torch.tensor(case["pos"]) - branch.of_scale("sample_pos")) / cell + middle
     size = torch.tensor(case["target_sz"]) / cell
-    place = localize(scores[chosen], weighed[chosen], last[None], size[None], branch.setting)
+    place = localize(scores[chosen], windowed[chosen], last[None], size[None], branch.setting)
 
     assert STATUSES[place.status.item()] == branch.status
     close(scores[chosen].amax(), case["max_score"])

@@ -293,9 +293,9 @@ def test_map_after_the_window_only_where_it_differs() -> None:
     seen = {"score_map": MAP}
     alone = strip("frame 2", FRAME, prediction(), seen)
     assert np.array_equal(
-        strip("frame 2", FRAME, prediction(), {**seen, "weighed_score_map": MAP.copy()}), alone
+        strip("frame 2", FRAME, prediction(), {**seen, "windowed_score_map": MAP.copy()}), alone
     )
-    windowed = strip("frame 2", FRAME, prediction(), {**seen, "weighed_score_map": MAP / 2})
+    windowed = strip("frame 2", FRAME, prediction(), {**seen, "windowed_score_map": MAP / 2})
     right = MARGIN + FRAME_WIDTH[1] + 12
     bright = [(p[-SIDE:, right:].min(axis=-1) > 200).sum() for p in (alone, windowed)]
     assert bright[1] > bright[0] > 0
@@ -374,7 +374,7 @@ def test_diverged_values_are_drawn_too() -> None:
         "candidate_boxes": boxes,
         "candidate_energies": energies,
         "score_map": scores,
-        "weighed_score_map": scores - 1,
+        "windowed_score_map": scores - 1,
         "sample_weights": np.full(50, np.nan, np.float32),
         "filter_change": np.float32(np.nan),
     }

@@ -110,14 +110,14 @@ class Watch:
     ) -> list[Seen]:
         out = []
         for row, (prediction, box) in enumerate(zip(predictions, last, strict=True)):
-            weighed, scores = (
-                self.values[n][0][row].numpy() for n in ("weighed_score_map", "score_map")
+            windowed, scores = (
+                self.values[n][0][row].numpy() for n in ("windowed_score_map", "score_map")
             )
             boxes = [value[row] for value in self.values.get("candidate_boxes", [])]
             decisions = {"size": self.sizes[row]} if self.sizes else {}
-            two = np.sort(weighed, axis=None)[-2:]
-            decisions["peak"] = Decision(int(weighed.argmax()), float(two[1] - two[0]))
-            margin = status_margin(scores, weighed, prediction, box, preset)
+            two = np.sort(windowed, axis=None)[-2:]
+            decisions["peak"] = Decision(int(windowed.argmax()), float(two[1] - two[0]))
+            margin = status_margin(scores, windowed, prediction, box, preset)
             decisions["status"] = Decision(prediction.status, margin)
             if boxes:
                 energies = self.values["candidate_energies"][-1][row].sort(descending=True)
@@ -133,20 +133,20 @@ class Watch:
 
 def status_margin(
     scores: np.ndarray,
-    weighed: np.ndarray,
+    windowed: np.ndarray,
     prediction: Prediction,
     last: Box,
     preset: TrackerPreset,
 ) -> float:
     """How far the nearest threshold was."""
     setting = preset.localization
-    row, column = np.unravel_index(int(weighed.argmax()), weighed.shape)
+    row, column = np.unravel_index(int(windowed.argmax()), windowed.shape)
     cell = prediction.search_area[2] / preset.search.crop_side * 16
     high, wide = (setting.neighbourhood * side / cell / 2 for side in (last[3], last[2]))
     others = scores.copy()
     top, left = max(round(row - high), 0), max(round(column - wide), 0)
     others[top : round(row + high + 1), left : round(column + wide + 1)] = 0
-    peak, second = float(weighed[row, column]), float(others.max())
+    peak, second = float(windowed[row, column]), float(others.max())
     thresholds = (
         setting.not_found_threshold,
         setting.uncertain_threshold,

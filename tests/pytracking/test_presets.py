@@ -34,7 +34,7 @@ VOT18: dict[str, Any] = {
     "first_frame.dropout": 0.2,
     "first_frame.count": 30,
     "first_frame.random_shift": 1 / 3,
-    "localization.window": True,
+    "localization.hann_window": True,
     "localization.raw_scores": False,
     "localization.not_found_threshold": 0,
     "localization.distractor_threshold": 100,

@@ -70,7 +70,7 @@ class FeatureMaps(NamedTuple):
     """(B, 1, 2, 1, max(h, w)) float64, the map cells of the window's columns and rows."""
 
 
-class ConditionedHead(NamedTuple):
+class ConditionedClosedForm(NamedTuple):
     """The closed form for given targets: made once for them, good for any frame."""
 
     branches: tuple[ConditionedBranch, ConditionedBranch]
@@ -124,7 +124,7 @@ class ClosedFormHead:
         features are `taps`."""
         return torch.cat(self._head.modulation(taps, boxes_xywh), dim=1)
 
-    def conditioned(self, modulation: Tensor) -> ConditionedHead:
+    def conditioned(self, modulation: Tensor) -> ConditionedClosedForm:
         """The head for targets with `modulation` (B, M).
 
         Many share its weights. A single one on the CPU gets weights of its own, without the
@@ -140,13 +140,13 @@ class ClosedFormHead:
                 self._branches, vectors, self._padded, strict=True
             )
         )
-        return ConditionedHead((stride8, stride16), self._head.iou_predictor.bias)
+        return ConditionedClosedForm((stride8, stride16), self._head.iou_predictor.bias)
 
 
 class _EnergiesOnWindows:
     """The energies of boxes of one frame, on windows of feature maps that follow the boxes."""
 
-    def __init__(self, head: ConditionedHead, taps: Taps, boxes_xywh: Tensor) -> None:
+    def __init__(self, head: ConditionedClosedForm, taps: Taps, boxes_xywh: Tensor) -> None:
         self._head, self._taps = head, taps
         self._move_to(boxes_xywh)
 
@@ -172,7 +172,7 @@ class _EnergiesOnWindows:
 
 
 def _feature_maps(
-    head: ConditionedHead, taps: Taps, windows: list[FeatureWindow]
+    head: ConditionedClosedForm, taps: Taps, windows: list[FeatureWindow]
 ) -> tuple[FeatureMaps, FeatureMaps]:
     stride8, stride16 = (
         _maps_in(tap, conditioned.branch.convolutions, window)
@@ -192,7 +192,7 @@ def _maps_in(tap: Tensor, convolutions: Convolutions, window: FeatureWindow) -> 
 
 
 def _energies(
-    head: ConditionedHead, maps: tuple[FeatureMaps, FeatureMaps], boxes_xywh: Tensor
+    head: ConditionedClosedForm, maps: tuple[FeatureMaps, FeatureMaps], boxes_xywh: Tensor
 ) -> tuple[Tensor, Tensor]:
     energy8, gradient8 = _branch_energies(head.branches[0], maps[0], boxes_xywh)
     energy16, gradient16 = _branch_energies(head.branches[1], maps[1], boxes_xywh)
