@@ -68,7 +68,7 @@ class Choice(click.Choice):
         """The word itself. Raises UsageError with a suggestion."""
         if value in self.choices:
             return value
-        what = param.name if param else "word"
+        what = param.opts[0].lstrip("-") if param else "word"
         raise click.UsageError(f"unknown {what} {value!r}: {suggestion(value, self.choices)}", ctx)
 
 

@@ -58,17 +58,20 @@ def targets_shown(
     name: str,
     refusal: str | None,
     selector: Selector,
+    start: int = 1,
 ) -> dict[str, Box]:
-    """Targets drawn with the mouse in the first frame of the source `name`. Raises BoxError where
+    """Targets drawn with the mouse in frame `start` of the source `name`. Raises BoxError where
     none is drawn, and where no window can be opened, which `refusal` says: then a picture of the
     frame with the numbers of its pixels is written, and named."""
     if refusal is not None:
-        path = Path("outputs") / "track" / f"{safe_name(name)}_first_frame.png"
+        which = "first_frame" if start == 1 else f"frame_{start}"
+        path = Path("outputs") / "track" / f"{safe_name(name)}_{which}.png"
         make_folder(path.parent)
         write_pixel_grid(path, frame)
         raise BoxError(
-            f"which target? {path} is the first frame with the numbers of its pixels: read the box "
-            f"off and add --box left,top,width,height (no box can be drawn here: {refusal})"
+            f"which target? {path} is {'the first frame' if start == 1 else f'frame {start}'} with "
+            "the numbers of its pixels: read the box off and add --box left,top,width,height (no "
+            f"box can be drawn here: {refusal})"
         )
     boxes = select_boxes(frame, selector)
     if not boxes:

@@ -150,7 +150,8 @@ def track_boxes(
         targets = named_boxes(boxes, box_file, lambda question: yes or _confirmed(question))
     else:
         opened = frames_of(open_source(source), part)
-        targets = targets_shown(next(iter(opened)), opened.name, window_refusal(), opencv_selector)
+        first = next(iter(opened))
+        targets = targets_shown(first, opened.name, window_refusal(), opencv_selector, part.start)
         drawn = " ".join(
             f"--box {name}={x:.1f},{y:.1f},{w:.1f},{h:.1f}"
             for name, (x, y, w, h) in targets.items()

@@ -44,7 +44,7 @@ def pixel_grid(frame: Frame) -> Frame:
                 at = _at(number, times) + shift
                 start, end = ((0, at), (width, at)) if axis == 0 else ((at, 0), (at, height))
                 cv2.line(faint if number % step else strong, start, end, shade, 1)
-    mixed = cv2.addWeighted(cv2.addWeighted(image, 0.5, strong, 0.5, 0), 0.8, faint, 0.2, 0)
+    mixed = cv2.addWeighted(cv2.addWeighted(image, 0.3, strong, 0.7, 0), 0.8, faint, 0.2, 0)
     grid: Frame = np.asarray(mixed, np.uint8)
     size = text_size(grid)
     wide, high = measured(str(10 ** len(str(max(frame.shape[:2]))) - 1), size)
@@ -55,8 +55,11 @@ def pixel_grid(frame: Frame) -> Frame:
         for number in range(0, length, step):
             wide, high = measured(str(number), size)
             at = _at(number, times)
-            place = (left - 6 - wide, top + at + high // 2) if axis == 0 else (left + at, top - 6)
-            place = (min(place[0], left + width - wide), max(place[1], high))
+            row, column = (top + at, left - 1) if axis == 0 else (top - 1, left + at)
+            mark_end = (column - 3, row) if axis == 0 else (column, row - 3)
+            cv2.line(sheet, (column, row), mark_end, INK, 1)
+            centred = (column - 5 - wide, row + high // 2), (column - wide // 2, row - 5)
+            place = (min(centred[axis][0], left + width - wide), max(centred[axis][1], high))
             cv2.putText(sheet, str(number), place, cv2.FONT_HERSHEY_SIMPLEX, size, INK, 1, 16)
     return sheet
 

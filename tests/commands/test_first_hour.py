@@ -51,9 +51,9 @@ def test_no_box_and_no_display(folder: Path, tmp_path: Path, track: Track) -> No
     status, said, error = track(folder, "--start", "3")
     assert (status, said) == (2, "")
     assert error.count("\n") == 1
-    assert "outputs/track/cat_first_frame.png is the first frame with the numbers" in error
+    assert "outputs/track/cat_frame_3.png is frame 3 with the numbers" in error
     (picture,) = (p for p in tmp_path.rglob("*") if p.is_file())
-    assert picture == tmp_path / "outputs" / "track" / "cat_first_frame.png"
+    assert picture == tmp_path / "outputs" / "track" / "cat_frame_3.png"
 
 
 def test_boxes_that_are_drawn(folder: Path, track: Track, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,7 +86,7 @@ def test_a_part_of_a_source(folder: Path, track: Track) -> None:
         (["--start", "3", "--end", "2"], "pytracking: the last frame 2 comes before the first 3: exchange them"),
         (["--start", "0"], "pytracking track: --start: 0 is not in the range x>=1 (see pytracking track --help)"),
         (["--show"], "pytracking: --show needs a window, but there is no display: leave it out"),
-        (["--format", "cvs"], "pytracking track: unknown formats 'cvs': did you mean csv? (see pytracking track --help)"),
+        (["--format", "cvs"], "pytracking track: unknown format 'cvs': did you mean csv? (see pytracking track --help)"),
     ],
 )  # fmt: skip
 def test_one_line_errors(

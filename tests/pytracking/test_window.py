@@ -81,6 +81,8 @@ def test_without_a_display_a_picture_is_written(
     )
     picture = cv2.imread("outputs/track/my_clip_first_frame.png")
     np.testing.assert_array_equal(picture[:, :, ::-1], pixel_grid(FRAME))
+    with pytest.raises(BoxError, match=r"outputs/track/my_clip_frame_20\.png is frame 20 with the"):
+        targets_shown(FRAME, "my clip", "there is no display", drawn()[1], 20)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("shape", [(480, 640), (1080, 1920), (96, 128), (2, 3)])
@@ -95,7 +97,9 @@ def test_the_grid_lies_on_the_pixels_that_it_names(shape: tuple[int, int]) -> No
     middle = (times - 1) // 2
     assert columns.tolist() == [k * times + middle for k in range(0, shape[1], step)]
     assert rows.tolist() == [k * times + middle for k in range(0, shape[0], step)]
-    numbers = sheet[:top, left:].min(axis=(0, 2)) < 100
+    marks = np.flatnonzero(sheet[top - 2, left:, 0] < 100)
+    assert marks.tolist() == columns.tolist(), "each numbered line has a mark in the margin"
+    numbers = sheet[: top - 4, left:].min(axis=(0, 2)) < 100
     assert numbers.any(), "the margin has numbers"
     assert 3 <= -(-max(shape) // step) <= 15 or max(shape) < 10
 
