@@ -259,6 +259,9 @@ def _open(path: Path) -> cv2.VideoCapture:
         raise FrameError(
             f"video {path} cannot be opened: it is no video, or cut off or damaged, fetch it again"
         )
+    if int(capture.get(cv2.CAP_PROP_FOURCC)) == cv2.VideoWriter.fourcc(*"ansi"):
+        capture.release()  # FFmpeg paints what a .txt holds, line by line, as a film
+        raise FrameError(f"{path} is a text, no video: give the video that belongs to it")
     return capture
 
 

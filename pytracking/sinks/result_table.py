@@ -44,9 +44,13 @@ def read_results(path: str | os.PathLike[str]) -> pandas.DataFrame:
     path = as_path(path, "results file", ResultError)
     try:
         lines = read_regular(path).decode("utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise ResultError(f"cannot read results {path}: {reason}") from None
+    except OSError as error:
+        raise ResultError(f"cannot read results {path}: {error.strerror or error}") from None
+    except UnicodeDecodeError:
+        raise ResultError(
+            f"{path} holds no results: it is no text; give boxes.txt, results.csv, results.jsonl, "
+            "mot.txt or NAME_001.txt"
+        ) from None
     return pandas.DataFrame(_records(path, lines), columns=list(COLUMNS))
 
 

@@ -84,6 +84,12 @@ def test_rotated_video_is_upright(tmp_path: Path) -> None:
     assert first[56, 8].max() < 60
 
 
+def test_a_text_is_no_video(tmp_path: Path) -> None:
+    path = tmp_path / "clip.txt"
+    path.write_text("1,2,3,4\n" * 200)
+    assert refusal(path) == f"{path} is a text, no video: give the video that belongs to it"
+
+
 def test_av1_names_its_codec_and_the_way_out(tmp_path: Path) -> None:
     path = tmp_path / "my clip.mp4"
     path.write_bytes(AV1.read_bytes())

@@ -136,6 +136,7 @@ def test_targets_whose_results_would_be_one_file() -> None:
     ("text", "said"),
     [
         (None, "cannot read results FILE: No such file or directory"),
+        (b"\xff\xd8\xe8", "FILE holds no results: it is no text; give boxes.txt, results.csv, results.jsonl, mot.txt or NAME_001.txt"),
         ("", "results FILE are empty: track something first"),
         ("hello\n", "FILE holds no results: 'hello' is no first line of boxes.txt, csv, json, mot or got10k"),
         ("0.1\n", "FILE holds no results: '0.1' is no first line of boxes.txt, csv, json, mot or got10k"),
@@ -146,10 +147,10 @@ def test_targets_whose_results_would_be_one_file() -> None:
         ('{"frame": 1\n', "FILE, line 1: '{\"frame\": 1' is not like the lines before it"),
     ],
 )  # fmt: skip
-def test_files_that_hold_no_results(text: str | None, said: str, tmp_path: Path) -> None:
+def test_files_that_hold_no_results(text: str | bytes | None, said: str, tmp_path: Path) -> None:
     path = tmp_path / "file"
     if text is not None:
-        path.write_text(text)
+        path.write_bytes(text.encode() if isinstance(text, str) else text)
     with pytest.raises(ResultError) as caught:
         read_results(path)
     assert str(caught.value) == said.replace("FILE", str(path))
