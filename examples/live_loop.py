@@ -11,6 +11,9 @@ import cv2
 
 from pytracking import Tracker
 
+if len(sys.argv) != 3:
+    sys.exit(__doc__)
+
 name, box = sys.argv[1:]
 source = cv2.VideoCapture(int(name) if name.isdigit() else name)
 rate = source.get(cv2.CAP_PROP_FPS) or 25.0

@@ -9,6 +9,9 @@ import cv2
 
 from pytracking import MultiTracker
 
+if len(sys.argv) < 3:
+    sys.exit(__doc__)
+
 PATIENCE = 10  # frames
 
 video = cv2.VideoCapture(sys.argv[1])

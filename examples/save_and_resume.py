@@ -9,6 +9,9 @@ import cv2
 
 from pytracking import Tracker
 
+if len(sys.argv) != 3:
+    sys.exit(__doc__)
+
 STOP = 3  # frames before the state is written
 
 video = cv2.VideoCapture(sys.argv[1])

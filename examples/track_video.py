@@ -9,6 +9,9 @@ import cv2
 
 from pytracking import Tracker
 
+if len(sys.argv) != 4:
+    sys.exit(__doc__)
+
 video_path, box, boxes_path = sys.argv[1:]
 video = cv2.VideoCapture(video_path)
 tracker = Tracker.load(color="bgr")  # OpenCV's order of channels

@@ -79,10 +79,8 @@ def run_presets(name: str | None, toml: bool) -> int:
         row._replace(value=f"off ({float(row.value):g})") if row.off else row
         for row in describe(preset)
     ]
-    name_width, value_width = (
-        max(len(text) for text in column if len(text) <= 34)
-        for column in ([row.name for row in rows], [row.value for row in rows])
-    )
+    name_width = max(len(row.name) for row in rows)
+    value_width = max(len(row.value) for row in rows if len(row.value) <= 34)
     for row in rows:
         unit = "" if row.unit == "1" else f" [{row.unit}]"
         if len(row.value) > value_width:

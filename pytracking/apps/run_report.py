@@ -50,9 +50,10 @@ def report(course: Course, targets: int, device: object) -> list[str]:
     later = course.seconds[1:]
     if not later:
         return lines
+    frames = "1 frame" if len(later) == 1 else f"{len(later)} frames"
     mean, worst = sum(later) / len(later), max(later)
     lines.append(
-        f"then         {len(later)} frames, mean {mean * 1e3:.0f} ms, slowest "
+        f"then         {frames}, mean {mean * 1e3:.0f} ms, slowest "
         f"{worst * 1e3:.0f} ms: {1 / mean:.1f} frames per second on {device}"
     )
     return [*lines, *_table(course), *_meanings(course), *_warnings(course)]

@@ -56,7 +56,7 @@ class SizeSearch:
     interval: int = setting(
         2,
         "frames",
-        "try other sizes on every n-th frame; fewer is faster and follows more slowly",
+        "try other sizes on every n-th frame; larger is faster and follows more slowly",
         (1, 10**6),
     )
     penalty: float = setting(
@@ -257,7 +257,7 @@ class Update:
     """When the filter is learned anew."""
 
     interval: int = setting(
-        5, "frames", "descend on every n-th frame; fewer adapts faster and costs more", (1, 10**6)
+        5, "frames", "descend on every n-th frame; smaller adapts faster and costs more", (1, 10**6)
     )
     iterations: int = setting(2, "1", "descent steps each time", (0, 100))
     hard_negative_iterations: int = setting(

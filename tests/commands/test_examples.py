@@ -120,6 +120,13 @@ def test_examples_use_public_names_alone() -> None:
                     assert {alias.name for alias in node.names} <= set(pytracking.__all__)
 
 
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.name)
+def test_without_arguments_each_program_says_how_it_is_called(path: Path, run) -> None:
+    with pytest.raises(SystemExit) as caught:
+        run(path.name)
+    assert f"python examples/{path.name} " in str(caught.value)
+
+
 def test_each_program_is_of_a_screen_and_shows_its_command() -> None:
     for path in EXAMPLES.glob("*.py"):
         lines = path.read_text(encoding="utf-8").splitlines()

@@ -19,6 +19,10 @@ def course(*targets: list[tuple[float, Status]], first: int = 2) -> Course:
     return result
 
 
+def test_one_frame_is_no_frames() -> None:
+    assert report(course([(0.9, "found")]), 1, "cpu")[1].startswith("then         1 frame, mean")
+
+
 def test_counts_scores_and_meanings() -> None:
     values: list[tuple[float, Status]] = [
         (0.9, "found"), (0.7, "found"), (0.8, "hard_negative"), (0.1, "not_found"), (0.5, "uncertain"),
