@@ -172,7 +172,8 @@ class MultiTracker:
     @property
     def names(self) -> tuple[str, ...]:
         """The targets, in the order in which they were added."""
-        return self._state.names if self._state else ()
+        state = self._state  # read once: another thread may replace it
+        return state.names if state else ()
 
     @one_at_a_time
     def add(self, frame: Any, box: Sequence[float], name: str) -> None:
@@ -263,13 +264,12 @@ class MultiTracker:
                     f"there is no frame for target {name!r}: give one frame for all, or one for "
                     "each"
                 )
-        given = [
-            frame[name] for name in self.names
-        ]  # once each: a mapping may make them as they are asked for
-        different = {id(image): image for image in given}
+        # once each: a mapping may make them as they are asked for
+        frames = [frame[name] for name in self.names]
+        different = {id(image): image for image in frames}
         order = list(different)
         images = [as_frame(image, self.color) for image in different.values()]
-        return images, [order.index(id(image)) for image in given]
+        return images, [order.index(id(image)) for image in frames]
 
 
 def load_engine(
@@ -280,7 +280,7 @@ def load_engine(
     change: Callable[[TrackerPreset], TrackerPreset] = lambda preset: preset,
 ) -> TrackerEngine:
     """The engine of a network and a preset, by default the network's own, changed by `change`."""
-    place, seed = choose_device(device), checked_seed(seed)
+    chosen, seed = choose_device(device), checked_seed(seed)
     loaded = open_network(name_or_path)
     for note in loaded.notes:
         warnings.warn(f"{os.fspath(name_or_path)}: {note}", stacklevel=3)
@@ -293,7 +293,7 @@ def load_engine(
     values = preset_named(preset) if isinstance(preset, str) else preset
     if not isinstance(values, TrackerPreset):
         raise ConfigError(f"preset is {preset!r:.80}: give a name or a TrackerPreset")
-    return TrackerEngine(fold(loaded.net, place), change(values), seed)
+    return TrackerEngine(fold(loaded.net, chosen), change(values), seed)
 
 
 def choose_device(device: str | torch.device | None) -> torch.device:

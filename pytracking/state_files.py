@@ -99,14 +99,14 @@ def read_snapshot(path: str | os.PathLike[str], engine: TrackerEngine) -> Snapsh
                     f"state {text} is damaged: its names or frame numbers do not fit"
                 )
             preset = from_dict(TrackerPreset, facts["preset"], f" in state {text}")
-            snapshot_facts: tuple[Any, ...] = (str(facts["network"]), preset, int(facts["seed"]))
+            origin: tuple[Any, ...] = (str(facts["network"]), preset, int(facts["seed"]))
             slices = {key: file.get_slice(key) for key in file.keys()}  # noqa: SIM118
             shapes = {key: tuple(entry.get_shape()) for key, entry in slices.items()}
             types = {key: entry.get_dtype() for key, entry in slices.items()}
             if set(shapes) != set(shapes_of(engine, 1)):
                 odd = sorted(set(shapes) ^ set(shapes_of(engine, 1)))[0]
                 raise TrackingError(f"state {text} is damaged: {odd!r:.80} does not fit")
-            ours = snapshot_facts[0] == engine.net.fingerprint and preset == engine.preset
+            ours = origin[0] == engine.net.fingerprint and preset == engine.preset
             if ours:
                 _check(shapes, types, engine, len(names), text)
             tensors = {key: file.get_tensor(key) for key in shapes}
@@ -115,8 +115,8 @@ def read_snapshot(path: str | os.PathLike[str], engine: TrackerEngine) -> Snapsh
     except OSError as error:
         raise TrackingError(f"cannot read state {text}: {error.strerror or error}") from None
     except (SafetensorError, *_DAMAGE) as error:
-        said = " ".join(str(error).split())[:200]  # it may quote what the file holds
-        raise TrackingError(f"state {text} is damaged: {said}") from None
+        reason = " ".join(str(error).split())[:200]  # it may quote what the file holds
+        raise TrackingError(f"state {text} is damaged: {reason}") from None
     memory = {
         key.partition(".")[2]: tensors.pop(key)
         for key in list(tensors)
@@ -129,7 +129,7 @@ def read_snapshot(path: str | os.PathLike[str], engine: TrackerEngine) -> Snapsh
         memory=SampleMemory(**memory),
         **tensors,
     )
-    return Snapshot(state, *snapshot_facts)
+    return Snapshot(state, *origin)
 
 
 def _check(

@@ -83,8 +83,8 @@ def run_demo(choice: TrackerChoice, output: Path | None = None, overwrite: bool 
         return _run(choice, tracker, folder)
 
 
-def _run(choice: TrackerChoice, tracker: Tracker, place: RunFolder) -> int:
-    output = place.folder
+def _run(choice: TrackerChoice, tracker: Tracker, results: RunFolder) -> int:
+    output = results.folder
     clip = DemoClip(choice.seed)
     print(
         f"demo clip: {FRAMES} frames of {WIDTH} x {HEIGHT}, seed {choice.seed}; network "
@@ -96,7 +96,7 @@ def _run(choice: TrackerChoice, tracker: Tracker, place: RunFolder) -> int:
     except (KeyboardInterrupt, ResultError) as error:
         status, why = ending(error)
         if not isinstance(error, ResultError):
-            place.settle()
+            results.settle()
         kept = "boxes" if isinstance(error, ResultError) else "video and boxes"
         print(f"pytracking: {why}; {kept} until then are in {output}", file=sys.stderr)
         return status
@@ -114,7 +114,7 @@ def _run(choice: TrackerChoice, tracker: Tracker, place: RunFolder) -> int:
         print(
             "overlap.png and strip.png are left out: they need matplotlib, pip install matplotlib"
         )
-    place.settle()
+    results.settle()
     return 0
 
 

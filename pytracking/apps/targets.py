@@ -11,8 +11,8 @@ from ltr.geometry import box_fields, is_number, parse_named_box
 from ltr.images import Frame
 from ltr.paths import read_regular
 from pytracking.api import checked_name
+from pytracking.sinks.display import Selector, select_boxes
 from pytracking.sinks.pixel_grid import write_pixel_grid
-from pytracking.sinks.window import Selector, select_boxes
 from pytracking.tracker.prediction import Box
 
 MANY = 32

@@ -22,13 +22,13 @@ from pytracking.api import MultiTracker, Tracker, load_engine
 from pytracking.apps.run_report import Course, report
 from pytracking.debug.strips import INDEX, Strips
 from pytracking.sinks.boxes_file import BoxesFile
+from pytracking.sinks.display import Preview
 from pytracking.sinks.overlays import Overlay
 from pytracking.sinks.result_files import ResultFiles
 from pytracking.sinks.result_formats import ResultRow, result_formats
 from pytracking.sinks.run_folder import Destination, RunFolder, run_folder
 from pytracking.sinks.run_inputs import check_inputs_kept
 from pytracking.sinks.video_writer import VideoWriter, codec_name
-from pytracking.sinks.window import Preview
 from pytracking.sources.frame_range import WHOLE, FrameRange, frames_of
 from pytracking.sources.opening import open_source
 from pytracking.sources.source import Source
@@ -104,9 +104,9 @@ def run_track(
     status: 1 where the source ended early or the disk is full, 130 after Ctrl-C; what was tracked
     until then is kept, and said."""
     source = frames_of(open_source(source_path), request.frames)
-    place = output or Path("outputs") / "track" / source.name
+    folder = output or Path("outputs") / "track" / source.name
     files = files_of(targets, request.formats, source.name)
-    results = Destination("--output", place, files, overwrite, numbered=output is None)
+    results = Destination("--output", folder, files, overwrite, numbered=output is None)
     seen = debug and Destination("--debug-dir", debug, [INDEX], overwrite, pictures=True)
     frames = [("the frames", p) for p in (source_path, source_path / "img") if p.is_dir()]
     inputs = frames or [("the video", source_path)]

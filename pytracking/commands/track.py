@@ -139,7 +139,7 @@ def track_boxes(
     with loading("pytracking"):
         from pytracking.apps.targets import named_boxes, targets_shown
         from pytracking.apps.track import TrackerChoice, TrackRequest, run_track
-        from pytracking.sinks.window import opencv_selector, window_refusal
+        from pytracking.sinks.display import opencv_selector, window_refusal
         from pytracking.sources.frame_range import FrameRange, frames_of
         from pytracking.sources.opening import open_source
 

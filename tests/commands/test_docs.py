@@ -33,6 +33,7 @@ BLOCKS = [
         r"```(\w+)\n(.*?)```", (ROOT / name).read_text(encoding="utf-8"), re.DOTALL
     )
 ]
+VARIANTS = "docs/write_your_own_variant.md"
 ELSEWHERE = ("bash setup.sh ", "source .venv/bin/activate")
 """Run by the project's own checks: they make the environment that this test runs in."""
 SETTINGS = preset_named(DEFAULT_NETWORK)
@@ -86,6 +87,12 @@ def test_block(
         except SystemExit as done:  # --help
             status = done.code or 0  # type: ignore[assignment]
         assert status == 0, line
+
+
+def test_variants_are_short() -> None:
+    variants = [text for name, kind, text in BLOCKS if (name, kind) == (VARIANTS, "python")]
+    assert len(variants) == 4, "another value, and three rules"
+    assert max(len(text.splitlines()) for text in variants) < 60
 
 
 def test_blocks_are_found() -> None:

@@ -58,8 +58,8 @@ def test_no_box_and_no_display(folder: Path, tmp_path: Path, track: Track) -> No
 
 def test_boxes_that_are_drawn(folder: Path, track: Track, monkeypatch: pytest.MonkeyPatch) -> None:
     box = [float(v) for v in BOX.split(",")]
-    monkeypatch.setattr("pytracking.sinks.window.window_refusal", lambda: None)
-    monkeypatch.setattr("pytracking.sinks.window.opencv_selector", lambda picture: [box])
+    monkeypatch.setattr("pytracking.sinks.display.window_refusal", lambda: None)
+    monkeypatch.setattr("pytracking.sinks.display.opencv_selector", lambda picture: [box])
     status, _, error = track(folder, "--output", "out")
     assert status == 0
     assert error == f"pytracking: the same again without a mouse: --box target={BOX}\n"
@@ -102,7 +102,7 @@ def test_a_preview_that_is_ended_is_an_interrupt(
     folder: Path, track: Track, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keys = [-1, -1, ord("q")]
-    monkeypatch.setattr("pytracking.sinks.window.window_refusal", lambda: None)
+    monkeypatch.setattr("pytracking.sinks.display.window_refusal", lambda: None)
     monkeypatch.setattr(cv2, "imshow", lambda title, picture: None)
     monkeypatch.setattr(cv2, "waitKey", lambda wait: keys.pop(0))
     monkeypatch.setattr(cv2, "getWindowProperty", lambda title, what: 1.0)

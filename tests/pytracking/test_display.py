@@ -12,8 +12,8 @@ import pytest
 from ltr.errors import BoxError
 from ltr.images import Frame
 from pytracking.apps.targets import targets_shown
+from pytracking.sinks.display import Preview, select_boxes, window_refusal
 from pytracking.sinks.pixel_grid import grid_step, pixel_grid
-from pytracking.sinks.window import Preview, select_boxes, window_refusal
 
 FRAME = np.zeros((480, 640, 3), np.uint8)
 
