@@ -11,6 +11,7 @@ from ltr.checkpoints import (
     printable,
     read_header,
     search_folders,
+    user_folder,
 )
 from ltr.errors import ConfigError
 from ltr.settings import describe, to_toml
@@ -49,7 +50,10 @@ def _print_networks(published_files: Mapping[str, str]) -> None:
             f"{printable(file.name):<18} {size:5.1f} MB  preset {file.preset or '-':<18} "
             f"{file.summary}".rstrip()
         )
-    print("\nsearched, in this order: " + ", ".join(map(printable, search_folders())))
+    folders, own = search_folders(), user_folder()
+    print("\nsearched, in this order: " + ", ".join(map(printable, folders)))
+    if own is not None and own not in folders:
+        print(f"and {printable(own)}, which the first conversion makes")
     absent = {name: file for name, file in published_files.items() if name not in known}
     if absent:
         print(

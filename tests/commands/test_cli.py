@@ -270,6 +270,17 @@ def test_interrupt_keeps_what_was_tracked(tmp_path: Path) -> None:
     assert not list(out.glob("*partial*"))
 
 
+def test_networks_name_the_folder_of_the_user_before_it_is_there(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = tmp_path / "pytracking" / "checkpoints"
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    for line in (f"\nand {own}, which the first conversion makes\n", f", {own}\n"):
+        assert pytracking(["networks"]) == 0
+        assert line in capsys.readouterr().out
+        own.mkdir(parents=True, exist_ok=True)
+
+
 def test_networks_and_presets(capsys: pytest.CaptureFixture[str]) -> None:
     assert pytracking(["networks"]) == 0
     assert "imagenet18 " in capsys.readouterr().out
