@@ -425,6 +425,7 @@ def test_interrupt_while_modules_are_imported(program: str, command: list[str]) 
     assert said[f"{program}: interrupted\n"] > 300, "torch was being imported"
 
 
+@pytest.mark.slow
 def test_interrupt_at_any_early_time() -> None:
     """Python's own start, before our first line, is not ours: there it speaks for itself."""
     ended = 0
@@ -636,6 +637,7 @@ def test_results_never_overwrite_the_video(
     assert mine.read_bytes() == video.read_bytes()
 
 
+@pytest.mark.slow
 def test_demo(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert pytracking(["demo", "--output", str(tmp_path)]) == 0
     said = capsys.readouterr().out

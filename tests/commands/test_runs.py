@@ -466,6 +466,7 @@ def test_a_lock_that_is_freed_while_it_is_asked_for(monkeypatch: pytest.MonkeyPa
         raise AssertionError("two runs in one folder")
 
 
+@pytest.mark.slow
 def test_the_lock_of_a_killed_run_is_free(run: Run) -> None:
     """Nor does what it left count as anything."""
     for k in range(1, 151):

@@ -115,6 +115,7 @@ def test_environment_of_another_tool_whose_python_is_torn_is_left_alone(house):
     assert package.exists()
 
 
+@pytest.mark.slow
 def test_a_real_environment_without_pip_gets_it(tmp_path):
     """No package index is there: the run ends at torch, with pip in the environment."""
     venv = tmp_path / "venv"

@@ -194,7 +194,13 @@ def test_free(name: str, device: str, golden, shared) -> None:  # type: ignore[n
 
 
 @pytest.mark.parametrize("device", DEVICES)
-@pytest.mark.parametrize("name", PUT_BACK)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[] if name.endswith("full_float") else pytest.mark.slow)
+        for name in PUT_BACK
+    ],
+)
 def test_put_back_after_every_frame(name: str, device: str, golden, shared) -> None:  # type: ignore[no-untyped-def]
     boxes, statuses, scores, data = tracked(name, golden, shared, device)
     check_statuses(statuses, data, name)

@@ -71,6 +71,7 @@ def expected(paths: dict[str, str]) -> dict[str, list[list[float]]]:
     return {name: boxes(name, path) for name, path in paths.items()}
 
 
+@pytest.mark.slow
 def test_default_dtype_and_device(
     paths: dict[str, str], expected: dict[str, list[list[float]]]
 ) -> None:

@@ -62,7 +62,10 @@ FULL_RACES = {
     ),
 }
 """Network, settings, frames after the first."""
-PARAMETERS = [*RACES, *(pytest.param(name, marks=pytest.mark.slow) for name in FULL_RACES)]
+PARAMETERS = [
+    pytest.param(name, marks=[] if name == "dimp18" else pytest.mark.slow)
+    for name in (*RACES, *FULL_RACES)
+]
 
 
 # --- decisions

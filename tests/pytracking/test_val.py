@@ -32,7 +32,9 @@ def auc(network: str, names: list[str] | None, shared: Path, tmp_path: Path) -> 
     return scores
 
 
-@pytest.mark.parametrize("network", SHORT)
+@pytest.mark.parametrize(
+    "network", ["imagenet_mobile", pytest.param("imagenet18", marks=pytest.mark.slow)]
+)
 def test_two_short_sequences(network: str, shared: Path, tmp_path: Path) -> None:
     scores = auc(network, list(SHORT[network]), shared, tmp_path)
     for name, bound in SHORT[network].items():
