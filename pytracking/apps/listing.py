@@ -51,9 +51,9 @@ def _print_networks(published_files: Mapping[str, str]) -> None:
             f"{file.summary}".rstrip()
         )
     folders, own = search_folders(), user_folder()
-    print("\nsearched, in this order: " + ", ".join(map(printable, folders)))
-    if own is not None and own not in folders:
-        print(f"and {printable(own)}, which the first conversion makes")
+    absent_yet = own is not None and own not in folders
+    later = f"; later {printable(own)}, which the first conversion makes" if absent_yet else ""
+    print("\nsearched, in this order: " + ", ".join(map(printable, folders)) + later)
     absent = {name: file for name, file in published_files.items() if name not in known}
     if absent:
         print(

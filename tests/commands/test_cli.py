@@ -275,7 +275,7 @@ def test_networks_name_the_folder_of_the_user_before_it_is_there(
 ) -> None:
     own = tmp_path / "pytracking" / "checkpoints"
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
-    for line in (f"\nand {own}, which the first conversion makes\n", f", {own}\n"):
+    for line in (f"; later {own}, which the first conversion makes\n", f", {own}\n"):
         assert pytracking(["networks"]) == 0
         assert line in capsys.readouterr().out
         own.mkdir(parents=True, exist_ok=True)
