@@ -15,6 +15,8 @@ import pytest
 import pytracking
 from pytracking.sources.demo_clip import DemoClip
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "examples"
 NOTEBOOK = EXAMPLES / "first_steps.ipynb"

@@ -24,6 +24,8 @@ from pytracking import MultiTracker, Tracker
 from pytracking.sources.demo_clip import DemoClip
 from pytracking.tracker.presets import preset_named
 
+pytestmark = pytest.mark.slow
+
 REFINED = [
     "search.crop_side=144",
     "localization.not_found_threshold=-1e9",  # no trained weights: every frame is to be refined
@@ -71,7 +73,6 @@ def expected(paths: dict[str, str]) -> dict[str, list[list[float]]]:
     return {name: boxes(name, path) for name, path in paths.items()}
 
 
-@pytest.mark.slow
 def test_default_dtype_and_device(
     paths: dict[str, str], expected: dict[str, list[list[float]]]
 ) -> None:
