@@ -5,7 +5,6 @@ between the label density and the softmax of the scores, with the step lengths o
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -13,7 +12,12 @@ import torch
 from torch import Tensor, nn
 
 from ltr.label_maps import label_density
-from ltr.models.classifier.steepest_descent import Curvature, descend, last
+from ltr.models.classifier.steepest_descent import (
+    Curvature,
+    damped_iterates,
+    last_iterate,
+    squared_regularisation,
+)
 from ltr.settings import group, setting
 
 
@@ -110,29 +114,6 @@ class DensitySteepestDescent(nn.Module):
         """maps (B, S, 1, H', W'), weights (B, S); 0 leaves a sample out."""
         return Divergence(maps[:, :, 0], weights, self.extra_logit)
 
-    def regularisation(self) -> Tensor:
-        """lambda."""
-        return self.filter_reg.square().clamp(min=self.config.min_filter_reg**2)
-
-    def iterates(
-        self, filters: Tensor, samples: Tensor, maps: Tensor, weights: Tensor, iterations: int
-    ) -> Iterator[Tensor]:
-        """`filters` (B, C, K, K), and those after each descent step on samples (B, S, H, W, C) with
-        maps of `sample_maps` and weights (B, S)."""
-        objective = self.residual(maps, weights).at
-        step = self.log_step_length.exp()
-        return descend(
-            filters,
-            samples,
-            objective,
-            self.regularisation(),
-            iterations,
-            step,
-            self.config.damping,
-        )
-
-    def forward(
-        self, filters: Tensor, samples: Tensor, maps: Tensor, weights: Tensor, iterations: int
-    ) -> Tensor:
-        """The last of the same."""
-        return last(self.iterates(filters, samples, maps, weights, iterations))
+    regularisation = squared_regularisation
+    iterates = damped_iterates
+    forward = last_iterate

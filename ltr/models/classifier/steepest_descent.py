@@ -12,7 +12,7 @@ import math
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -141,6 +141,38 @@ class LearnedConfig:
     mask_factor: float = setting(3.0, "1", "steepness of the initial mask", (-100, 100))
 
 
+def squared_regularisation(optimizer: Any) -> Tensor:
+    """lambda, of an optimizer with a parameter `filter_reg`."""
+    return optimizer.filter_reg.square().clamp(min=optimizer.config.min_filter_reg**2)
+
+
+def damped_iterates(
+    optimizer: Any,
+    filters: Tensor,
+    samples: Tensor,
+    maps: Tensor,
+    weights: Tensor,
+    iterations: int,
+) -> Iterator[Tensor]:
+    """`filters` (B, C, K, K), and those after each descent step on samples (B, S, H, W, C) with
+    maps of `sample_maps` and weights (B, S), of an optimizer that learns its step length."""
+    objective, damping = optimizer.residual(maps, weights).at, optimizer.config.damping
+    regularisation, step = optimizer.regularisation(), optimizer.log_step_length.exp()
+    return descend(filters, samples, objective, regularisation, iterations, step, damping)
+
+
+def last_iterate(
+    optimizer: Any,
+    filters: Tensor,
+    samples: Tensor,
+    maps: Tensor,
+    weights: Tensor,
+    iterations: int,
+) -> Tensor:
+    """The last of an optimizer's `iterates`: filters (B, C, K, K)."""
+    return last(optimizer.iterates(filters, samples, maps, weights, iterations))
+
+
 class HingeResidual(nn.Module):
     """Parameter of the fixed-hinge residual; its square weighs |w|^2."""
 
@@ -185,11 +217,7 @@ class HingeSteepestDescent(nn.Module):
             filters, samples, self.residual(maps, weights).at, self.regularisation(), iterations
         )
 
-    def forward(
-        self, filters: Tensor, samples: Tensor, maps: Tensor, weights: Tensor, iterations: int
-    ) -> Tensor:
-        """The last of the same."""
-        return last(self.iterates(filters, samples, maps, weights, iterations))
+    forward = last_iterate
 
 
 class LearnedSteepestDescent(nn.Module):
@@ -239,29 +267,6 @@ class LearnedSteepestDescent(nn.Module):
         label, mask, spatial = maps.unbind(2)
         return ResidualMaps(label, mask, weights.sqrt()[:, :, None, None] * spatial)
 
-    def regularisation(self) -> Tensor:
-        """lambda."""
-        return self.filter_reg.square().clamp(min=self.config.min_filter_reg**2)
-
-    def iterates(
-        self, filters: Tensor, samples: Tensor, maps: Tensor, weights: Tensor, iterations: int
-    ) -> Iterator[Tensor]:
-        """`filters` (B, C, K, K), and those after each descent step on samples (B, S, H, W, C) with
-        maps of `sample_maps` and weights (B, S)."""
-        objective = self.residual(maps, weights).at
-        step = self.log_step_length.exp()
-        return descend(
-            filters,
-            samples,
-            objective,
-            self.regularisation(),
-            iterations,
-            step,
-            self.config.damping,
-        )
-
-    def forward(
-        self, filters: Tensor, samples: Tensor, maps: Tensor, weights: Tensor, iterations: int
-    ) -> Tensor:
-        """The last of the same."""
-        return last(self.iterates(filters, samples, maps, weights, iterations))
+    regularisation = squared_regularisation
+    iterates = damped_iterates
+    forward = last_iterate
