@@ -1,0 +1,1 @@
+"""From annotated videos and photographs to batches of crops with boxes."""

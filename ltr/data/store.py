@@ -1,0 +1,55 @@
+"""What training reads from: stores of tracks, each one target in a video or a still."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ltr.images import Frame
+
+
+@dataclass(frozen=True)
+class Track:
+    """One target through the frames of a video, or in one photograph."""
+
+    name: str
+    """Unique within its store."""
+    boxes_xywh: NDArray[np.float32]
+    """(N, 4) a row a frame, pixels, as at every public border; nan where the target is absent."""
+    visible: NDArray[np.bool_]
+    """(N,) where it can be seen and has an area: frames that may be sampled."""
+    category: str | None = None
+    """What it is, in a word of its data set."""
+    complete: bool = True
+    """Whether all of it lies within its photograph: only such objects are pasted elsewhere."""
+
+    @property
+    def still(self) -> bool:
+        """Whether it is one photograph, whose motion is made up."""
+        return len(self.boxes_xywh) == 1
+
+
+class Store(Protocol):
+    """Tracks and their pictures. A store can be pickled, so that worker processes read from it."""
+
+    @property
+    def name(self) -> str:
+        """What logs call it."""
+        ...
+
+    @property
+    def tracks(self) -> Sequence[Track]:
+        """In an order that does not change."""
+        ...
+
+    def frame(self, track: int, number: int) -> Frame:
+        """Picture `number` of a track. Raises FrameError where it cannot be read."""
+        ...
+
+    def mask(self, track: int, number: int) -> NDArray[np.uint8] | None:
+        """(H, W), 255 where the target is, else 0; None where there is none. Raises FrameError."""
+        ...

@@ -1,0 +1,1 @@
+"""How networks are trained: objectives, the loop, and what a run leaves."""
