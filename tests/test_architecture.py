@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 LTR_LAYERS = [
     {"errors"},
     {"signals", "paths"},
-    {"settings", "geometry", "console", "transfer"},
+    {"settings", "geometry", "draws", "console", "transfer"},
     {"files", "progress", "images", "box_files"},
     {"frame_folder", "video"},
     {"crops", "label_maps", "transforms"},
