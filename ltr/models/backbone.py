@@ -32,20 +32,29 @@ def _downsample(channels_in: int, channels: int, stride: int) -> nn.Sequential |
 
 
 class BasicBlock(nn.Module):
-    """Two 3 x 3 convolutions and a shortcut (He et al. 2016, figure 5 left)."""
+    """Two 3 x 3 convolutions and a shortcut (He et al. 2016, figure 5 left).
 
-    def __init__(self, channels_in: int, channels: int, stride: int = 1) -> None:
+    A `signed` block has no ReLU behind the sum, for features that may be negative, and begins as
+    the identity: the weight of its last batch norm is zero."""
+
+    def __init__(
+        self, channels_in: int, channels: int, stride: int = 1, signed: bool = False
+    ) -> None:
         super().__init__()
+        self.signed = signed
         self.conv1 = nn.Conv2d(channels_in, channels, 3, stride, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(channels)
         self.conv2 = nn.Conv2d(channels, channels, 3, 1, 1, bias=False)
         self.bn2 = nn.BatchNorm2d(channels)
+        if signed:
+            nn.init.zeros_(self.bn2.weight)
         self.downsample = _downsample(channels_in, channels, stride)
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.bn1(self.conv1(x)).relu_()
         y = self.bn2(self.conv2(y))
-        return y.add_(x if self.downsample is None else self.downsample(x)).relu_()
+        y = y.add_(x if self.downsample is None else self.downsample(x))
+        return y if self.signed else y.relu_()
 
 
 class Bottleneck(nn.Module):

@@ -24,6 +24,7 @@ def network_config(tree: Mapping[str, Any]) -> NetworkConfig:
     label_sigma = SUPER_SIGMA if tree.get("box_head") == "energy" else HingeConfig.label_sigma
     absent: dict[type[Any], dict[str, Any]] = {
         NetworkConfig: {
+            "feature_block": "basic",
             "initializer": "zeros",
             "filter_optimizer": HingeConfig(),
             "box_head": None,

@@ -23,6 +23,7 @@ from ltr.models.classifier.steepest_descent import (
     LearnedConfig,
     LearnedSteepestDescent,
 )
+from ltr.models.precision import widened, widened_taps, without_autocast
 from ltr.models.stride import STRIDE
 from ltr.models.tracking_network import ScoreGrid
 from ltr.settings import group, setting
@@ -39,6 +40,12 @@ class NetworkConfig:
     trunk: TrunkName = setting("resnet18", "1", "the convolutional body")
     feature_blocks: int = setting(
         0, "1", "residual blocks before the classifier's last convolution", (0, 4)
+    )
+    feature_block: Literal["basic", "signed"] = setting(
+        "basic",
+        "1",
+        "basic: blocks end in a ReLU; signed: they do not, and begin as the identity, so that "
+        "training starts from the features of the trunk",
     )
     feature_kernel: int = setting(1, "cells", "kernel of the classifier's last convolution", (1, 7))
     channels: int = setting(256, "1", "classifier feature channels", (1, 4096))
@@ -60,11 +67,11 @@ class NetworkConfig:
 class TrainingOutput(NamedTuple):
     """What training compares with labels, of T test frames of each of B sequences."""
 
-    raw_scores: Tensor
+    raw_scores: Tensor | None
     """(1 + n, B, T, H', W'): the filter's output at first and after each of n descent steps, of
-    which `filter_optimizer.scores` makes scores."""
+    which `filter_optimizer.scores` makes scores; None where the classifier was left out."""
     energies: Tensor | None
-    """(B, T, N), of the proposals; None without a box head."""
+    """(B, T, N), of the proposals; None where the box head was left out, or there is none."""
 
 
 class Classifier(nn.Module):
@@ -85,6 +92,7 @@ class Classifier(nn.Module):
             config.channels,
             config.feature_blocks,
             config.feature_kernel,
+            config.feature_block == "signed",
         )
 
 
@@ -108,39 +116,79 @@ class TrackerNet(nn.Module):
         train_crops: Tensor,
         train_boxes_xywh: Tensor,
         test_crops: Tensor,
-        proposals_xywh: Tensor,
-        iterations: int,
+        proposals_xywh: Tensor | None,
+        iterations: int | None,
+    ) -> TrainingOutput:
+        """One step of training: `from_taps` of crops.
+
+        train_crops (B, S, 3, n, n) and test_crops (B, T, 3, n, n): RGB 0..255, as `ltr.crops.crop`
+        gives them, or whole numbers. Train and test frames pass the trunk one after another, each
+        with batch statistics of its own."""
+        train_taps = self.trunk(train_crops.flatten(0, 1))
+        test_taps = self.trunk(test_crops.flatten(0, 1))
+        side = train_crops.shape[-1]
+        return self.from_taps(
+            train_taps, train_boxes_xywh, test_taps, proposals_xywh, iterations, side
+        )
+
+    def from_taps(
+        self,
+        train_taps: Taps,
+        train_boxes_xywh: Tensor,
+        test_taps: Taps,
+        proposals_xywh: Tensor | None,
+        iterations: int | None,
+        crop_side: int,
     ) -> TrainingOutput:
         """One step of training, as of DiMP: filters and modulations of B sequences from S train
         frames each, tried on T test frames.
 
-        train_crops (B, S, 3, n, n) and test_crops (B, T, 3, n, n): RGB 0..255, as `ltr.crops.crop`
-        gives them. train_boxes_xywh (B, S, 4) and proposals_xywh (B, T, N, 4): pool format. The
-        modulation is that of the first train frame. iterations: descent steps, n. Train and test
-        frames pass the network one after another, each with batch statistics of its own."""
-        (batch, train), test = train_crops.shape[:2], test_crops.shape[1]
-        train_taps = self.trunk(train_crops.flatten(0, 1))
-        test_taps = self.trunk(test_crops.flatten(0, 1))
+        train_taps (B S, ...) and test_taps (B T, ...): the trunk's features of crops of `crop_side`
+        pixels; in half precision only under autocast. train_boxes_xywh (B, S, 4) and proposals_xywh
+        (B, T, N, 4): pool format; the modulation is that of the first train frame. iterations:
+        descent steps, n. None leaves out the box head (proposals) or the classifier (iterations).
+        """
+        raw_scores = energies = None
+        batch = len(train_boxes_xywh)
+        if iterations is not None:
+            raw_scores = self._raw_scores(
+                train_taps, train_boxes_xywh, test_taps, iterations, crop_side
+            )
+        if proposals_xywh is not None and self.bb_regressor is not None:
+            train, test = (len(taps.stride16) // batch for taps in (train_taps, test_taps))
+            reference = Taps(*(tap[::train] for tap in train_taps))
+            modulation = self.bb_regressor.modulation(reference, train_boxes_xywh[:, 0])
+            modulation = Modulation(*(half.repeat_interleave(test, dim=0) for half in modulation))
+            box_features = widened_taps(self.bb_regressor.box_features(test_taps))
+            with without_autocast(proposals_xywh.device):
+                energies = self.bb_regressor(box_features, modulation, proposals_xywh.flatten(0, 1))
+            energies = energies.unflatten(0, (batch, test))
+        return TrainingOutput(raw_scores, energies)
+
+    def _raw_scores(
+        self,
+        train_taps: Taps,
+        train_boxes_xywh: Tensor,
+        test_taps: Taps,
+        iterations: int,
+        crop_side: int,
+    ) -> Tensor:
+        """The test frames' raw scores, as in TrainingOutput."""
+        batch, train = train_boxes_xywh.shape[:2]
         samples = self.classifier_features(train_taps.stride16).unflatten(0, (batch, train))
-        searched = self.classifier_features(test_taps.stride16).unflatten(0, (batch, test))
-        first = self.classifier.filter_initializer(samples, train_boxes_xywh)
-        maps = self.sample_maps(middle_yx(train_boxes_xywh), train_crops.shape[-1])
+        searched = self.classifier_features(test_taps.stride16).unflatten(0, (batch, -1))
         weights = samples.new_full((batch, train), 1 / train)
-        iterates = self.classifier.filter_optimizer.iterates(
-            first, samples, maps, weights, iterations
-        )
-        raw_scores = torch.stack([apply_filter(searched, filters) for filters in iterates])
-        if self.bb_regressor is None:
-            return TrainingOutput(raw_scores, None)
-        reference = Taps(*(tap[::train] for tap in train_taps))
-        modulation = self.bb_regressor.modulation(reference, train_boxes_xywh[:, 0])
-        modulation = Modulation(*(half.repeat_interleave(test, dim=0) for half in modulation))
-        box_features = self.bb_regressor.box_features(test_taps)
-        energies = self.bb_regressor(box_features, modulation, proposals_xywh.flatten(0, 1))
-        return TrainingOutput(raw_scores, energies.unflatten(0, (batch, test)))
+        with without_autocast(samples.device):
+            maps = self.sample_maps(middle_yx(train_boxes_xywh), crop_side)
+            first = self.classifier.filter_initializer(samples, train_boxes_xywh)
+            iterates = self.classifier.filter_optimizer.iterates(
+                first, samples, maps, weights, iterations
+            )
+            return torch.stack([apply_filter(searched, filters) for filters in iterates])
 
     def trunk(self, crops: Tensor) -> Taps:
         """Crops (R, 3, n, n), RGB 0..255 -> the trunk's features."""
+        crops = crops if crops.is_floating_point() else crops.float()
         mean, std = (
             constant(values, crops.device, crops.dtype).view(3, 1, 1) for values in (MEAN, STD)
         )
@@ -149,7 +197,7 @@ class TrackerNet(nn.Module):
     def classifier_features(self, stride16: Tensor) -> Tensor:
         """Trunk features (B, C16, H, W) -> classifier features (B, H, W, C), instance L2
         normalised."""
-        features = self.classifier.feature_extractor(stride16)
+        features = widened(self.classifier.feature_extractor(stride16))
         return instance_l2_norm(features.permute(0, 2, 3, 1), self.config.filter_size)
 
     def score_grid(self, crop_side: int) -> ScoreGrid:

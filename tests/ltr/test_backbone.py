@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -113,19 +114,25 @@ def test_folded_network_is_the_same_function(
     )
 
 
-def test_folding_covers_residual_blocks_and_wide_kernels() -> None:
+@pytest.mark.parametrize("block", ["basic", "signed"])
+@pytest.mark.parametrize("trunk", ["resnet18", "mobilenet_v2"])
+def test_folding_covers_residual_blocks_and_wide_kernels(trunk: Any, block: Any) -> None:
     torch.manual_seed(0)
-    net = TrackerNet(
-        NetworkConfig(trunk="resnet18", feature_blocks=1, feature_kernel=3, channels=32)
-    ).eval()
+    config = NetworkConfig(
+        trunk=trunk, feature_blocks=1, feature_block=block, feature_kernel=3, channels=32
+    )
+    net = TrackerNet(config).eval()
     for module in net.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.running_mean.normal_(0, 0.1)
             module.running_var.uniform_(0.5, 2)
+            nn.init.uniform_(module.weight, 0.5, 1.5)
     crops = torch.rand(1, 3, 64, 64) * 255
     normalised = (crops / 255 - torch.tensor(MEAN).view(3, 1, 1)) / torch.tensor(STD).view(3, 1, 1)
     with torch.no_grad():
-        expected = net.classifier_features(net.feature_extractor(normalised).stride16)
+        taps = net.feature_extractor(normalised)
+        expected = net.classifier_features(taps.stride16)
+        assert (net.classifier.feature_extractor[0](taps.stride16).min() < 0) == (block == "signed")
     inference = fold(net)
     torch.testing.assert_close(
         inference.classifier_features(inference.trunk(crops).stride16),

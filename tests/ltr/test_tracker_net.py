@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ltr.errors import ConfigError
 from ltr.images import MEAN, STD
@@ -23,6 +23,13 @@ from ltr.settings import as_dict
 SLIM = replace(
     NETWORKS["dimp18"],
     box_head=EnergyHeadConfig(channels=(96, 64), bins=(4, 2), hidden=(48, 80), reference=(24, 40)),
+)
+TINY = replace(
+    SLIM,
+    trunk="mobilenet_v2",
+    feature_block="signed",
+    channels=32,
+    box_head=EnergyHeadConfig(channels=(16, 24), bins=(4, 2), hidden=(16, 8), reference=(8, 16)),
 )
 SIDE = 64
 
@@ -112,6 +119,115 @@ def test_a_network_without_a_box_head_has_no_energies() -> None:
     assert output.raw_scores.shape == (2, 1, 1, 5, 5)
 
 
+def test_either_part_can_be_left_out() -> None:
+    torch.manual_seed(0)
+    net = TrackerNet(TINY).train()
+    crops, boxes, test_crops, proposals = training_batch(2, 2, 2)
+    untouched = net.bb_regressor.conv3_1t[1].running_mean.clone()
+    classifier_alone = net(crops, boxes, test_crops, None, 2)
+    assert classifier_alone.energies is None
+    assert torch.equal(net.bb_regressor.conv3_1t[1].running_mean, untouched)
+    untouched = net.classifier.feature_extractor[0].bn1.running_mean.clone()
+    box_head_alone = net(crops, boxes, test_crops, proposals, None)
+    assert box_head_alone.raw_scores is None
+    assert torch.equal(net.classifier.feature_extractor[0].bn1.running_mean, untouched)
+    net.eval()
+    both = net(crops, boxes, test_crops, proposals, 2)
+    torch.testing.assert_close(both.raw_scores, net(crops, boxes, test_crops, None, 2).raw_scores)
+    torch.testing.assert_close(
+        both.energies, net(crops, boxes, test_crops, proposals, None).energies
+    )
+
+
+def test_the_objectives_meet_in_the_trunk_alone() -> None:
+    torch.manual_seed(0)
+    net = TrackerNet(TINY).train()
+    output = net(*training_batch(2, 2, 1), iterations=2)
+    parts = net.feature_extractor, net.classifier, net.bb_regressor
+    for loss, trained in ((output.raw_scores.sum(), 1), (output.energies.square().sum(), 2)):
+        net.zero_grad()
+        loss.backward(retain_graph=True)
+        with_gradient = [any(p.grad is not None for p in part.parameters()) for part in parts]
+        assert with_gradient == [True, trained == 1, trained == 2]
+
+
+def test_whole_numbers_are_crops_too() -> None:
+    torch.manual_seed(0)
+    net = TrackerNet(NetworkConfig()).eval().requires_grad_(False)
+    crops = training_batch(1, 1, 1)[0][0].round()
+    for tap, expected in zip(net.trunk(crops.to(torch.uint8)), net.trunk(crops), strict=True):
+        assert torch.equal(tap, expected)
+
+
+def test_mixed_precision() -> None:
+    """Under autocast the maps of convolutions are bfloat16, what is made of them is float32 and
+    nearly the same, and so is the gradient."""
+    torch.manual_seed(0)
+    net = TrackerNet(TINY).eval()
+    batch = training_batch(1, 1, 1)
+
+    def step(enabled: bool) -> tuple[Tensor, Tensor, Tensor]:
+        net.zero_grad()
+        with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
+            assert net.trunk(batch[2][:, 0]).stride16.dtype == (
+                torch.bfloat16 if enabled else torch.float32
+            )
+            output = net(*batch, iterations=3)
+        (output.raw_scores.square().sum() + output.energies.square().sum()).backward()
+        gradient = torch.cat([p.grad.flatten() for p in net.classifier.parameters()])
+        return output.raw_scores, output.energies, gradient
+
+    for half, exact in zip(step(True), step(False), strict=True):
+        assert half.dtype == torch.float32
+        assert not torch.equal(half, exact)
+        assert (half - exact).norm() < 0.2 * exact.norm()  # 8 bits through 60 layers
+
+
+def test_what_is_learned_online_is_not_in_half_precision(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same taps with and without autocast: filter and box pooling compute the same bits, once
+    the convolutions before them are out of the way."""
+    torch.manual_seed(0)
+    net = TrackerNet(replace(TINY, feature_blocks=0)).eval().requires_grad_(False)
+    crops, boxes, test_crops, proposals = training_batch(2, 2, 1)
+    train_taps, test_taps = net.trunk(crops.flatten(0, 1)), net.trunk(test_crops.flatten(0, 1))
+    head = net.bb_regressor
+    for name in ("conv3_1r", "conv4_1r", "conv3_1t", "conv3_2t", "conv4_1t", "conv4_2t"):
+        monkeypatch.setattr(head, name, NotInHalf(getattr(head, name)))
+    monkeypatch.setattr(
+        net.classifier, "feature_extractor", NotInHalf(net.classifier.feature_extractor)
+    )
+    plain = net.from_taps(train_taps, boxes, test_taps, proposals, 3, SIDE)
+    with torch.autocast("cpu", torch.bfloat16):
+        mixed = net.from_taps(train_taps, boxes, test_taps, proposals, 3, SIDE)
+    assert torch.equal(mixed.raw_scores, plain.raw_scores)
+    assert torch.equal(mixed.energies, plain.energies)
+
+
+class NotInHalf(nn.Module):
+    """A module outside of autocast."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(self, x: Tensor) -> Tensor:
+        with torch.autocast("cpu", enabled=False):
+            return self.module(x)
+
+
+def test_signed_blocks_begin_as_the_identity() -> None:
+    torch.manual_seed(0)
+    config = NetworkConfig(trunk="mobilenet_v2", channels=96)
+    plain = TrackerNet(config)
+    net = TrackerNet(replace(config, feature_blocks=2, feature_block="signed"))
+    last = net.classifier.feature_extractor[2]
+    last.load_state_dict(plain.classifier.feature_extractor[0].state_dict())
+    features = torch.randn(3, 96, 5, 5)
+    for mode in (True, False):
+        net.train(mode)
+        assert torch.equal(net.classifier_features(features), plain.classifier_features(features))
+
+
 @pytest.mark.parametrize("config", [NetworkConfig(), SLIM])
 def test_configurations_in_files(config: NetworkConfig) -> None:
     tree = as_dict(config)
@@ -128,6 +244,7 @@ def test_files_that_an_earlier_version_converted(name: str) -> None:
     former = {"pooled_zero_init": "pooled_zero", "zeros": "none"}
     tree |= {"initializer": former.get(config.initializer, config.initializer)}
     tree |= {"box_head": "energy"}  # which had one size
+    del tree["feature_block"]  # there was one kind
     if isinstance(config.filter_optimizer, HingeConfig):
         del tree["filter_optimizer"]["label_sigma"]  # it stood in the preset
     assert network_config(tree) == config

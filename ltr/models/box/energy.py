@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from ltr.models.backbone import Taps
 from ltr.models.box.pooling import pool
+from ltr.models.precision import widened, without_autocast
 from ltr.settings import group, setting
 
 STRIDES = (8, 16)
@@ -101,12 +102,13 @@ class EnergyHead(nn.Module):
         """The target's modulation from the trunk's features (B, ...) of its crop and its box there
         (B, 4)."""
         boxes = boxes_xywh[:, None]
-        maps8 = _channels_last(self.conv3_1r(taps.stride8))
-        maps16 = _channels_last(self.conv4_1r(taps.stride16))
-        pooled8 = pool(maps8, boxes, 8, (3, 3))[:, 0].permute(0, 3, 1, 2)  # (B, R8, 3, 3)
-        pooled16 = pool(maps16, boxes, 16, (1, 1))[:, 0].permute(0, 3, 1, 2)  # (B, R16, 1, 1)
-        both = torch.cat([self.fc3_1r(pooled8), pooled16], dim=1)  # (B, 2 R16, 1, 1)
-        return Modulation(self.fc34_3r(both).flatten(1), self.fc34_4r(both).flatten(1))
+        maps8 = _channels_last(widened(self.conv3_1r(taps.stride8)))
+        maps16 = _channels_last(widened(self.conv4_1r(taps.stride16)))
+        with without_autocast(boxes.device):
+            pooled8 = pool(maps8, boxes, 8, (3, 3))[:, 0].permute(0, 3, 1, 2)  # (B, R8, 3, 3)
+            pooled16 = pool(maps16, boxes, 16, (1, 1))[:, 0].permute(0, 3, 1, 2)  # (B, R16, 1, 1)
+            both = torch.cat([self.fc3_1r(pooled8), pooled16], dim=1)  # (B, 2 R16, 1, 1)
+            return Modulation(self.fc34_3r(both).flatten(1), self.fc34_4r(both).flatten(1))
 
     def box_features(self, taps: Taps) -> Taps:
         """The feature maps that boxes are pooled from: (B, C8, H/8, W/8) and (B, C16, H/16,

@@ -21,10 +21,15 @@ def instance_l2_norm(features: Tensor, filter_size: int) -> Tensor:
 
 class ClassifierFeatures(nn.Sequential):
     """`blocks` residual blocks and one bias-free convolution; the normalisation has no parameters
-    and follows it."""
+    and follows it. Convolutions begin as in DiMP: normal, of deviation sqrt(2 / (K K outputs))."""
 
-    def __init__(self, channels_in: int, channels: int, blocks: int, kernel: int) -> None:
+    def __init__(
+        self, channels_in: int, channels: int, blocks: int, kernel: int, signed: bool
+    ) -> None:
         super().__init__(
-            *(BasicBlock(channels_in, channels_in) for _ in range(blocks)),
+            *(BasicBlock(channels_in, channels_in, signed=signed) for _ in range(blocks)),
             nn.Conv2d(channels_in, channels, kernel, 1, kernel // 2, bias=False),
         )
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
