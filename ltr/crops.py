@@ -1,4 +1,4 @@
-"""The one crop primitive, and the rules that say which window of a frame a crop shows.
+"""The one crop primitive, and the plainest rule that says which window of a frame a crop shows.
 
 A rule is a pure function (centre, size) -> `CropWindow`; `crop` samples windows from frames.
 Everything is batched over R windows and takes place on the device of its tensors. Axes come as
@@ -8,15 +8,12 @@ Everything is batched over R windows and takes place on the device of its tensor
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from ltr.transfer import constant
-
-Border = Literal["replicate", "inside", "inside_major"]
-Rounding = Literal["integer", "float"]
 
 
 class Patch(NamedTuple):
@@ -86,72 +83,6 @@ def exact_window(centre_yx: Tensor, size_hw: Tensor, out_hw: tuple[int, int]) ->
         size_hw=size_hw,
         out_hw=out_hw,
     )
-
-
-def published_window(
-    centre_yx: Tensor,
-    size_hw: Tensor,
-    out_hw: tuple[int, int],
-    frame_hw: Tensor,
-    rounding: Rounding = "integer",
-    border: Border = "replicate",
-    max_scale_change: float = torch.inf,
-) -> CropWindow:
-    """The window of the published trackers: whole pixels, large areas subsampled, the cut patch
-    then resized.
-
-    `rounding` "integer" is the code of the time of the published models (2019 to May 2022), "float"
-    the newest public one, whose coordinates keep halves. `border` "inside" and "inside_major"
-    shrink the window by at most `max_scale_change` and shift it into the frame; frame_hw: (R,
-    2)."""
-    frame, size = frame_hw.double(), size_hw.double()
-    out = constant(out_hw, size.device, torch.float64)
-    position = centre_yx.double().trunc()
-    if border != "replicate":
-        size = _shrunk(size, frame, border, max_scale_change)
-    stride = ((size / out).amin(-1, keepdim=True) - 0.1).trunc().clamp(min=1)
-    offset = position.remainder(stride)
-    top_left, bottom_right = _bounds((position - offset) / stride, size / stride, rounding)
-    if border != "replicate":
-        grid = torch.ceil((frame - offset) / stride)  # pixels of the subsampled frame
-        top_left, bottom_right = _shifted_inside(top_left, bottom_right, grid)
-    low, end = top_left.trunc(), bottom_right.trunc()
-    step = (end - low) / out
-    first, last = stride * top_left, stride * bottom_right
-    return CropWindow(
-        start=low + step / 2 - 0.5,
-        step=step,
-        patch=Patch(low, end - 1),
-        stride=stride,
-        offset=offset,
-        centre_yx=((first + last - 1) / 2).float(),
-        size_hw=(last - first).float(),
-        out_hw=out_hw,
-    )
-
-
-def _shrunk(size: Tensor, frame: Tensor, border: Border, max_scale_change: float) -> Tensor:
-    """Sizes (R, 2) that fit frames (R, 2): with both sides ("inside") or one ("inside_major")."""
-    ratio = size / frame
-    factor = ratio.amax(-1) if border == "inside" else ratio.amin(-1)
-    return (size / factor.clamp(1, max_scale_change)[:, None]).trunc()
-
-
-def _bounds(position: Tensor, size: Tensor, rounding: Rounding) -> tuple[Tensor, Tensor]:
-    """First and end grid coordinates (R, 2) of windows around grid positions (R, 2)."""
-    length = torch.round(size).clamp(min=2)
-    if rounding == "integer":
-        return position - torch.floor((length - 1) / 2), position + torch.floor(length / 2) + 1
-    return position - (length - 1) / 2, position + length / 2 + 1
-
-
-def _shifted_inside(top_left: Tensor, bottom_right: Tensor, grid: Tensor) -> tuple[Tensor, Tensor]:
-    """Bounds (R, 2) moved into grids of sizes (R, 2); what sticks out at both ends is centred."""
-    shift = (-top_left).clamp(min=0) - (bottom_right - grid).clamp(min=0)
-    top_left, bottom_right = top_left + shift, bottom_right + shift
-    outside = torch.floor(((-top_left).clamp(min=0) + (bottom_right - grid).clamp(min=0)) / 2)
-    shift = torch.where(outside > 0, -top_left - outside, 0)
-    return top_left + shift, bottom_right + shift
 
 
 def crop(

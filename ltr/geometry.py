@@ -43,8 +43,20 @@ def to_crop(
 
     The crop shows the square around `crop_centre_yx` (..., 2) at `scale` (...), frame pixels per
     crop pixel."""
-    centre = (centre_yx - crop_centre_yx) / scale[..., None] + (side - 1) / 2
-    size = size_hw / scale[..., None]
+    return to_window(centre_yx, size_hw, crop_centre_yx, scale[..., None], side)
+
+
+def to_window(
+    centre_yx: Tensor,
+    size_hw: Tensor,
+    crop_centre_yx: Tensor,
+    scale_yx: Tensor,
+    side_hw: int | Tensor,
+) -> Tensor:
+    """`to_crop` of a crop that is not square (2,), or whose axes have scales (..., 2) of their
+    own."""
+    centre = (centre_yx - crop_centre_yx) / scale_yx + (side_hw - 1) / 2
+    size = size_hw / scale_yx
     return torch.cat([(centre - (size - 1) / 2).flip(-1), size.flip(-1)], dim=-1)
 
 
@@ -57,6 +69,12 @@ def from_crop(
     return (middle - side / 2) * scale[..., None] + crop_centre_yx, box_xywh[..., 2:].flip(
         -1
     ) * scale[..., None]
+
+
+def mirrored(box_xywh: Tensor, width: float) -> Tensor:
+    """Boxes (..., 4) of the mirror image of a picture or crop `width` pixels wide."""
+    x, y, w, h = box_xywh.unbind(-1)
+    return torch.stack([width - x - w, y, w, h], dim=-1)
 
 
 def middle_yx(box_xywh: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from ltr.crops import Border
+from ltr.published_windows import Border
 from ltr.settings import group, setting
 
 Layout = Literal["videos", "folders", "lasot", "got10k", "trackingnet", "coco", "objects"]

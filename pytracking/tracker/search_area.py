@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from torch import Tensor
 
-from ltr.crops import CropWindow, exact_window, published_window
+from ltr.crops import CropWindow, exact_window
+from ltr.published_windows import published_window
 from pytracking.tracker.preset_settings import Search
 from pytracking.tracker.state import TrackerState
 

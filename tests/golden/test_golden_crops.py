@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from ltr.crops import _gather_pixels, _taps, crop, published_window
+from ltr.crops import _gather_pixels, _taps, crop
+from ltr.published_windows import published_window
 from ltr.transforms import blur, cut, flip, rotate
 
 # section 12 there allows 1e-3 grey levels; seen: 3e-5

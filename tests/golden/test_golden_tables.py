@@ -20,7 +20,6 @@ from numpy.typing import ArrayLike
 from reference_presets import localization_of, memory_of
 from torch import Tensor
 
-from ltr.crops import published_window
 from ltr.geometry import from_relative, iou, kept_inside, to_crop, to_relative
 from ltr.label_maps import (
     distance_map,
@@ -35,6 +34,7 @@ from ltr.models.classifier.density_descent import DensitySteepestDescent, Diverg
 from ltr.models.classifier.features import instance_l2_norm
 from ltr.models.classifier.steepest_descent import HingeConfig, HingeSteepestDescent
 from ltr.models.tracking_network import Features, ScoreGrid
+from ltr.published_windows import published_window
 from pytracking.tracker import engine as engine_module
 from pytracking.tracker import refinement as refinement_module
 from pytracking.tracker.draws import Draws

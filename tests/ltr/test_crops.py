@@ -10,8 +10,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ltr.crops import CropWindow, _gather_pixels, _taps, crop, exact_window, published_window
+from ltr.crops import CropWindow, _gather_pixels, _taps, crop, exact_window
 from ltr.label_maps import gaussian
+from ltr.published_windows import published_window
 
 
 def bilinear(image: np.ndarray, y: float, x: float) -> np.ndarray:

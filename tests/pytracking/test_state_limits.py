@@ -14,10 +14,11 @@ from published_weights import filled_net
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from ltr.crops import crop, published_window
+from ltr.crops import crop
 from ltr.errors import TrackingError
 from ltr.images import Frame
 from ltr.models.folding import InferenceNet, fold
+from ltr.published_windows import published_window
 from ltr.settings import with_assignments
 from pytracking import Tracker
 from pytracking.sources.demo_clip import DemoClip
