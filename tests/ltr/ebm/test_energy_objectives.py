@@ -1,0 +1,255 @@
+"""Noise and objectives of energies: what is drawn, closed forms of gradients, invariances, extremes."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+from torch.distributions import Categorical, Independent, MixtureSameFamily, Normal
+
+from ltr.draws import example_draws
+from ltr.ebm.noise import GaussianMixtureNoise
+from ltr.ebm.objectives import (
+    Candidates,
+    LabelDivergence,
+    MaximumLikelihood,
+    NoiseContrastive,
+    Objective,
+)
+from ltr.errors import ConfigError
+
+SIGMAS = [[0.05, 0.1, 0.2], [0.5, 1.0, 0.3]]
+LABEL = GaussianMixtureNoise(torch.tensor([[0.3, 0.3, 0.3]]))
+OBJECTIVES: list[Objective] = [
+    NoiseContrastive(),
+    NoiseContrastive(0.2),
+    MaximumLikelihood(),
+    LabelDivergence(LABEL),
+]
+IDS = ["nce", "nce_plus", "ml_is", "kld_is"]
+
+
+@pytest.fixture
+def noise() -> GaussianMixtureNoise:
+    return GaussianMixtureNoise(torch.tensor(SIGMAS))
+
+
+def candidates_of(objective: Objective, targets: int = 6, count: int = 16) -> Candidates:
+    """In float64."""
+    draw = example_draws(0, torch.arange(targets))
+    offsets = objective.draw(GaussianMixtureNoise(torch.tensor(SIGMAS)), draw, count).offsets
+    noise = GaussianMixtureNoise(torch.tensor(SIGMAS, dtype=torch.float64))
+    return Candidates(offsets.double(), noise.log_density(offsets.double()))
+
+
+def scores_of(candidates: Candidates) -> Tensor:
+    numbers = example_draws(1, torch.arange(len(candidates.log_noise)))
+    return numbers.normal(candidates.log_noise.shape[1]).double() * 2
+
+
+def in_double(objective: Objective) -> Objective:
+    if isinstance(objective, LabelDivergence):
+        return LabelDivergence(GaussianMixtureNoise(objective.label.sigmas.double()))
+    return objective
+
+
+def test_offsets_follow_the_density(noise: GaussianMixtureNoise) -> None:
+    """Standard deviations of the mixture; one component for all dimensions: their squares go together."""
+    offsets = noise.draw(example_draws(0, torch.arange(32)), 1024).flatten(0, 1).double()
+    variances = torch.tensor(SIGMAS).double().square()
+    torch.testing.assert_close(offsets.square().mean(0), variances.mean(0), rtol=0.03, atol=0)
+    product = (offsets[:, 0] * offsets[:, 1]).square().mean()
+    expected = (variances[:, 0] * variances[:, 1]).mean()
+    torch.testing.assert_close(product, expected, rtol=0.06, atol=0)
+    assert offsets.mean(0).abs().max() < 0.01
+    # half of the points come from the narrow component
+    close_by = (offsets[:, :2] / torch.tensor(SIGMAS[0])[:2]).square().sum(1) < 9
+    assert 0.5 < float(close_by.double().mean()) < 0.53
+
+
+def test_density_is_that_of_the_mixture(noise: GaussianMixtureNoise) -> None:
+    sigmas = torch.tensor(SIGMAS)
+    components = Independent(Normal(torch.zeros_like(sigmas), sigmas), 1)
+    mixture = MixtureSameFamily(Categorical(torch.ones(2)), components)
+    offsets = noise.draw(example_draws(0, torch.arange(3)), 50)
+    assert offsets.shape == (3, 50, 3)
+    torch.testing.assert_close(noise.log_density(offsets), mixture.log_prob(offsets))
+
+
+def test_density_where_floating_point_has_none(noise: GaussianMixtureNoise) -> None:
+    far = torch.full((1, 3), 40.0)
+    wide = torch.tensor(SIGMAS[1])
+    expected = (
+        -((40 / wide) ** 2).sum() / 2 - wide.log().sum() - 1.5 * math.log(math.tau) - math.log(2)
+    )
+    assert float(noise.log_density(far)) == pytest.approx(float(expected))
+
+
+@pytest.mark.parametrize("shape", [(3,), (0, 3), (2, 2, 2)])
+def test_deviations_are_a_table(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ConfigError) as error:
+        GaussianMixtureNoise(torch.ones(shape))
+    assert str(error.value) == (
+        f"noise deviations of shape {shape}: give a row for each component, a column for each dimension"
+    )
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES, ids=IDS)
+def test_what_is_scored(objective: Objective, noise: GaussianMixtureNoise) -> None:
+    """`count` points of the noise, and before them the target, a point near it, or nothing."""
+    draw = example_draws(0, torch.arange(5))
+    candidates = objective.draw(noise, draw, 7)
+    positives = 0 if isinstance(objective, LabelDivergence) else 1
+    assert candidates.offsets.shape == (5, 7 + positives, 3)
+    torch.testing.assert_close(candidates.log_noise, noise.log_density(candidates.offsets))
+    drawn = candidates.offsets[:, positives:]
+    assert torch.equal(drawn, noise.draw(draw.of("noise"), 7))
+    assert len(drawn.flatten(0, 1).unique(dim=0)) == 35
+    if positives:
+        moved = candidates.offsets[:, 0].abs().max(1).values
+        nce_plus = objective == NoiseContrastive(0.2)
+        assert (moved > 0).all() if nce_plus else (moved == 0).all()
+
+
+def test_the_positive_is_moved_by_noise_of_its_own(noise: GaussianMixtureNoise) -> None:
+    """beta times the noise's deviations, independent of the points that it competes with."""
+    draw = example_draws(0, torch.arange(20000))
+    offsets = NoiseContrastive(0.2).draw(noise, draw, 1).offsets.double()
+    variances = torch.tensor(SIGMAS).double().square().mean(0)
+    positive, negative = offsets[:, 0], offsets[:, 1]
+    torch.testing.assert_close(positive.square().mean(0), 0.04 * variances, rtol=0.06, atol=0)
+    correlation = (positive * negative).mean(0) / (0.2 * variances)
+    assert correlation.abs().max() < 0.04
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES, ids=IDS)
+def test_gradients(objective: Objective) -> None:
+    """The closed forms of the papers, and numerical differences."""
+    candidates, objective = candidates_of(objective), in_double(objective)
+    scores = scores_of(candidates).requires_grad_()
+    (gradient,) = torch.autograd.grad(objective.loss(scores, candidates).values.mean(), scores)
+    weights = scores.detach() - candidates.log_noise
+    if isinstance(objective, NoiseContrastive):
+        expected = weights.softmax(1)
+        expected[:, 0] -= 1
+    elif isinstance(objective, MaximumLikelihood):
+        expected = torch.cat([-torch.ones(6, 1), weights[:, 1:].softmax(1)], dim=1)
+    else:
+        assert isinstance(objective, LabelDivergence)
+        label = objective.label.log_density(candidates.offsets)
+        expected = weights.softmax(1) - (label - candidates.log_noise).exp() / 16
+    torch.testing.assert_close(gradient, expected / 6, rtol=1e-12, atol=1e-14)
+    assert torch.autograd.gradcheck(lambda s: objective.loss(s, candidates).values, scores)
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES[:3], ids=IDS[:3])
+def test_a_constant_changes_nothing(objective: Objective) -> None:
+    """Not even a different one for each target, for it does not change p(y | x)."""
+    candidates = candidates_of(objective)
+    scores = scores_of(candidates)
+    constants = torch.tensor([0, 1, -5, 100, 1e4, -1e4]).double()
+    loss = objective.loss(scores, candidates)
+    other = objective.loss(scores + constants[:, None], candidates)
+    torch.testing.assert_close(other.values, loss.values, rtol=0, atol=1e-10)
+    torch.testing.assert_close(
+        other.diagnostics["log_normalizer"] - constants, loss.diagnostics["log_normalizer"]
+    )
+    for name in ("effective_samples", "positive_first"):
+        torch.testing.assert_close(other.diagnostics[name], loss.diagnostics[name])
+
+
+def test_a_constant_changes_the_divergence_by_the_weights() -> None:
+    """By 1 minus their mean, which is nothing in expectation alone."""
+    objective = in_double(OBJECTIVES[3])
+    candidates = candidates_of(objective)
+    scores = scores_of(candidates)
+    loss = objective.loss(scores, candidates)
+    other = objective.loss(scores + 3, candidates)
+    weight = loss.diagnostics["label_weight"]
+    torch.testing.assert_close(other.values - loss.values, 3 * (1 - weight))
+    many = candidates_of(objective, 64, 4096)
+    weights = objective.loss(torch.zeros_like(many.log_noise), many).diagnostics["label_weight"]
+    assert float(weights.mean()) == pytest.approx(1, abs=0.02)
+
+
+def test_nce_plus_becomes_nce() -> None:
+    """As beta goes to 0, with the same points of the noise."""
+
+    def loss(beta: float) -> Tensor:
+        candidates = candidates_of(NoiseContrastive(beta))
+        scores = -candidates.offsets.square().sum(-1)
+        return NoiseContrastive(beta).loss(scores, candidates).values
+
+    differences = [float((loss(beta) - loss(0)).abs().max()) for beta in (0.1, 0.01, 0.001, 0)]
+    assert differences[0] > 10 * differences[1] > 100 * differences[2] > 0
+    assert differences[3] == 0
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES, ids=IDS)
+@pytest.mark.parametrize("size", [300.0, 1e6])
+def test_no_score_is_too_large(
+    objective: Objective, size: float, noise: GaussianMixtureNoise
+) -> None:
+    """In float32, whose exponential ends at 88."""
+    candidates = objective.draw(noise, example_draws(0, torch.arange(6)), 16)
+    scores = (size * scores_of(candidates).float()).requires_grad_()
+    loss = objective.loss(scores, candidates)
+    (gradient,) = torch.autograd.grad(loss.values.mean(), scores)
+    for tensor in (loss.values, gradient, *loss.diagnostics.values()):
+        assert tensor.isfinite().all()
+    assert gradient.abs().max() > 0
+
+
+def test_diagnostics_of_the_right_energy() -> None:
+    """With f = log q the weights of all points are alike: all are effective, log Z is 0, and NCE is at chance. A
+    positive with the largest score is told from the noise, another is not."""
+    objective = NoiseContrastive()
+    candidates = candidates_of(objective)
+    loss = objective.loss(candidates.log_noise, candidates)
+    torch.testing.assert_close(loss.values, torch.full((6,), math.log(17)).double())
+    ones = torch.ones(6).double()
+    torch.testing.assert_close(loss.diagnostics["effective_samples"], 16 * ones)
+    torch.testing.assert_close(loss.diagnostics["log_normalizer"], 0 * ones)
+    raised = candidates.log_noise.clone()
+    raised[:3, 0] += 0.1
+    raised[3:, 0] -= 0.1
+    first = objective.loss(raised, candidates).diagnostics["positive_first"]
+    assert first.tolist() == [1, 1, 1, 0, 0, 0]
+    peaked = candidates.log_noise.clone()
+    peaked[:, 5] += 50
+    effective = objective.loss(peaked, candidates).diagnostics["effective_samples"]
+    torch.testing.assert_close(effective, ones)
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES, ids=IDS)
+def test_diagnostics_carry_no_gradient(objective: Objective) -> None:
+    candidates = candidates_of(objective)
+    scores = scores_of(candidates).requires_grad_()
+    loss = in_double(objective).loss(scores, candidates)
+    assert loss.values.requires_grad
+    assert not any(value.requires_grad for value in loss.diagnostics.values())
+
+
+def test_normalizer_of_a_known_energy() -> None:
+    """f = -|y|^2 / (2 s^2) has log Z = D/2 log(2 pi s^2); ML-IS is then the negative log likelihood of the target."""
+    candidates = candidates_of(MaximumLikelihood(), 4, 50_000)
+    scores = -candidates.offsets.square().sum(-1) / (2 * 0.2**2)
+    loss = MaximumLikelihood().loss(scores, candidates)
+    expected = torch.full((4,), 1.5 * math.log(math.tau * 0.2**2)).double()
+    torch.testing.assert_close(loss.diagnostics["log_normalizer"], expected, rtol=0, atol=0.03)
+    torch.testing.assert_close(loss.values, expected, rtol=0, atol=0.03)
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES, ids=IDS)
+def test_a_target_has_the_same_loss_in_every_batch(
+    objective: Objective, noise: GaussianMixtureNoise
+) -> None:
+    whole = objective.draw(noise, example_draws(0, torch.tensor([4, 8, 1])), 9)
+    alone = objective.draw(noise, example_draws(0, torch.tensor([8])), 9)
+    assert torch.equal(whole.offsets[1:2], alone.offsets)
+    scores = scores_of(whole).float()
+    torch.testing.assert_close(
+        objective.loss(scores, whole).values[1:2], objective.loss(scores[1:2], alone).values
+    )
