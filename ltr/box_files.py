@@ -16,11 +16,12 @@ FARTHEST = 1e6
 """Pixels: no number of a true box is larger, for no frame is."""
 
 
-def read_boxes(path: Path) -> NDArray[np.float64]:
+def read_boxes(path: Path, begins_in_view: bool = True) -> NDArray[np.float64]:
     """(N, 4) boxes x,y,w,h of a text file, one line a frame, separated by commas, tabs or blanks;
     nan where absent. Sizes may be zero, places negative.
 
-    The first must be there, and have a size. Raises DataError with the line that is wrong."""
+    The first must be there, and have a size, where the target `begins_in_view`: to be tracked it
+    has to, to be learned from not. Raises DataError with the line that is wrong."""
     try:
         lines = read_regular(path).decode("utf-8-sig").rstrip().splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -42,10 +43,10 @@ def read_boxes(path: Path) -> NDArray[np.float64]:
             raise DataError(
                 f"{shown} has a negative size: write nan,nan,nan,nan where the target is absent"
             )
-        if number == 1 and not absent and not min(row[2:]) > 0:
+        if begins_in_view and number == 1 and not absent and not min(row[2:]) > 0:
             raise DataError(f"{shown} has no area: a sequence begins with its target in view")
         rows.append(row)
-    if not rows or np.isnan(rows[0]).any():
+    if not rows or (begins_in_view and np.isnan(rows[0]).any()):
         raise DataError(
             f"{path} has no box in its first line: a sequence begins with its target in view"
         )

@@ -22,6 +22,7 @@ from ltr.paths import open_regular, utf8_name
 if TYPE_CHECKING:
     import cv2
 
+VIDEO_SUFFIXES = frozenset({".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v", ".mpg", ".mpeg"})
 HIGHEST_FRAME_RATE = 1000.0
 """Above this a container has given its clock's ticks for its frame rate."""
 END_SLACK = 0.5
@@ -109,6 +110,13 @@ class VideoFile:
             self._reader = _Reader(self.path, times)
         return self._reader.frame(number)
 
+    def close(self) -> None:
+        """Close the file that `frame` reads from, until it is called again; what is known of the
+        frames stays."""
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
+
     def _noted_times(self) -> tuple[float, ...]:
         import cv2
 
@@ -168,6 +176,9 @@ class _Reader:
         if not there:
             raise FrameError(f"video {self._path} is damaged: its frame {number} is not there")
         return as_frame(image, "bgr")
+
+    def close(self) -> None:
+        self._capture.release()
 
     def _seek(self, number: int) -> bool:
         """Go to a frame by OpenCV's seeking, with one frame before it at the least, so that two

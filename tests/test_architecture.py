@@ -47,9 +47,10 @@ ONLY = {
     "ltr.ebm": {"ltr.errors"},
     "ltr.data": {
         "ltr.errors",
+        "ltr.paths",
+        "ltr.transfer",
         "ltr.settings",
         "ltr.geometry",
-        "ltr.transfer",
         "ltr.files",
         "ltr.progress",
         "ltr.images",

@@ -21,6 +21,12 @@ class Part:
     name: str = setting("videos", "1", "what logs call it")
     layout: Layout = setting("videos", "1", "how its files lie")
     path: str = setting("", "1", "its folder, below that of all data")
+    names: str = setting(
+        "",
+        "1",
+        "a file below that of all data with the names to be used, one a line: of tracks, or of "
+        "folders of them; got10k: numbers of lines of list.txt, from 0, as its splits are",
+    )
     weight: float = setting(1.0, "1", "its share of the samples, relative to others", (0, 1e6))
     use: Use = setting(
         "video",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from ltr.images import Frame
 
@@ -26,11 +26,32 @@ class Track:
     """What it is, in a word of its data set."""
     complete: bool = True
     """Whether all of it lies within its photograph: only such objects are pasted elsewhere."""
+    pictures: str | None = None
+    """What its pictures are called where other tracks of the store show the same ones."""
 
     @property
     def still(self) -> bool:
         """Whether it is one photograph, whose motion is made up."""
         return len(self.boxes_xywh) == 1
+
+
+def annotated_track(
+    name: str,
+    boxes_xywh: ArrayLike,
+    seen: NDArray[np.bool_] | None = None,
+    category: str | None = None,
+    complete: bool = True,
+    pictures: str | None = None,
+) -> Track:
+    """A track of (N, 4) boxes as they are annotated: where one has no area, the target is absent.
+
+    seen: (N,) where the annotation says that it can be seen, if it says so; a box that is hidden
+    keeps its place."""
+    boxes = np.array(boxes_xywh, np.float32).reshape(-1, 4)
+    present = (boxes[:, 2:] > 0).all(axis=1)  # nan is not greater
+    boxes[~present] = np.nan
+    visible = np.array(present if seen is None else present & seen)
+    return Track(name, boxes, visible, category, complete, pictures)
 
 
 class Store(Protocol):

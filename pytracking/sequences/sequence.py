@@ -3,7 +3,6 @@ the same name."""
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ltr.box_files import read_boxes
+from ltr.data.sequences import folder_sequences, video_sequences
 from ltr.errors import DataError
-
-VIDEO_SUFFIXES = frozenset({".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v", ".mpg", ".mpeg"})
 
 
 @dataclass(frozen=True)
@@ -41,14 +39,9 @@ def find_sequences(folder: Path) -> list[Sequence]:
             f"{folder} is not a folder: sequences are NAME/groundtruth.txt, or NAME.mp4 with "
             "NAME.txt"
         )
-    candidates = [folder, *sorted(p for p in folder.iterdir() if p.is_dir())]
-    found = [(p.absolute().name, p, p / "groundtruth.txt") for p in candidates]
-    videos = sorted(p for p in folder.iterdir() if p.suffix.lower() in VIDEO_SUFFIXES)
-    found += [(p.stem, p, p.with_suffix(".txt")) for p in videos]
     sequences = [
         Sequence(name, frames, read_boxes(truth))
-        for name, frames, truth in found
-        if os.path.lexists(truth)  # what is there and cannot be read must not go unnoticed
+        for name, frames, truth in folder_sequences(folder, depth=1) + video_sequences(folder)
     ]
     if not sequences:
         raise DataError(

@@ -1,0 +1,109 @@
+"""Tiny data sets on disk, one of each layout."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+H, W = 48, 64
+BOXES = [[4.0, 5.0, 20.0, 10.0], [np.nan] * 4, [6.0, 7.0, 20.0, 10.0]]
+"""Of three frames; the target is absent in the middle one."""
+MASK_BOX = (8, 6, 24, 30)
+
+
+def picture(shade: int) -> NDArray[np.uint8]:
+    """A frame without structure, told by its shade."""
+    return np.full((H, W, 3), shade, np.uint8)
+
+
+def shade_of(frame: NDArray[np.uint8]) -> int:
+    return round(float(frame.mean()))
+
+
+def write_picture(path: Path, shade: int, size_hw: tuple[int, int] = (H, W)) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    assert cv2.imwrite(str(path), np.full((*size_hw, 3), shade, np.uint8))
+
+
+def write_boxes(path: Path, boxes: Sequence[Sequence[float]] = BOXES) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(",".join(f"{value:g}" for value in box) + "\n" for box in boxes))
+
+
+def write_video(path: Path, shades: Sequence[int]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 25, (W, H))
+    for shade in shades:
+        writer.write(picture(shade))
+    writer.release()
+
+
+def write_videos(folder: Path) -> None:
+    """Two clips of three frames with shades 20, 30, 40 and 120, 130, 140; the first has a
+    category."""
+    for name, first in (("a_cat", 20), ("b", 120)):
+        write_video(folder / f"{name}.mp4", [first, first + 10, first + 20])
+        write_boxes(folder / f"{name}.txt")
+    clips = {"a_cat": {"target": "cat", "left_out": False}, "b": {"left_out": True}}
+    (folder / "clips.json").write_text(json.dumps(clips))
+
+
+def coco_json() -> dict[str, Any]:
+    """Two photographs; in the first two things, a crowd and a box without area, in the second one
+    thing with a polygon."""
+    things: list[dict[str, Any]] = [
+        {"image_id": 1, "bbox": [8, 6, 24, 30], "category_id": 3},
+        {"image_id": 1, "bbox": [0, 6, 24, 30], "category_id": 4, "iscrowd": 0},
+        {"image_id": 1, "bbox": [0, 6, 24, 30], "category_id": 4, "iscrowd": 1},
+        {"image_id": 1, "bbox": [0, 6, 0.5, 30], "category_id": 4},
+        {
+            "image_id": 2,
+            "bbox": [8, 6, 24, 30],
+            "category_id": 3,
+            "segmentation": [[8, 6, 32, 6, 32, 36, 8, 36]],
+        },
+    ]
+    return {
+        "images": [
+            {"id": 1, "file_name": "jpg/one.png", "width": W, "height": H},
+            {"id": 2, "file_name": "jpg/two.png", "width": W, "height": H},
+        ],
+        "annotations": [{"id": 10 + k, **thing} for k, thing in enumerate(things)],
+        "categories": [{"id": 3, "name": "dog"}, {"id": 4, "name": "car"}],
+    }
+
+
+def write_coco(folder: Path) -> None:
+    write_picture(folder / "jpg" / "one.png", 50)
+    write_picture(folder / "jpg" / "two.png", 60)
+    (folder / "annotations.json").write_text(json.dumps(coco_json()))
+
+
+def objects_json() -> dict[str, Any]:
+    files = [
+        {"name": name, "file_name": f"{name}.png", "mask": f"{name}_mask.png"}
+        for name in ("cup", "thing")
+    ]
+    rest = {"width": W, "height": H, "bbox": list(MASK_BOX)}
+    return {
+        "images": [
+            {**files[0], **rest, "category": "cup", "borders_touched": 0},
+            {**files[1], **rest, "category": None, "borders_touched": 1},
+        ]
+    }
+
+
+def write_objects(folder: Path) -> None:
+    x, y, w, h = MASK_BOX
+    mask = np.zeros((H, W), np.uint8)
+    mask[y : y + h, x : x + w] = 255
+    for name, shade in (("cup", 70), ("thing", 80)):
+        write_picture(folder / f"{name}.png", shade)
+        assert cv2.imwrite(str(folder / f"{name}_mask.png"), mask)
+    (folder / "objects.json").write_text(json.dumps(objects_json()))
