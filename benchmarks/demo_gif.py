@@ -18,10 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from ltr.drawing import DARK, LIGHT
 from ltr.images import Frame
 from pytracking import Tracker
 from pytracking.sinks.overlays import Overlay, scaled
-from pytracking.sinks.palette import DARK, FIRST_COLOUR, LIGHT
+from pytracking.sinks.palette import FIRST_COLOUR
 from pytracking.sources.demo_clip import WIDTH, DemoClip
 
 SHOWN = range(16, 136, 2)

@@ -17,7 +17,7 @@ LTR_LAYERS = [
     {"settings", "geometry", "draws", "console", "transfer"},
     {"files", "progress", "images", "box_files"},
     {"frame_folder", "video"},
-    {"crops", "label_maps", "transforms"},
+    {"crops", "label_maps", "transforms", "drawing"},
     {"published_windows"},
     {"checkpoints"},
     {"ebm"},

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from ltr.drawing import short
 from ltr.errors import ResultError
 from ltr.images import Frame
 from ltr.progress import with_progress
 from pytracking.apps.track import TrackerChoice, ending
 from pytracking.evaluation.metrics import overlap, success_auc
 from pytracking.sinks.boxes_file import BoxesFile
-from pytracking.sinks.overlays import UNNAMED, Overlay, short
+from pytracking.sinks.overlays import UNNAMED, Overlay
 from pytracking.sinks.plots import Column, Span, overlap_and_score, strip
 from pytracking.sinks.run_folder import Destination, RunFolder, run_folder
 from pytracking.sinks.run_inputs import check_inputs_kept

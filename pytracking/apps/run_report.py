@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from ltr.drawing import short
 from pytracking.evaluation.score_drop import lasting_drop
-from pytracking.sinks.overlays import short
 from pytracking.tracker.prediction import STATUSES, Prediction, Status
 
 MEANINGS = {

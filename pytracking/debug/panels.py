@@ -13,10 +13,19 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ltr.drawing import (
+    SUBPIXEL,
+    Colour,
+    Pattern,
+    coloured,
+    measured,
+    outline,
+    put,
+    resized,
+    short,
+)
 from ltr.images import Frame
-from pytracking.sinks.labels import measured, put
-from pytracking.sinks.overlays import SUBPIXEL, outline, short
-from pytracking.sinks.palette import FIRST_COLOUR, LINE_STYLES, TRUTH, Colour, Pattern
+from pytracking.sinks.palette import FIRST_COLOUR, LINE_STYLES, TRUTH
 from pytracking.sinks.search_crop import box_in_crop, hatched_beyond
 from pytracking.tracker.prediction import Box, Prediction
 
@@ -174,7 +183,7 @@ def frame_picture(frame: Frame, prediction: Prediction, colour: Colour) -> Frame
     least, most = FRAME_WIDTH
     scale = min(SIDE / frame.shape[0], most / frame.shape[1])
     width, height = (max(1, round(side * scale)) for side in (frame.shape[1], frame.shape[0]))
-    small = _resized(frame, width, height)
+    small = resized(frame, width, height)
     across, down = width / frame.shape[1], height / frame.shape[0]
     for box, line, thick, pattern in (
         (prediction.search_area, TRUTH, 1, ()),
@@ -199,7 +208,7 @@ def boxes_picture(crop: Frame, boxes: Boxes | None) -> Frame:
     centre."""
     import cv2
 
-    picture = _resized(crop, SIDE, SIDE)
+    picture = resized(crop, SIDE, SIDE)
     if boxes is None:
         return picture
     scale = SIDE / crop.shape[1]
@@ -241,7 +250,7 @@ def map_picture(scores: Array, peak: float) -> Frame:
     import cv2
 
     coloured_scores = coloured(scores, _least(scores, peak), peak, "COLORMAP_MAGMA")
-    picture = _resized(coloured_scores, SIDE, SIDE, sharp=True)
+    picture = resized(coloured_scores, SIDE, SIDE, sharp=True)
     known = np.where(np.isnan(scores), -np.inf, scores)
     row, column = np.unravel_index(int(known.argmax()), scores.shape)
     centre = [
@@ -333,26 +342,6 @@ def _axes(
 
 
 # --- colour
-
-
-def coloured(values: Array, low: float, high: float, colours: str) -> NDArray[np.uint8]:
-    """Values of any shape (...) as RGB (..., 3), by one of OpenCV's colour maps; NaN as `low`."""
-    import cv2
-
-    share = (np.nan_to_num(values, nan=low) - low) / max(high - low, 1e-12)
-    levels = np.rint(share.clip(0, 1) * 255).astype(np.uint8)
-    mapped = cv2.applyColorMap(levels.reshape(-1, 1), getattr(cv2, colours))
-    return np.ascontiguousarray(mapped[..., ::-1]).reshape(*values.shape, 3)
-
-
-def _resized(image: Frame, width: int, height: int, sharp: bool = False) -> Frame:
-    import cv2
-
-    kind = cv2.INTER_AREA if height < image.shape[0] else cv2.INTER_CUBIC
-    return np.asarray(
-        cv2.resize(image, (width, height), interpolation=cv2.INTER_NEAREST if sharp else kind),
-        np.uint8,
-    )
 
 
 def _range(values: Array) -> tuple[float, float]:

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ltr.drawing import Colour, short, write_picture
 from ltr.errors import ConfigError, ResultError
-from ltr.files import make_folder, write_bytes, write_text
+from ltr.files import make_folder, write_text
 from ltr.images import Frame
 from pytracking.debug.panels import Array, strip
-from pytracking.sinks.overlays import short
-from pytracking.sinks.palette import Colour, TargetColours
+from pytracking.sinks.palette import TargetColours
 from pytracking.tracker.observer import Observer
 from pytracking.tracker.prediction import Prediction, Status
 
@@ -190,14 +190,6 @@ class Strips:
     def _write_index(self) -> None:
         self._next_index = len(self.entries) + INDEX_EVERY if self.entries else 1
         write_text(self.folder / INDEX, page(self.entries), "page")
-
-
-def write_picture(path: Path, picture: Frame) -> None:
-    """Write RGB as PNG. Raises ResultError."""
-    import cv2
-
-    _, coded = cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
-    write_bytes(path, coded.tobytes(), "picture")
 
 
 # --- the index

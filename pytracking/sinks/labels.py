@@ -1,11 +1,9 @@
-"""Words in pictures: written, measured, and placed so that none covers another."""
+"""Labels in pictures: placed so that none covers another."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from ltr.images import Frame
-from pytracking.sinks.palette import Colour
 from pytracking.tracker.prediction import Box
 
 Rectangle = tuple[int, int, int, int]
@@ -15,44 +13,6 @@ Offset = tuple[int, int]
 SHIFTS = 4
 """Heights of a label by which it moves away from its box, at the most, before any free place of the
 picture will do."""
-
-
-def put(
-    image: Frame,
-    words: str,
-    left: int,
-    line: int,
-    colour: Colour,
-    size: float,
-    room: int = 10**6,
-    bold: bool = False,
-) -> int:
-    """Write `words` from `left` on the base `line`, shortened to `room` pixels; returns where they
-    end."""
-    import cv2
-
-    text = shortened(words, size, room, bold)
-    cv2.putText(image, text, (left, line), _font(bold), size, colour, 1, cv2.LINE_AA)
-    return left + measured(text, size, bold)[0]
-
-
-def shortened(words: str, size: float, room: int, bold: bool = False) -> str:
-    """Printable `words`, cut with two dots where they are longer than `room` pixels."""
-    plain = "".join(c if c.isprintable() else "?" for c in words[:200])
-    text = plain.encode("utf-8", "replace").decode()
-    plain = text
-    while measured(text, size, bold)[0] > room and plain:
-        plain = plain[:-1]
-        text = plain + ".."
-    return text
-
-
-def measured(words: str, size: float, bold: bool = False) -> tuple[int, int]:
-    """Width and height of words in pixels."""
-    import cv2
-
-    (width, height), _ = cv2.getTextSize(words, _font(bold), size, 1)
-    return width, height
 
 
 def placed(
@@ -156,9 +116,3 @@ def close(a: Rectangle, b: Rectangle, most: int) -> bool:
 def cover(a: Rectangle, b: Rectangle) -> bool:
     """Whether two places have pixels in common."""
     return a[0] < b[0] + b[2] and b[0] < a[0] + a[2] and a[1] < b[1] + b[3] and b[1] < a[1] + a[3]
-
-
-def _font(bold: bool) -> int:
-    import cv2
-
-    return cv2.FONT_HERSHEY_DUPLEX if bold else cv2.FONT_HERSHEY_SIMPLEX

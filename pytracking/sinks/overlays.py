@@ -7,23 +7,22 @@ from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ltr.images import Frame
-from pytracking.sinks.labels import Offset, Rectangle, measured, offset, placed, shortened
-from pytracking.sinks.palette import (
+from ltr.drawing import (
     DARK,
-    LINE_STYLES,
-    TRUTH,
     Colour,
     Pattern,
-    TargetColours,
-    ink_on,
+    draw_lines,
+    measured,
+    outline,
+    short,
+    shortened,
 )
+from ltr.images import Frame
+from pytracking.sinks.labels import Offset, Rectangle, offset, placed
+from pytracking.sinks.palette import LINE_STYLES, TRUTH, TargetColours, ink_on
 from pytracking.tracker.prediction import Box, Prediction
 
-SUBPIXEL = 4
-"""Binary digits of a pixel's fraction in OpenCV's drawing."""
 LEAST_LENGTH = 480
 """Pixels of the longer side that a picture has at the least, so that labels can be read."""
 UNNAMED = "target"
@@ -197,66 +196,12 @@ def text_size(frame: Frame) -> float:
     return 0.3 + min(frame.shape[:2]) / 2400
 
 
-def short(score: float) -> str:
-    """A score in the fewest characters: .87, -.02, 1.00."""
-    return f"{score:.2f}".replace("0.", ".", 1) if abs(score) < 0.995 else f"{score:.2f}"
-
-
-def outline(image: Frame, box: Box, colour: Colour, width: int, pattern: Pattern = ()) -> None:
-    """Draw the edges of `box` into `image`, anti-aliased, to a fraction of a pixel, with a dark rim
-    that sets them off from any background."""
-    lines = edges(box, image.shape[1], image.shape[0], width)
-    if pattern and len(lines):
-        lines = np.concatenate([strokes(line, np.multiply(pattern, width)) for line in lines])
-    _draw_lines(image, lines, colour, width)
-
-
-def edges(box: Box, length: int, height: int, margin: float) -> NDArray[np.float64]:
-    """(N, 2, 2) the ends (x, y) of the edges of `box`, as far as they lie in a picture of this
-    length and height or within `margin` of it; pixel centres have whole numbers."""
-    low = np.full(2, -2.0 * margin)
-    high = np.array([length, height]) + 2.0 * margin
-    near, far = np.array([box[0], box[1]]) - 0.5, np.array([box[0] + box[2], box[1] + box[3]]) - 0.5
-    (left, top), (right, bottom) = near.clip(low, high), far.clip(low, high)
-    lines = np.array(
-        [
-            [(left, top), (right, top)],
-            [(right, top), (right, bottom)],
-            [(left, bottom), (right, bottom)],
-            [(left, top), (left, bottom)],
-        ]
-    )
-    return lines[[near[1] == top, far[0] == right, far[1] == bottom, near[0] == left]]
-
-
-def strokes(line: NDArray[np.float64], pattern: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(N, 2, 2) the ends of the strokes of a line (2, 2). `pattern`, strokes and gaps in pixels, is
-    stretched a little, so that the line begins and ends with its first stroke."""
-    start, end = line
-    length = float(np.hypot(*(end - start)))
-    period = float(pattern.sum())
-    count = max(1, round((length - pattern[0]) / period))
-    begins = np.concatenate([[0.0], pattern.cumsum()[:-1]])[::2]
-    one = np.stack([begins, begins + pattern[::2]], axis=1)
-    along = (np.arange(count + 1)[:, None, None] * period + one).reshape(-1, 2)
-    along = along[: 1 - len(one) or None] / (count * period + pattern[0])
-    return np.asarray(start + along[..., None] * (end - start))
-
-
-def _draw_lines(image: Frame, lines: NDArray[np.float64], colour: Colour, width: int) -> None:
-    import cv2
-
-    points = np.rint(lines * 2**SUBPIXEL).astype(np.int32)
-    for shade, thick in ((DARK, width + min(width, 2)), (colour, width)):
-        cv2.polylines(image, list(points), False, shade, thick, cv2.LINE_AA, SUBPIXEL)
-
-
 def _draw_trail(image: Frame, mark: Mark, times: int, width: int) -> None:
     if len(mark.trail) < 2:
         return
     far = 4.0 * max(image.shape[:2])  # OpenCV's coordinates are short of bits
     way = (times * (np.array(mark.trail) + 0.5) - 0.5).clip(-far, far)
-    _draw_lines(image, way[None], mark.colour, max(1, width // 2))
+    draw_lines(image, way[None], mark.colour, max(1, width // 2))
 
 
 def _mark(

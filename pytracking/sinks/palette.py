@@ -2,38 +2,20 @@
 
 from __future__ import annotations
 
+from ltr.drawing import DARK, LIGHT, PALETTE, Colour, Pattern
 from pytracking.tracker.prediction import Status
 
-Colour = tuple[int, int, int]
-"""RGB, 0..255."""
-
-PALETTE: tuple[Colour, ...] = (
-    (86, 180, 233),
-    (230, 159, 0),
-    (0, 158, 115),
-    (240, 228, 66),
-    (213, 94, 0),
-    (204, 121, 167),
-    (0, 114, 178),
-    (225, 225, 225),
-)
-"""Okabe and Ito's colours, which the colour-blind tell apart too, light grey for their black:
-sky blue, orange, bluish green, yellow, vermilion, reddish purple, blue, grey."""
 FIRST_COLOUR = PALETTE[0]
-DARK: Colour = (16, 20, 26)
-LIGHT: Colour = (255, 255, 255)
 TRUTH = LIGHT
 """Of true boxes and search areas, whose lines are thin."""
 
-Pattern = tuple[float, ...]
 LINE_STYLES: dict[Status, Pattern] = {
     "found": (),
     "uncertain": (4.5, 4.5),
     "hard_negative": (5, 4, 0.01, 4),
     "not_found": (0.01, 3.5),
 }
-"""Strokes and gaps in widths of the line, whose ends are round: solid, dashed, dash and dot,
-dotted. Also what matplotlib's line styles are made of."""
+"""Solid, dashed, dash and dot, dotted. Also what matplotlib's line styles are made of."""
 
 
 class TargetColours(dict[str, Colour]):

@@ -6,9 +6,8 @@ import os
 
 import numpy as np
 
-from ltr.files import write_bytes
+from ltr.drawing import measured, write_picture
 from ltr.images import Frame
-from pytracking.sinks.labels import measured
 from pytracking.sinks.overlays import text_size
 
 LEAST_LENGTH = 960
@@ -22,10 +21,7 @@ PARTS = 5
 
 def write_pixel_grid(path: str | os.PathLike[str], frame: Frame) -> None:
     """Write `pixel_grid(frame)` as PNG. Raises ResultError."""
-    import cv2
-
-    picture = cv2.cvtColor(pixel_grid(frame), cv2.COLOR_RGB2BGR)
-    write_bytes(path, cv2.imencode(".png", picture)[1].tobytes(), "picture")
+    write_picture(path, pixel_grid(frame))
 
 
 def pixel_grid(frame: Frame) -> Frame:

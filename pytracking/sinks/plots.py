@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ltr.drawing import Colour, Pattern
 from ltr.files import write_bytes
 from ltr.images import Frame
-from pytracking.sinks.palette import FIRST_COLOUR, LINE_STYLES, TRUTH, Colour, Pattern
+from pytracking.sinks.palette import FIRST_COLOUR, LINE_STYLES, TRUTH
 from pytracking.sinks.search_crop import box_in_crop, hatched_beyond
 from pytracking.tracker.prediction import Box, Prediction
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from ltr.drawing import Colour
 from ltr.images import Frame
-from pytracking.sinks.palette import Colour
 from pytracking.tracker.prediction import Box
 
 BEYOND: Colour = (48, 54, 62)

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytracking.sinks.labels import cover, measured, offset, placed, put, shortened
-from pytracking.sinks.palette import DARK, LIGHT, PALETTE, ink_on
+from ltr.drawing import DARK, LIGHT, PALETTE, measured, put, shortened
+from pytracking.sinks.labels import cover, offset, placed
+from pytracking.sinks.palette import ink_on
 from pytracking.tracker.prediction import Box
 
 PICTURE = (640, 360)

@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from ltr.drawing import short
 from ltr.errors import ResultError
 from pytracking.sinks.boxes_file import BoxesFile
-from pytracking.sinks.overlays import Overlay, draw_box, draw_boxes, short
+from pytracking.sinks.overlays import Overlay, draw_box, draw_boxes
 from pytracking.sinks.palette import FIRST_COLOUR, PALETTE
 from pytracking.sinks.plots import SHADES, Column, Span, overlap_and_score, strip
 from pytracking.sinks.video_writer import SMPTE_170M, VideoWriter, codec_name
