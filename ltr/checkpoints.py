@@ -16,7 +16,7 @@ import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ltr.errors import CheckpointError, ConfigError, suggestion
 from ltr.files import write_bytes
@@ -153,45 +153,57 @@ def find_network(
 def read_header(path: Path) -> Header:
     """Check and parse the header of a network file. Raises CheckpointError, naming the file and
     what is wrong."""
+    table = read_table(path, "network file", FORMAT, _METADATA, _TYPES)
+    config, card = table.texts["config"], table.texts["card"]
+    if not isinstance(config, dict) or not isinstance(card, dict):
+        raise CheckpointError(f"network file {path} is damaged: its configuration is not a table")
+    return Header(config, card, table.shapes)
+
+
+class Table(NamedTuple):
+    """What the header of a safetensors file of ours holds."""
+
+    texts: dict[str, Any]
+    """What the JSON of each metadata entry but `format` is."""
+    shapes: dict[str, tuple[int, ...]]
+
+
+def read_table(
+    path: Path, what: str, format: str, metadata_keys: set[str], tensor_types: set[str]
+) -> Table:
+    """Check and parse the header of a safetensors file whose metadata has exactly these keys.
+    Raises CheckpointError, naming the file, a `what`, and what is wrong."""
     try:
         size = path.stat().st_size
         with path.open("rb") as file:
             prefix = file.read(8)
             length = struct.unpack("<Q", prefix)[0] if len(prefix) == 8 else 0
             if not 2 <= length <= min(MAX_HEADER_BYTES, size - 8):
-                raise CheckpointError(
-                    f"network file {path} is damaged: its header claims {length} bytes"
-                )
+                raise CheckpointError(f"{what} {path} is damaged: its header claims {length} bytes")
             tree = _json(file.read(length))
         metadata = tree.pop("__metadata__", {})
-        if set(metadata) != _METADATA or metadata["format"] != FORMAT:
+        if set(metadata) != metadata_keys or metadata["format"] != format:
             raise CheckpointError(
-                f"network file {path} is not of the format {FORMAT}: was it written by this "
-                "project?"
+                f"{what} {path} is not of the format {format}: was it written by this project?"
             )
-        config, card = _json(metadata["config"]), _json(metadata["card"])
+        texts = {key: _json(text) for key, text in metadata.items() if key != "format"}
         shapes = {key: tuple(int(n) for n in entry["shape"]) for key, entry in tree.items()}
         types = {str(entry["dtype"]) for entry in tree.values()}
         end = max((int(entry["data_offsets"][1]) for entry in tree.values()), default=0)
     except OSError as error:
-        raise CheckpointError(
-            f"cannot read network file {path}: {error.strerror or error}"
-        ) from None
+        raise CheckpointError(f"cannot read {what} {path}: {error.strerror or error}") from None
     except _NO_TABLE as error:
         raise CheckpointError(
-            f"network file {path} is damaged: its header is not valid ({printable(error)})"
+            f"{what} {path} is damaged: its header is not valid ({printable(error)})"
         ) from None
-    if not isinstance(config, dict) or not isinstance(card, dict):
-        raise CheckpointError(f"network file {path} is damaged: its configuration is not a table")
-    if types - _TYPES:
-        others = printable(", ".join(sorted(types - _TYPES)))
-        raise CheckpointError(f"network file {path} holds tensors of type {others}")
+    if types - tensor_types:
+        others = printable(", ".join(sorted(types - tensor_types)))
+        raise CheckpointError(f"{what} {path} holds tensors of type {others}")
     if size != 8 + length + end:
         raise CheckpointError(
-            f"network file {path} is damaged: it has {size} bytes, its header asks for "
-            f"{8 + length + end}"
+            f"{what} {path} is damaged: it has {size} bytes, its header asks for {8 + length + end}"
         )
-    return Header(config, card, shapes)
+    return Table(texts, shapes)
 
 
 def read_state(file: NetworkFile, expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -217,10 +229,14 @@ def read_state(file: NetworkFile, expected: Mapping[str, Tensor]) -> dict[str, T
 
 
 def check_shapes(
-    path: Path, found: Mapping[str, Sequence[int]], expected: Mapping[str, Sequence[int]]
+    path: Path,
+    found: Mapping[str, Sequence[int]],
+    expected: Mapping[str, Sequence[int]],
+    *,
+    what: str = "network file",
 ) -> None:
-    """Compare the shapes of the tensors that a file holds with those of a network, by key. Raises
-    CheckpointError."""
+    """Compare the shapes of the tensors that a file, a `what`, holds with those of a network, by
+    key. Raises CheckpointError."""
     for problem, keys in (
         ("lacks", [key for key in expected if key not in found]),
         ("has the unknown", [key for key in found if key not in expected]),
@@ -228,14 +244,12 @@ def check_shapes(
         if keys:
             more = f" and {len(keys) - 1} more" if len(keys) > 1 else ""
             raise CheckpointError(
-                f"network file {path} {problem} tensor {keys[0][:80]!r}{more}: it is of another "
-                "network"
+                f"{what} {path} {problem} tensor {keys[0][:80]!r}{more}: it is of another network"
             )
     for key, shape in expected.items():
         if tuple(found[key]) != tuple(shape):
             raise CheckpointError(
-                f"network file {path}: tensor {key!r} has shape {list(found[key])}, not "
-                f"{list(shape)}"
+                f"{what} {path}: tensor {key!r} has shape {list(found[key])}, not {list(shape)}"
             )
 
 

@@ -37,6 +37,10 @@ class DataError(TrackingError):
     """A data set, a sequence or an annotation file that is not as it should be."""
 
 
+class TrainingError(TrackingError):
+    """A training that cannot go on: a loss that is not finite."""
+
+
 class ResultError(TrackingError):
     """Results that cannot be written or read."""
 

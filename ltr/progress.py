@@ -3,6 +3,7 @@ standard error."""
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Iterable, Iterator
 from time import monotonic
@@ -15,15 +16,19 @@ SECONDS_BETWEEN_LINES = 10.0
 
 def with_progress(items: Iterable[T], total: int | None, title: str) -> Iterator[T]:
     """The items themselves, telling how far they are; total: how many there are, where that is
-    known."""
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
+    known. Lines where rich is not installed, which training does without."""
+    try:
+        from rich.console import Console
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeRemainingColumn,
+        )
+    except ImportError:
+        yield from _with_lines(items, total, title)
+        return
 
     console = Console(stderr=True)
     if not console.is_terminal:
@@ -49,3 +54,36 @@ def _with_lines(items: Iterable[T], total: int | None, title: str) -> Iterator[T
                 else ""
             )
             print(f"{title}: {number}{left}", file=sys.stderr, flush=True)
+
+
+class StatusLine:
+    """One line that is told again and again: in its place on a terminal, else every ten seconds."""
+
+    def __init__(self) -> None:
+        self._told, self._width = -SECONDS_BETWEEN_LINES, 0
+
+    def tell(self, text: str) -> None:
+        """What is to be seen now."""
+        if sys.stderr.isatty():
+            width = shutil.get_terminal_size().columns - 1
+            print(
+                f"\r{text[:width]:<{min(self._width, width)}}", end="", file=sys.stderr, flush=True
+            )
+            self._width = len(text)
+        elif monotonic() - self._told >= SECONDS_BETWEEN_LINES:
+            print(text, file=sys.stderr, flush=True)
+            self._told = monotonic()
+
+    def end(self) -> None:
+        """What is printed next begins a line."""
+        if self._width:
+            print(file=sys.stderr)
+            self._width = 0
+
+
+def duration(seconds: float) -> str:
+    """As people say it: 40 s, 12 min, 3 h 05 min."""
+    minutes = round(seconds / 60)
+    if seconds < 99:
+        return f"{seconds:.0f} s"
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"

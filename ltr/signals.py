@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import current_thread, main_thread
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 ENDINGS = {
     signal.SIGINT: "interrupted",
@@ -51,9 +51,7 @@ def termination() -> Iterator[None]:
         came.append(number)
         if len(came) > 1:
             return
-        if number == signal.SIGHUP:  # writing to a terminal that has gone would be an error
-            for descriptor in terminals:
-                os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
+        _leave_terminal(number, terminals)
         raise Termination(number)
 
     for number in mine:
@@ -66,20 +64,54 @@ def termination() -> Iterator[None]:
 
 
 @contextmanager
+def postponed() -> Iterator[None]:
+    """A signal that ends a command waits for the end of the block, where the first that came is
+    raised. What else ends the block is raised instead.
+
+    Nothing is changed where somebody else has set a handler, the signal is ignored, or this is not
+    the main thread."""
+    handlers = _own_handlers()
+    terminals = [descriptor for descriptor in (1, 2) if os.isatty(descriptor)]
+    came: list[int] = []
+    for number in handlers:
+        signal.signal(number, lambda number, _: came.append(number))
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    if came:
+        _leave_terminal(came[0], terminals)
+        raise KeyboardInterrupt if came[0] == signal.SIGINT else Termination(came[0])
+
+
+def _leave_terminal(number: int, terminals: list[int]) -> None:
+    """After SIGHUP: writing to a terminal that has gone would be an error."""
+    if number == signal.SIGHUP:
+        for descriptor in terminals:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
+
+
+def _own_handlers() -> dict[signal.Signals, Any]:
+    """The signals that end a command by a handler of Python's or of this module, with that."""
+    if current_thread() is not main_thread():
+        return {}
+    handlers = {number: signal.getsignal(number) for number in ENDINGS}
+    return {
+        number: handler
+        for number, handler in handlers.items()
+        if handler is signal.default_int_handler or getattr(handler, "__module__", None) == __name__
+    }
+
+
+@contextmanager
 def loading(program: str) -> Iterator[None]:
     """A signal that ends a command ends the process at once, with one line: while modules are
     imported nothing is to be saved, and an exception may be swallowed or crash within compiled
     code.
 
     A handler that somebody else has set stays, and so does a signal that is ignored."""
-    handlers = {number: signal.getsignal(number) for number in ENDINGS}
-    if current_thread() is not main_thread():
-        handlers = {}
-    replaced = {
-        number: handler
-        for number, handler in handlers.items()
-        if handler is signal.default_int_handler or getattr(handler, "__module__", None) == __name__
-    }
+    replaced = _own_handlers()
 
     def end(number: int, _: FrameType | None) -> NoReturn:
         os.write(2, f"{program}: {ENDINGS[signal.Signals(number)]}\n".encode())

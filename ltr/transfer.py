@@ -1,4 +1,4 @@
-"""What goes from the host to a device, without making the host wait, and how much has room
+"""Devices by name, what goes there from the host without making it wait, and how much has room
 there."""
 
 from __future__ import annotations
@@ -9,6 +9,27 @@ from typing import Any
 
 import torch
 from torch import Tensor
+
+from ltr.errors import ConfigError
+
+
+def choose_device(device: str | torch.device | None) -> torch.device:
+    """The device of a name; "auto" and None are CUDA where there is one, else the CPU. Raises
+    ConfigError for one that is not there."""
+    if device is None or device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    named = str(device)
+    try:
+        chosen = torch.device(device)
+    except (RuntimeError, TypeError):
+        raise ConfigError(f"unknown device {named!r}: give auto, cpu, cuda or cuda:N") from None
+    if chosen.type not in ("cpu", "cuda"):
+        raise ConfigError(f"device {named!r} is not supported: give auto, cpu, cuda or cuda:N")
+    if chosen.type == "cuda" and (chosen.index or 0) >= torch.cuda.device_count():
+        raise ConfigError(
+            f"device {named!r} is not there: no CUDA device was found; give cpu or auto"
+        )
+    return chosen
 
 
 def upload(tensor: Tensor, device: torch.device) -> Tensor:

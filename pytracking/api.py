@@ -16,7 +16,7 @@ from ltr.geometry import checked_box
 from ltr.images import Color, Frame, as_frame
 from ltr.models.folding import fold
 from ltr.networks import open_network
-from ltr.transfer import free_bytes
+from ltr.transfer import choose_device, free_bytes
 from pytracking import DEFAULT_NETWORK
 from pytracking.state_files import read_snapshot, write_snapshot
 from pytracking.tracker.draws import checked_seed
@@ -294,25 +294,6 @@ def load_engine(
     if not isinstance(values, TrackerPreset):
         raise ConfigError(f"preset is {preset!r:.80}: give a name or a TrackerPreset")
     return TrackerEngine(fold(loaded.net, chosen), change(values), seed)
-
-
-def choose_device(device: str | torch.device | None) -> torch.device:
-    """The device of a name; "auto" and None are CUDA where there is one, else the CPU. Raises
-    ConfigError for one that is not there."""
-    if device is None or device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    named = str(device)
-    try:
-        chosen = torch.device(device)
-    except (RuntimeError, TypeError):
-        raise ConfigError(f"unknown device {named!r}: give auto, cpu, cuda or cuda:N") from None
-    if chosen.type not in ("cpu", "cuda"):
-        raise ConfigError(f"device {named!r} is not supported: give auto, cpu, cuda or cuda:N")
-    if chosen.type == "cuda" and (chosen.index or 0) >= torch.cuda.device_count():
-        raise ConfigError(
-            f"device {named!r} is not there: no CUDA device was found; give cpu or auto"
-        )
-    return chosen
 
 
 def checked_name(name: str) -> str:

@@ -87,7 +87,9 @@ class ParameterGroup:
 
     parameters: str = setting("", "1", "the beginning of their names, as classifier.")
     learning_rate: float = setting(1e-3, "1", "at first", (0, 10))
-    weight_decay: float = setting(0.0, "1", "decoupled from the gradient", (0, 10))
+    weight_decay: float = setting(
+        0.0, "1", "decoupled from the gradient; of matrices, not of vectors", (0, 10)
+    )
     begin: float = setting(0.0, "1", "share of the training after which they are trained", (0, 1))
 
 

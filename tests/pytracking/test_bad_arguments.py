@@ -13,8 +13,9 @@ import torch
 from PIL import Image
 
 from ltr.errors import BoxError, ConfigError, FrameError, ResultError, TrackingError
+from ltr.transfer import choose_device
 from pytracking import MultiTracker, Tracker
-from pytracking.api import choose_device, load_engine
+from pytracking.api import load_engine
 from pytracking.sources.demo_clip import DemoClip
 from pytracking.tracker.engine import TrackerEngine
 

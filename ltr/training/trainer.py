@@ -1,0 +1,93 @@
+"""The training loop.
+
+    train(recipe, Path("outputs/train/mine"), of_data(recipe, Path("data"), device))
+
+Step t uses the samples t batch to (t + 1) batch - 1, and everything random follows from the
+recipe's seed and such numbers. So a run that goes on from any state makes the same steps as one
+that was never interrupted; on the CPU with the same bits.
+"""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+from time import monotonic
+
+import torch
+
+from ltr.errors import DataError, TrainingError
+from ltr.signals import postponed
+from ltr.training.learner import Learner
+from ltr.training.material import Material
+from ltr.training.meter import Meter
+from ltr.training.recipe import Recipe
+from ltr.training.run import NEWEST, STATES, Run, best_network, open_run
+from ltr.training.start import first_network
+
+SAVE_MINUTES = 5.0
+
+
+def train(
+    recipe: Recipe,
+    folder: Path,
+    material: Material,
+    device: torch.device,
+    save_minutes: float = SAVE_MINUTES,
+    name: str = "",
+) -> Path | None:
+    """Train by a recipe in a run's folder, from its newest state on, to the end; returns the best
+    network's file.
+
+    save_minutes: how often the state is written, beside each epoch's end. name: what network files
+    call the recipe, by default the folder's name. Raises ConfigError where the folder holds another
+    run or the recipe does not fit, TrainingError for a loss that is not finite, DataError,
+    CheckpointError, ResultError. At these, at an interrupt and at whatever else ends it, the state
+    after the last whole step is kept."""
+    with open_run(folder, recipe, name or folder.name) as run:
+        learner = Learner(recipe, first_network(recipe), device)
+        run.begin(learner)
+        try:
+            _loop(run, learner, material, save_minutes)
+        except TrainingError as error:
+            run.save(learner)
+            run.log("event", event=str(error))
+            where = run.folder / STATES / NEWEST
+            raise TrainingError(f"{error}; the state before it is kept in {where}") from None
+        except (KeyboardInterrupt, DataError):
+            with postponed():
+                run.save(learner)
+            raise
+    return best_network(folder)
+
+
+def _loop(run: Run, learner: Learner, material: Material, save_minutes: float) -> None:
+    recipe, end = run.recipe, run.recipe.epochs * run.recipe.steps
+    batches, saved = material.training(learner.net, learner.step, end), monotonic()
+    with closing(Meter(run, learner)) as meter:
+        while True:
+            epoch, rest = divmod(learner.step, recipe.steps)
+            due = epoch % recipe.validate_every == 0 or learner.step == end
+            if rest == 0 and due and epoch > run.progress.validated:
+                losses = mean_losses(learner, material)
+                with postponed():
+                    run.validated(learner, losses)
+            if learner.step == end:
+                return
+            batch = meter.wait_for(batches)
+            with postponed():  # an interrupt finds whole steps and whole states
+                meter.add(learner.learn(batch, material.losses))
+                if learner.step % recipe.steps == 0 or monotonic() - saved > 60 * save_minutes:
+                    run.save(learner)
+                    saved = monotonic()
+
+
+def mean_losses(learner: Learner, material: Material) -> dict[str, float] | None:
+    """By term, over the samples of validation; None where there are none."""
+    sums: dict[str, float] = {}
+    count = 0
+    for batch in material.validation():
+        samples = len(batch.names)
+        for name, loss in learner.judge(batch, material.losses).losses.items():
+            sums[name] = sums.get(name, 0.0) + samples * loss
+        count += samples
+    return {name: value / count for name, value in sums.items()} if count else None

@@ -1,0 +1,253 @@
+"""The loop: the same bits however often it is interrupted, and nothing is lost when it ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from toy_training import CPU, TOY, Noise, ToyLosses, toy_losses, toy_material, train_toy
+
+from ltr.draws import Draws
+from ltr.errors import ConfigError, ResultError, TrainingError
+from ltr.models.tracker_net import TrackerNet, stored_tensors
+from ltr.networks import open_network
+from ltr.signals import Termination, termination
+from ltr.training.checkpoint import Progress, read_training_state
+from ltr.training.learner import Learner
+from ltr.training.log import append_line, read_log
+from ltr.training.recipe import ParameterGroup
+from ltr.training.run import best_network
+from ltr.training.start import first_network
+
+PROGRAM = [sys.executable, str(Path(__file__).with_name("toy_training.py"))]
+
+
+def newest(folder: Path) -> Path:
+    return folder / "states" / "newest.safetensors"
+
+
+def state_bits(folder: Path) -> dict[str, bytes]:
+    tensors = load_file(newest(folder))
+    return {key: tensor.numpy().tobytes() for key, tensor in tensors.items()}
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run from beginning to end."""
+    folder = tmp_path_factory.mktemp("whole") / "run"
+    train_toy(folder)
+    return folder
+
+
+def started(folder: Path, step: int) -> subprocess.Popen[str]:
+    """A training that has come to a step and waits in it."""
+    process = subprocess.Popen(
+        [*PROGRAM, str(folder), str(step)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "here\n", process.communicate()
+    return process
+
+
+def test_a_run_leaves_states_networks_and_a_log(whole: Path) -> None:
+    assert sorted(os.listdir(whole)) == ["lock", "log.jsonl", "networks", "recipe.toml", "states"]
+    assert sorted(os.listdir(whole / "states")) == ["best.safetensors", "newest.safetensors"]
+    assert sorted(os.listdir(whole / "networks")) == [
+        "epoch-0001.safetensors",
+        "epoch-0002.safetensors",
+    ]
+    lines = list(read_log(whole))
+    assert [line["kind"] for line in lines] == [
+        "event",
+        "train",
+        "validation",
+        "train",
+        "validation",
+    ]
+    assert [line["step"] for line in lines] == [0, 4, 4, 8, 8]
+    assert [line["epoch"] for line in lines] == [0, 1, 1, 2, 2]
+    assert set(lines[1]["losses"]) == {"square", "half", "total"}
+    assert lines[2]["losses"]["total"] != lines[4]["losses"]["total"]
+    least = min((lines[2], lines[4]), key=lambda line: line["losses"]["total"])
+    assert best_network(whole) == whole / "networks" / least["network"]
+    best = read_training_state(whole / "states" / "best.safetensors")
+    assert best.progress == Progress(least["step"], least["epoch"], least["losses"]["total"])
+    loaded = open_network(whole / "networks" / "epoch-0002.safetensors")
+    assert loaded.preset == "imagenet_mobile"
+    mean = load_file(newest(whole))
+    for key, tensor in stored_tensors(loaded.net).items():
+        torch.testing.assert_close(tensor, mean[f"mean/{key}"], rtol=2e-3, atol=1e-4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("step", [2, 6])
+def test_killed_and_resumed_is_bit_equal(whole: Path, tmp_path: Path, step: int) -> None:
+    process = started(tmp_path / "run", step)
+    process.kill()
+    process.communicate()
+    assert read_training_state(newest(tmp_path / "run")).progress.step == step // TOY.steps * 4
+    done = subprocess.run([*PROGRAM, str(tmp_path / "run"), "0"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert state_bits(tmp_path / "run") == state_bits(whole)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("number", "error"), [(signal.SIGINT, "KeyboardInterrupt"), (signal.SIGTERM, "Termination")]
+)
+def test_a_signal_from_outside(tmp_path: Path, number: signal.Signals, error: str) -> None:
+    process = started(tmp_path / "run", 5)
+    process.send_signal(number)  # which also ends the pause, as any signal does
+    assert error in process.communicate()[1].splitlines()[-1]
+    assert read_training_state(newest(tmp_path / "run")).progress.step == 6
+
+
+@pytest.mark.parametrize("number", [None, signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_ended_in_a_step_and_resumed_is_bit_equal(
+    whole: Path, tmp_path: Path, number: signal.Signals | None
+) -> None:
+    """A signal lets the step be finished; an error, None, does not, and loses what was not saved."""
+
+    def ending(net: TrackerNet, batch: Noise, draws: Draws) -> ToyLosses:
+        losses = toy_losses(net, batch, draws)  # has changed the batch statistics
+        if net.training and int(batch.numbers[0]) == 5 * TOY.batch:
+            if number is None:
+                raise RuntimeError
+            os.kill(os.getpid(), number)
+        return losses
+
+    expected = {None: RuntimeError, signal.SIGINT: KeyboardInterrupt}.get(number, Termination)
+    with termination(), pytest.raises(expected):
+        train_toy(tmp_path / "run", losses=ending)
+    assert read_training_state(newest(tmp_path / "run")).progress.step == (6 if number else 4)
+    train_toy(tmp_path / "run")
+    assert state_bits(tmp_path / "run") == state_bits(whole)
+
+
+def test_a_finished_run_has_nothing_to_do(whole: Path) -> None:
+    before = state_bits(whole)
+    assert train_toy(whole) == best_network(whole)
+    assert state_bits(whole) == before
+
+
+@pytest.mark.parametrize("cause", ["loss", "gradient"])
+def test_a_loss_that_is_not_finite_ends_the_run(tmp_path: Path, cause: str, whole: Path) -> None:
+    def failing(net: TrackerNet, batch: Noise, draws: Draws) -> ToyLosses:
+        losses = toy_losses(net, batch, draws)
+        if int(batch.numbers[0]) != 5 * TOY.batch:
+            return losses
+        if cause == "loss":
+            bad = losses.total / 0
+            return ToyLosses(bad, {**losses.terms, "bad": bad})
+        return ToyLosses((losses.total - losses.total.detach()).abs().sqrt(), losses.terms)
+
+    with pytest.raises(TrainingError) as error:
+        train_toy(tmp_path / "run", losses=failing)
+    term = {"loss": "loss 'bad'", "gradient": "the gradient"}[cause]
+    assert str(error.value) == (
+        f"{term} is not finite in step 6, of the samples noise/10, noise/11; the state before it is "
+        f"kept in {newest(tmp_path / 'run')}"
+    )
+    assert read_training_state(newest(tmp_path / "run")).progress.step == 5
+    train_toy(tmp_path / "run")  # with the cause gone, as if it had not been
+    assert state_bits(tmp_path / "run") == state_bits(whole)
+
+
+def test_a_full_disk_leaves_the_last_state(
+    whole: Path, tmp_path: Path, file_size_limit: Callable[[int], None]
+) -> None:
+    def filling(net: TrackerNet, batch: Noise, draws: Draws) -> ToyLosses:
+        if int(batch.numbers[0]) == 6 * TOY.batch:
+            file_size_limit(200_000)
+        return toy_losses(net, batch, draws)
+
+    with pytest.raises(ResultError) as error:
+        train_toy(tmp_path / "run", losses=filling)
+    state = newest(tmp_path / "run")
+    assert str(error.value) == f"cannot write training state {state}: File too large"
+    assert read_training_state(state).progress.step == 4
+    assert not list(tmp_path.rglob("*.partial*"))
+
+
+def test_another_recipe_is_refused_field_by_field(whole: Path) -> None:
+    before = state_bits(whole)
+    other = replace(TOY, batch=3, groups=(replace(TOY.groups[0], learning_rate=0.1),))
+    with pytest.raises(ConfigError) as error:
+        train_toy(whole, other)
+    assert str(error.value) == (
+        f"{whole} holds a training of another recipe: batch 2 -> 3, groups.0.learning_rate 0.01 -> "
+        "0.1; give the same recipe to go on with it, or another folder as --run"
+    )
+    with pytest.raises(ConfigError) as error:
+        train_toy(whole, replace(other, network=replace(TOY.network, channels=16)))
+    assert str(error.value) == (
+        f"{whole} holds a training of a network of another kind: network.channels 8 -> 16; give the "
+        "same recipe to go on with it, or another folder as --run"
+    )
+    assert state_bits(whole) == before
+
+
+def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").touch()
+    with pytest.raises(ConfigError) as error:
+        train_toy(tmp_path)
+    assert str(error.value) == (
+        f"{tmp_path} holds 'thesis.tex', which no training makes: give an empty or new folder as --run"
+    )
+    assert os.listdir(tmp_path) == ["thesis.tex"]
+
+
+def test_two_trainings_in_one_folder(tmp_path: Path) -> None:
+    def training_too(net: TrackerNet, batch: Noise, draws: Draws) -> ToyLosses:
+        train_toy(tmp_path / "run")
+        return toy_losses(net, batch, draws)
+
+    with pytest.raises(ConfigError) as error:
+        train_toy(tmp_path / "run", losses=training_too)
+    assert str(error.value) == (
+        f"another process is training in {tmp_path / 'run'}: wait for its end"
+    )
+
+
+def test_what_is_not_trained_stays_bit_for_bit(tmp_path: Path) -> None:
+    groups = (
+        ParameterGroup(parameters="classifier.feature_extractor.1.", learning_rate=0.1),
+        ParameterGroup(parameters="classifier.feature_extractor.0.", learning_rate=0.1, begin=0.5),
+    )
+    recipe = replace(TOY, groups=groups, averaging=0.0)
+    learner = Learner(recipe, first_network(recipe), CPU)
+    before = {key: tensor.clone() for key, tensor in learner.net.state_dict().items()}
+    for step, batch in enumerate(toy_material(recipe).training(learner.net, 0, 8)):
+        learner.learn(batch, toy_losses)
+        changed = {
+            key for key, tensor in learner.net.state_dict().items() if not tensor.equal(before[key])
+        }
+        last = "classifier.feature_extractor.1.weight"
+        if step < 4:
+            assert changed == {last}
+    assert "classifier.feature_extractor.0.bn1.running_mean" in changed
+    assert {key.rsplit(".", 2)[0] for key in changed - {last}} == {"classifier.feature_extractor.0"}
+    assert learner.rates() == {group.parameters: pytest.approx(0.1 * 0.01) for group in groups}
+
+
+def test_best_network_is_that_which_tracks_best(whole: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    train_toy(run)
+    with (run / "log.jsonl").open("a") as log:
+        log.write('{"kind": "tracking", "epo')
+    for scores, best in (({1: 0.5, 2: 0.4, 7: 0.9}, 1), ({1: 0.3}, 2)):
+        for epoch, auc in scores.items():
+            append_line(run, "tracking", {"epoch": epoch, "auc": auc})
+        assert best_network(run) == run / "networks" / f"epoch-{best:04d}.safetensors"
