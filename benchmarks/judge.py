@@ -3,84 +3,79 @@
     python benchmarks/judge.py imagenet18 imagenet_mobile
     python benchmarks/judge.py imagenet18 "imagenet18 size.interval=1 search.area=4.5"
     python benchmarks/judge.py --all imagenet18 imagenet_mobile
+    python benchmarks/judge.py --held-out --seeds 3 run/networks/epoch-0012.safetensors
 
 A contender is a network, a name or a file, and settings that differ from those of its preset. It
-tracks the 59 sequences that settings are chosen by: SHARED/data/val, 10, and those of
-SHARED/data/train that judge_clips.txt names, 49; with `--all` every clip of that folder. One pass
-from the first box rounded to whole pixels, on one thread of the CPU. Beside each mean stands its 95
-% bootstrap interval; between contenders, that of their difference sequence by sequence.
+tracks the 59 sequences that training-free networks were chosen by: SHARED/data/val, 10, and those
+of SHARED/data/train that judge_clips.txt names, 49; with `--held-out` val and the 26 clips that
+clips.json leaves out of training, by which trained networks are chosen; with `--all` val and every
+clip. One pass from the first box rounded to whole pixels, on one thread of the CPU, the mean over
+the tracker's seeds 0 to `--seeds` - 1. Beside each mean stands its 95 % bootstrap interval over
+sequences; between contenders, that of their difference sequence by sequence.
 
-Boxes are kept in OUTPUT/NETWORK-KEY/SEQUENCE.txt, the key being of the network's file and all
-settings: a run that was interrupted goes on, a further contender costs only itself. The key knows
-nothing of the code: where that changed the boxes, give another --output.
+Boxes are kept in OUTPUT/NETWORK/KEY/SEQUENCE.txt, the key being of the network, all settings and
+the seed: a run that was interrupted goes on, a further contender or seed costs only itself. The
+key knows nothing of the code: where that changed the boxes, give another --output.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
-import json
 import os
 from itertools import combinations
 from pathlib import Path
 from time import perf_counter
+from typing import Literal
 
 import numpy as np
 import torch
 
-from ltr.checkpoints import find_network, sha256_of
+from ltr.data.names import read_left_out
 from ltr.files import safe_name
-from ltr.settings import as_dict, with_assignments
+from ltr.settings import with_assignments
 from pytracking.api import Tracker, load_engine
-from pytracking.apps.evaluate import chosen, track_sequence
+from pytracking.apps.evaluate import chosen
+from pytracking.apps.kept_boxes import kept_auc
 from pytracking.evaluation.bootstrap import bootstrap_interval
 from pytracking.evaluation.metrics import Array
-from pytracking.evaluation.protocols import one_pass_auc
 from pytracking.sequences.sequence import Sequence, find_sequences
 from pytracking.tracker.engine import TrackerEngine
 
 CLIPS = Path(__file__).with_name("judge_clips.txt")
+Clips = Literal["listed", "held out", "all"]
 WORST = 6
 """So many sequences are named under a mean."""
 
 
-def sequences_of(shared: Path, every_clip: bool) -> list[Sequence]:
+def sequences_of(shared: Path, clips: Clips) -> list[Sequence]:
     """The validation sequences, then the training clips. Raises DataError where one is missing."""
-    listed = [name for name in CLIPS.read_text().splitlines() if not name.startswith("#")]
-    clips = chosen(find_sequences(shared / "data" / "train"), [] if every_clip else listed)
-    return find_sequences(shared / "data" / "val") + clips
+    train, names = shared / "data" / "train", []
+    if clips == "listed":
+        names = [n for n in CLIPS.read_text().splitlines() if not n.startswith("#")]
+    elif clips == "held out":
+        names = sorted(read_left_out(train / "clips.json"))
+    return find_sequences(shared / "data" / "val") + chosen(find_sequences(train), names)
 
 
-def engine_of(contender: str) -> tuple[TrackerEngine, str]:
-    """The engine of a contender, and the name of its folder. Raises ConfigError or
-    CheckpointError."""
+def engine_of(contender: str, seed: int) -> TrackerEngine:
+    """The engine of a contender. Raises ConfigError or CheckpointError."""
     network, *assignments = contender.split()
-    engine = load_engine(
-        network, device="cpu", change=lambda preset: with_assignments(preset, assignments)
-    )
-    settings = json.dumps(as_dict(engine.preset), sort_keys=True)
-    key = hashlib.sha256((sha256_of(find_network(network).path) + settings).encode())
-    return engine, safe_name(f"{Path(network).stem}-{key.hexdigest()[:12]}")
+    return load_engine(network, None, "cpu", seed, lambda p: with_assignments(p, assignments))
 
 
-def scores_of(contender: str, sequences: list[Sequence], output: Path) -> Array:
-    """(N,) success AUC of a contender, one a sequence; those without a file of boxes are tracked
-    first."""
-    engine, name = engine_of(contender)
-    folder = output / name
-    folder.mkdir(parents=True, exist_ok=True)
-    scores = []
-    for sequence in sequences:
-        path = folder / f"{sequence.name}.txt"
-        if not path.is_file():
+def scores_of(contender: str, sequences: list[Sequence], output: Path, seeds: int) -> Array:
+    """(N,) success AUC of a contender, one a sequence, in the mean over seeds; those without a file
+    of boxes are tracked first."""
+    folder = output / safe_name(Path(contender.split()[0]).stem)
+    scores = np.empty((seeds, len(sequences)))
+    for seed in range(seeds):
+        engine = engine_of(contender, seed)
+        for k, sequence in enumerate(sequences):
             start = perf_counter()
-            # boxes come under their name when they are whole
-            track_sequence(Tracker(engine), sequence, path.with_suffix(".running"))
-            path.with_suffix(".running").replace(path)
-            print(f"{contender}: {sequence.name}, {perf_counter() - start:.0f} s", flush=True)
-        boxes = np.loadtxt(path, delimiter=",", usecols=range(4), ndmin=2)
-        scores.append(one_pass_auc(boxes, sequence.boxes_xywh))
-    return np.array(scores)
+            scores[seed, k] = kept_auc(Tracker(engine), sequence, folder)
+            if (seconds := perf_counter() - start) > 1:
+                print(f"{contender}, seed {seed}: {sequence.name}, {seconds:.0f} s", flush=True)
+    return scores.mean(axis=0)
 
 
 def mean_cells(values: Array) -> str:
@@ -126,13 +121,21 @@ def main() -> None:
     shared = Path(os.environ.get("TRACKING_SHARED", "../shared"))
     parser.add_argument("--shared", type=Path, default=shared)
     parser.add_argument("--output", type=Path, default=Path("outputs/judge"))
-    parser.add_argument("--all", action="store_true", help="every training clip")
+    clips = parser.add_mutually_exclusive_group()
+    clips.add_argument("--all", dest="clips", action="store_const", const="all")
+    clips.add_argument("--held-out", dest="clips", action="store_const", const="held out")
+    parser.set_defaults(clips="listed")
+    parser.add_argument("--seeds", type=int, default=1, help="of the tracker")
     parser.add_argument("contenders", nargs="+", metavar="'NETWORK [SETTING=VALUE ...]'")
     arguments = parser.parse_args()
+    if arguments.seeds < 1:
+        parser.error(f"--seeds is {arguments.seeds}: give 1 or more")
     torch.set_num_threads(1)
-    sequences = sequences_of(arguments.shared, arguments.all)
+    sequences = sequences_of(arguments.shared, arguments.clips)
     validation = len(find_sequences(arguments.shared / "data" / "val"))
-    scores = {c: scores_of(c, sequences, arguments.output) for c in arguments.contenders}
+    scores = {
+        c: scores_of(c, sequences, arguments.output, arguments.seeds) for c in arguments.contenders
+    }
     print(tables(scores, sequences, validation))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import cv2
@@ -9,16 +10,25 @@ import judge
 import numpy as np
 import pytest
 
+from pytracking.apps import kept_boxes
 from pytracking.sequences.sequence import Sequence, find_sequences
 from pytracking.sources.demo_clip import DemoClip
 
 
 def test_it_judges_on_ten_validation_sequences_and_49_clips(shared: Path) -> None:
-    sequences = judge.sequences_of(shared, every_clip=False)
+    sequences = judge.sequences_of(shared, "listed")
     assert len(sequences) == len({s.name for s in sequences}) == 59
     assert {s.frames.parent.name for s in sequences[:10]} == {"val"}
     assert {s.frames.parent.name for s in sequences[10:]} == {"train"}
-    assert len(judge.sequences_of(shared, every_clip=True)) > 59
+    assert len(judge.sequences_of(shared, "all")) > 59
+
+
+def test_trained_networks_are_judged_on_what_is_left_out(shared: Path) -> None:
+    held_out = judge.sequences_of(shared, "held out")
+    assert len(held_out) == len({s.name for s in held_out}) == 36
+    assert {s.frames.parent.name for s in held_out[:10]} == {"val"}
+    clips = json.loads((shared / "data" / "train" / "clips.json").read_text())
+    assert all(clips[s.name]["left_out"] for s in held_out[10:])
 
 
 def test_tables() -> None:
@@ -42,10 +52,14 @@ def test_a_contender_is_tracked_once(tmp_path: Path, monkeypatch: pytest.MonkeyP
         cv2.imwrite(str(tmp_path / "data" / "cat" / f"{k}.png"), clip.frame(k)[:, :, ::-1])
     np.savetxt(tmp_path / "data" / "cat" / "groundtruth.txt", clip.boxes_xywh[:3], delimiter=",")
     sequences = find_sequences(tmp_path / "data")
-    (score,) = judge.scores_of("imagenet_mobile", sequences, tmp_path / "out")
+    (score,) = judge.scores_of("imagenet_mobile", sequences, tmp_path / "out", 1)
     assert 0.7 < score < 1
+    (two,) = judge.scores_of("imagenet_mobile", sequences, tmp_path / "out", 2)
+    (files,) = [p.parent for p in (tmp_path / "out").iterdir()]
+    assert len([*files.rglob("cat.txt")]) == 2  # a seed each
 
-    monkeypatch.delattr(judge, "track_sequence")
-    assert judge.scores_of("imagenet_mobile", sequences, tmp_path / "out") == [score]
+    monkeypatch.delattr(kept_boxes, "track_sequence")
+    assert judge.scores_of("imagenet_mobile", sequences, tmp_path / "out", 1) == [score]
+    assert judge.scores_of("imagenet_mobile", sequences, tmp_path / "out", 2) == [two]
     with pytest.raises(NameError):  # other settings are another contender
-        judge.scores_of("imagenet_mobile size.interval=3", sequences, tmp_path / "out")
+        judge.scores_of("imagenet_mobile size.interval=3", sequences, tmp_path / "out", 1)
