@@ -126,7 +126,7 @@ def label_divergence(scores: Tensor, log_noise: Tensor, log_label: Tensor) -> Lo
     log_weights = scores - log_noise
     label_weights = (log_label - log_noise).exp()
     values = _log_mean_exp(log_weights) - (scores * label_weights).mean(-1)
-    return Loss(values, {**_of_noise(log_weights), "label_weight": label_weights.mean(-1).detach()})
+    return Loss(values, {**_of_noise(log_weights), "label_weight": label_weights.mean(-1)})
 
 
 def _with_positive(log_weights: Tensor) -> dict[str, Tensor]:
