@@ -55,8 +55,8 @@ class CropWindow(NamedTuple):
         """(R,) frame pixels per crop pixel, the geometric mean of both axes."""
         return (self.size_hw.prod(-1) / (self.out_hw[0] * self.out_hw[1])).sqrt()
 
-    def rows(self, index: Tensor) -> CropWindow:
-        """The windows of an index (R',)."""
+    def rows(self, index: Tensor | slice) -> CropWindow:
+        """The windows of an index (R',), or of a slice."""
         return CropWindow(
             start=self.start[index],
             step=self.step[index],
@@ -92,17 +92,20 @@ def crop(
 ) -> Tensor:
     """Sample every window bilinearly from its frame; what lies outside repeats the border.
 
-    frames: tensors (H, W, 3) of any sizes, or a stack (N, H, W, 3), uint8 (or float), on the
-    windows' device. frame_of: for each window the index of its frame, numbers or a tensor (R,)
-    (default: all show frame 0). Of a stack all windows are sampled at once, and on CUDA nothing is
-    read back. Returns (R, 3, h, w) float32 in the frames' values."""
+    frames: tensors (H, W, C) of any sizes, or a stack (N, H, W, C), uint8 (or float), on the
+    windows' device; C is 3, or 4 where pictures have a mask. frame_of: for each window the index of
+    its frame, numbers or a tensor (R,) (default: all show frame 0). Of a stack all windows are
+    sampled at once, and on CUDA nothing is read back. Returns (R, C, h, w) float32 in the frames'
+    values."""
     if isinstance(frames, Tensor):
         return _crop_stack(frames, window, frame_of)
     if len(frames) == 1:
         return _crop_stack(frames[0][None], window, None)
     count = len(window.start)
     numbers = frame_of.tolist() if isinstance(frame_of, Tensor) else frame_of or [0] * count
-    out = torch.empty(count, 3, *window.out_hw, dtype=torch.float32, device=window.start.device)
+    out = torch.empty(
+        count, frames[0].shape[-1], *window.out_hw, dtype=torch.float32, device=window.start.device
+    )
     for index, frame in enumerate(frames):
         shown = tuple(r for r, f in enumerate(numbers) if f == index)
         if shown:
@@ -160,7 +163,9 @@ def _gather_rows(frames: Tensor, frame_of: Tensor | None, y: _Taps, x: _Taps) ->
     time there)."""
     count, height, width = len(y.first), y.first.shape[1], x.first.shape[1]
     numbers = [0] * count if frame_of is None else frame_of.tolist()
-    out = torch.empty(count, width, height, 3, dtype=torch.float32, device=frames.device)
+    out = torch.empty(
+        count, width, height, frames.shape[-1], dtype=torch.float32, device=frames.device
+    )
     for r, number in enumerate(numbers):
         left, right = int(x.first[r].min()), int(x.second[r].max()) + 1
         strip = frames[number, :, left:right]
@@ -181,12 +186,12 @@ def _gather_rows(frames: Tensor, frame_of: Tensor | None, y: _Taps, x: _Taps) ->
 
 def _gather_pixels(frames: Tensor, frame_of: Tensor | None, y: _Taps, x: _Taps) -> Tensor:
     """All windows at once, without a data-dependent shape or a synchronisation: for CUDA."""
-    (_, height, width), pixels = frames.shape[:3], frames.reshape(-1, 3)
+    (_, height, width, channels), pixels = frames.shape, frames.reshape(-1, frames.shape[3])
     first_pixel = 0 if frame_of is None else frame_of[:, None, None] * (height * width)
 
     def at(rows: Tensor, columns: Tensor) -> Tensor:
         flat = first_pixel + rows[:, :, None] * width + columns[:, None, :]  # (R, h, w)
-        return pixels.index_select(0, flat.reshape(-1)).view(*flat.shape, 3).float()
+        return pixels.index_select(0, flat.reshape(-1)).view(*flat.shape, channels).float()
 
     down, right = y.weight[:, :, None, None], x.weight[:, None, :, None]
     first_columns = torch.lerp(at(y.first, x.first), at(y.second, x.first), down)

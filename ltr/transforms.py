@@ -46,14 +46,24 @@ def rotate(patch: Tensor, degrees: float) -> Tensor:
     """Rotate counter-clockwise as seen on screen about the centre, sampled bilinearly and exactly;
     borders repeat."""
     height, width = patch.shape[1:]
-    angle = math.radians(degrees)
-    centre_y, centre_x = (height - 1) / 2, (width - 1) / 2
-    y = torch.arange(height, dtype=torch.float64, device=patch.device)[:, None] - centre_y
-    x = torch.arange(width, dtype=torch.float64, device=patch.device)[None, :] - centre_x
+    return rotated_middle(patch, degrees, (height, width), torch.float64).float()
+
+
+def rotated_middle(
+    patch: Tensor, degrees: float, out_hw: tuple[int, int], precision: torch.dtype = torch.float32
+) -> Tensor:
+    """The middle (C, *out_hw) of `patch` rotated as `rotate` does it, computed in `precision`."""
+    angle, device = math.radians(degrees), patch.device
+    last_y, last_x = (size - 1 for size in patch.shape[1:])
+    y = torch.arange(out_hw[0], dtype=torch.float64, device=device)[:, None] - (out_hw[0] - 1) / 2
+    x = torch.arange(out_hw[1], dtype=torch.float64, device=device)[None, :] - (out_hw[1] - 1) / 2
     from_x = math.cos(angle) * x - math.sin(angle) * y
     from_y = math.sin(angle) * x + math.cos(angle) * y
-    grid = torch.stack([from_x / centre_x, from_y / centre_y], dim=-1)[None]
-    sampled = F.grid_sample(
-        patch[None].double(), grid, mode="bilinear", padding_mode="border", align_corners=True
-    )
-    return sampled[0].float()
+    grid = torch.stack([from_x / (last_x / 2), from_y / (last_y / 2)], dim=-1)[None]
+    return F.grid_sample(
+        patch[None].to(precision),
+        grid.to(precision),
+        mode="bilinear",
+        padding_mode="border",
+        align_corners=True,
+    )[0]
