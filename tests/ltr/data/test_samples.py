@@ -1,0 +1,225 @@
+"""Samples: what they show, where their boxes lie, and that they follow from their number."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from memory_store import BLUE, GREEN, make_store, plain_config
+
+from ltr.data import samples as samples_module
+from ltr.data.configuration import Composition, Crops, Motion
+from ltr.data.pictures import Pictures
+from ltr.data.render import pixels
+from ltr.data.samples import Samples
+from ltr.errors import DataError
+
+ALONE = Composition(distractors=0, occluded=0)
+
+
+@pytest.fixture
+def make(monkeypatch, tmp_path):
+    """Samples of stores in memory, one a part of the mix."""
+
+    def made(config, *stores, seed=0, validation=False) -> Samples:
+        left = iter(stores)
+        monkeypatch.setattr(samples_module, "open_store", lambda part, root: next(left))
+        return Samples(config, tmp_path, seed, torch.device("cpu"), validation)
+
+    return made
+
+
+def extents(grey: torch.Tensor, threshold: float = 110) -> list[float]:
+    """The left, top, right and bottom edge of what is brighter in (h, w)."""
+    shown = grey > threshold
+    rows, columns = shown.any(1).nonzero(), shown.any(0).nonzero()
+    assert len(rows), "nothing of the target is in the crop"
+    return [
+        columns.min().item(),
+        rows.min().item(),
+        columns.max().item() + 1,
+        rows.max().item() + 1,
+    ]
+
+
+def edges(box) -> list[float]:
+    x, y, w, h = map(float, box)
+    return [x, y, x + w, y + h]
+
+
+def assert_boxes_true(batch, within: float) -> None:
+    """What is red in a crop fills its box, where that lies within the crop."""
+    crops = torch.cat([batch.train_crops, batch.test_crops], dim=1).flatten(0, 1)
+    boxes = torch.cat([batch.train_boxes, batch.test_boxes], dim=1).flatten(0, 1)
+    side, checked = crops.shape[-1], 0
+    for crop, box in zip(crops, boxes, strict=True):
+        if min(edges(box)) >= 0 and max(edges(box)) <= side:
+            assert extents(crop[0]) == pytest.approx(edges(box), abs=within)
+            checked += 1
+    assert checked > len(crops) // 3
+
+
+@pytest.mark.parametrize("shape", ["rectangle", "ellipse"])
+@pytest.mark.parametrize(
+    ("use", "rotation", "within"),
+    [
+        ("video", 0, 1),
+        ("copies", 0, 1),
+        ("motion", 0, 1),
+        ("composite", 0, 1),
+        ("motion", 20, 1.5),  # the corner of a turned thing fades
+        ("composite", 20, 1.5),
+    ],
+)
+def test_box_is_what_the_target_fills(make, use, rotation, within, shape):
+    target = make_store("target", frames=40 if use == "video" else 1, shape=shape)
+    motion = Motion(scale=0.2, aspect=0.2, rotation=rotation, flip=0.5)
+    config = plain_config(use, "video", composition=ALONE, motion=motion)
+    config = replace(config, mix=(config.mix[0], replace(config.mix[1], weight=1e-9)))
+    samples = make(config, target, make_store("behind", frames=30, colour=BLUE))
+    assert_boxes_true(samples.batch(range(12)), within)
+
+
+def test_box_of_a_picture_without_mask_is_the_hull_of_the_turned_box(make):
+    store = make_store(masks=False)
+    samples = make(plain_config("motion", motion=Motion(rotation=30, flip=0.5)), store)
+    assert_boxes_true(samples.batch(range(12)), 1.5)
+
+
+def test_a_sample_follows_from_seed_and_number_alone(make):
+    def drawn(seed=0):
+        stores = [make_store(), make_store("films", frames=30, colour=GREEN), make_store("stills")]
+        return make(plain_config("composite", "video", "motion"), *stores, seed=seed)
+
+    numbers = [7, 3, 2**40, 11, 5, 0]
+    together = drawn().batch(numbers)
+    assert together.train_crops.shape == (6, 3, 3, 96, 96)
+    assert together.train_crops.dtype == torch.uint8
+    samples = drawn()
+    for row in reversed(range(len(numbers))):
+        alone = samples.batch(numbers[row : row + 1])
+        for one, many in zip(alone, together, strict=True):
+            if isinstance(one, tuple):
+                assert one == many[row : row + 1]
+            else:
+                assert torch.equal(one, many[row : row + 1])
+    assert len({name.split("/")[0] for name in together.names}) > 1
+    other = drawn(seed=1).batch(numbers)
+    assert not torch.equal(other.train_boxes, together.train_boxes)
+
+
+def test_parts_are_drawn_by_weight(make):
+    config = plain_config("copies", "copies")
+    config = replace(config, mix=tuple(map(lambda p, w: replace(p, weight=w), config.mix, (3, 1))))
+    samples = make(config, make_store(), make_store())
+    share = sum(samples.plan(number).name.startswith("copies0") for number in range(400)) / 400
+    assert 0.68 < share < 0.82
+
+
+def test_left_out_tracks_are_for_validation_alone(make, tmp_path):
+    (tmp_path / "left.txt").write_text("made1\nmade3\n")
+    uses = "copies", "composite", "motion"
+    config = replace(plain_config(*uses), left_out="left.txt")
+    stores = [make_store(count=6) for _ in uses]
+    seen = {}
+    for validation in (False, True):
+        samples = make(config, *stores, validation=validation)
+        shown = {
+            (layer.picture.store, layer.picture.track)
+            for number in range(60)
+            for layers in samples.plan(number).crops
+            for layer in layers
+        }
+        seen[validation] = shown
+    assert {track for _, track in seen[False]} == {0, 2, 4, 5}
+    assert {track for _, track in seen[True]} == {1, 3}
+
+
+def test_nothing_left_out_is_nothing_to_validate_with(make):
+    with pytest.raises(DataError, match=r"nothing to validate with: .* left_out, which is empty"):
+        make(plain_config("copies"), make_store(), validation=True)
+
+
+def test_a_part_without_usable_tracks_is_named(make):
+    with pytest.raises(DataError, match=r"data set video0 \(\.\) has no track to train on: of 4"):
+        make(plain_config("video"), make_store(frames=10))
+
+
+def test_objects_without_masks_cannot_be_pasted(make):
+    samples = make(plain_config("composite"), make_store(masks=False))
+    with pytest.raises(DataError, match=r"composite0 .* has no masks .* use motion"):
+        samples.batch([0])
+
+
+def test_an_unreadable_picture_is_replaced_and_counted(make):
+    config = replace(plain_config("copies", crops=Crops(side=32)), unreadable=0.5)
+    samples = make(config, make_store(count=5, broken=frozenset({2})))
+    batch = samples.batch(range(150))
+    assert len(batch.names) == 150
+    assert not any(name.endswith("made2") for name in batch.names)
+    assert 15 < samples.unreadable < 60
+    whole = make(config, make_store(count=5)).batch(range(150))
+    same = [number for number in range(150) if not whole.names[number].endswith("made2")]
+    assert torch.equal(whole.train_crops[same], batch.train_crops[same])
+
+
+def test_too_many_unreadable_pictures_stop_with_the_last_one(make):
+    config = replace(plain_config("copies", crops=Crops(side=32)), unreadable=0.05)
+    samples = make(config, make_store(count=5, broken=frozenset({2})))
+    samples.batch(range(99))
+    with pytest.raises(DataError, match=r"of 149 samples .* \(data.unreadable\); .*broken_2.jpg"):
+        samples.batch(range(99, 149))
+
+
+def test_nothing_but_broken_pictures_ends(make):
+    samples = make(plain_config("copies"), make_store(count=2, broken=frozenset({0, 1})))
+    with pytest.raises(DataError, match=r"50 pictures in a row .* broken_\d.jpg"):
+        samples.batch([0])
+
+
+def alpha(layer, store) -> torch.Tensor:
+    """(96, 96) how much of a crop a pasted thing covers."""
+    whole = torch.zeros(96, 96)
+    (y, x), (h, w) = layer.place_yx, layer.size_hw
+    whole[y : y + h, x : x + w] = pixels(layer, Pictures([store], torch.device("cpu")))[3] / 255
+    return whole
+
+
+def made_of(make, composition: Composition):
+    """The pasted layers of crops and the targets' boxes, and the store that they come from."""
+    store = make_store(shape="ellipse")
+    samples = make(plain_config("composite", composition=composition), store)
+    plans = [samples.plan(number) for number in range(25)]
+    return store, [
+        (layers[1:], box)
+        for plan in plans
+        for layers, box in zip(plan.crops, plan.boxes, strict=True)
+        if min(edges(box)) >= 0 and max(edges(box)) <= 96
+    ]
+
+
+def test_an_occluder_covers_no_more_than_its_share(make):
+    store, crops = made_of(make, Composition(distractors=0, occluded=1, occlusion=0.4))
+    shares = []
+    for (target, *before), _ in crops:
+        seen = alpha(target, store)
+        hidden = sum((alpha(layer, store) for layer in before), torch.zeros(96, 96))
+        shares.append(((seen * hidden).sum() / seen.sum()).item())
+    assert max(shares) < 0.43
+    assert np.mean(shares) > 0.08
+
+
+def test_distractors_lie_in_the_crop_beside_the_target(make):
+    store, crops = made_of(make, Composition(distractors=3, occluded=0, twins=0.5))
+    counts = []
+    for (*others, target), box in crops:
+        assert extents(alpha(target, store), 0.5) == pytest.approx(edges(box), abs=1)
+        counts.append(len(others))
+        x, y, w, h = (round(v) for v in box)
+        for layer in others:
+            shown = alpha(layer, store)
+            assert shown.sum() > 0
+            assert shown[y : y + h, x : x + w].sum() < 0.12 * w * h
+    assert np.mean(counts) > 1
