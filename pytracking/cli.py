@@ -22,6 +22,7 @@ COMMANDS = {
     "demo": "pytracking.commands.demo:demo",
     "track": "pytracking.commands.track:track",
     "evaluate": "pytracking.commands.evaluate:evaluate",
+    "validate": "pytracking.commands.validate:validate",
     "networks": "pytracking.commands.listing:networks",
     "presets": "pytracking.commands.listing:presets",
     "completion": "ltr.console:completion",

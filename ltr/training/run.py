@@ -5,6 +5,8 @@ RUN/states/newest.safetensors           what the run goes on from
 RUN/states/best.safetensors             the same at its least validation loss
 RUN/networks/epoch-0012.safetensors     networks that track, in half precision
 RUN/log.jsonl, RUN/tensorboard/
+RUN/pictures/step-00012000.png          samples and what the network makes of them
+RUN/tracking/                           boxes, by `pytracking validate`
 """
 
 from __future__ import annotations
@@ -38,10 +40,11 @@ from ltr.training.log import LOG, Curves, Kind, append_line, read_log
 from ltr.training.recipe import Recipe
 
 RECIPE, STATES, NETWORKS, LOCK = "recipe.toml", "states", "networks", "lock"
+PICTURES, TRACKING = "pictures", "tracking"
 NEWEST, BEST = "newest.safetensors", "best.safetensors"
 WAITING = 3
 """So many networks, the newest ones, are kept until somebody has tracked with them."""
-_OWN = {RECIPE, STATES, NETWORKS, LOCK, LOG, "tensorboard"}
+_OWN = {RECIPE, STATES, NETWORKS, LOCK, LOG, PICTURES, TRACKING, "tensorboard"}
 _NETWORK = re.compile(r"epoch-(\d{4,9})\.safetensors")
 
 

@@ -35,16 +35,16 @@ def _checked_seed(ctx: click.Context, param: click.Parameter, value: int) -> int
     return value
 
 
-_OPTIONS = (
-    click.option(
-        "--net",
-        "network",
-        metavar="NAME",
-        default=DEFAULT_NETWORK,
-        show_default=True,
-        shell_complete=complete_networks,
-        help="A network by name or file.",
-    ),
+_NETWORK_OPTION = click.option(
+    "--net",
+    "network",
+    metavar="NAME",
+    default=DEFAULT_NETWORK,
+    show_default=True,
+    shell_complete=complete_networks,
+    help="A network by name or file.",
+)
+_SETTINGS_OPTIONS = (
     click.option(
         "--preset",
         metavar="NAME",
@@ -71,23 +71,29 @@ _OPTIONS = (
         ],
         help="auto, cpu, cuda or cuda:N.",
     ),
-    click.option(
-        "--seed",
-        type=int,
-        default=0,
-        show_default=True,
-        metavar="N",
-        callback=_checked_seed,
-        help="Of all random draws.",
-    ),
+)
+_SEED_OPTION = click.option(
+    "--seed",
+    type=int,
+    default=0,
+    show_default=True,
+    metavar="N",
+    callback=_checked_seed,
+    help="Of all random draws.",
 )
 
 
-def tracker_options(command: F) -> F:
-    """Adds the options; the command gets them under the names of the fields of `TrackerChoice`."""
-    for option in reversed(_OPTIONS):
+def settings_options(command: F) -> F:
+    """Adds the options that a tracker of any network has; the command gets them under the names of
+    the fields of `TrackerChoice`."""
+    for option in reversed(_SETTINGS_OPTIONS):
         command = option(command)
     return command
+
+
+def tracker_options(command: F) -> F:
+    """Adds these, and which network and seed."""
+    return _NETWORK_OPTION(settings_options(_SEED_OPTION(command)))
 
 
 def output_options(default: str) -> Callable[[F], F]:
