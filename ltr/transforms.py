@@ -26,18 +26,18 @@ def flip(patch: Tensor) -> Tensor:
     return patch.flip(-1)
 
 
+def gaussian_kernel(sigma: float, device: torch.device) -> Tensor:
+    """(2 k + 1,) weights that sum to 1, k = ceil(2 sigma)."""
+    half = math.ceil(2 * sigma)
+    values = torch.exp(
+        -torch.arange(-half, half + 1, dtype=torch.float32, device=device).square() / (2 * sigma**2)
+    )
+    return values / values.sum()
+
+
 def blur(patch: Tensor, sigma_yx: tuple[float, float]) -> Tensor:
     """Gaussian blur, vertical then horizontal, with zeros beyond the border."""
-
-    def kernel(sigma: float) -> Tensor:
-        half = math.ceil(2 * sigma)
-        values = torch.exp(
-            -torch.arange(-half, half + 1, dtype=torch.float32, device=patch.device).square()
-            / (2 * sigma**2)
-        )
-        return values / values.sum()
-
-    down, right = (kernel(sigma) for sigma in sigma_yx)
+    down, right = (gaussian_kernel(sigma, patch.device) for sigma in sigma_yx)
     planes = F.conv2d(patch[:, None], down[None, None, :, None], padding=(len(down) // 2, 0))
     return F.conv2d(planes, right[None, None, None, :], padding=(0, len(right) // 2))[:, 0]
 

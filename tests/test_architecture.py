@@ -49,6 +49,7 @@ ONLY = {
         "ltr.errors",
         "ltr.paths",
         "ltr.transfer",
+        "ltr.draws",
         "ltr.settings",
         "ltr.geometry",
         "ltr.files",
