@@ -24,13 +24,12 @@ from track_speed import network_named
 from ltr.crops import _gather_pixels, _gather_rows, _taps, exact_window
 from ltr.images import MEAN, STD
 from ltr.models.backbone import Taps
+from ltr.models.box.ascent import candidates
 from ltr.models.box.energy import Modulation
 from ltr.models.classifier.linear_filter import apply_filter, filter_adjoint
 from ltr.models.folding import fold
 from ltr.models.fused_convolution import FusedConvolution
 from ltr.networks import load_network
-from pytracking.tracker.preset_settings import Refinement
-from pytracking.tracker.refinement import candidates
 
 SIDE = 288
 
@@ -104,7 +103,7 @@ def box_head(shared: Path, rounds: int) -> list[tuple[str, str]]:
     taps = Taps(*(torch.rand(1, c, n, n) for c, n in ((128, 36), (256, 18))))
     taps = Taps(*(tap.contiguous(memory_format=torch.channels_last) for tap in taps))
     box = torch.tensor([[115.0, 105.0, 58.0, 58.0]])
-    boxes = candidates(box, torch.rand(1, 9, 4), Refinement("default"))
+    boxes = candidates(box, torch.rand(1, 9, 4), 0.1, 0.5)
     modulation = head.modulation(taps, box)
     conditioned = head.conditioned(modulation)
     all_channels = head.conditioned(modulation.clamp(min=1e-30))

@@ -221,6 +221,7 @@ def timed_steps(
         (net, "classifier_features", "classification"),
         (net, "scores", "classification"),
         (engine, "size_rule", "refinement"),
+        (engine, "box_rule", "refinement"),
         (net, "learn_filter", "update"),
         (engine_module, "store", "update"),
     ]

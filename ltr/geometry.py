@@ -23,6 +23,8 @@ SMALLEST_SIDE = 2.0
 LARGEST_SIDE = 1.5
 """The longest side of a box that can be tracked, in sides of the frame: a target may reach out of
 it."""
+LARGEST_OFFSET = 30.0
+"""Of one box from another, in sizes and in logarithms: what lies farther is taken to lie there."""
 
 
 def centre_size(box_xywh: Tensor) -> tuple[Tensor, Tensor]:
@@ -104,6 +106,42 @@ def relative_step(
     df/dp = u df/dx, df/ds = w (df/dw - df/dx / 2), and the same for y and h."""
     by_corner, by_size = gradient_xywh.split(2, dim=-1)
     return step[0] * unit_wh * by_corner, step[1] * size_wh * (by_size - by_corner / 2)
+
+
+def offset_of(
+    centre_yx: Tensor, size_hw: Tensor, from_centre_yx: Tensor, from_size_hw: Tensor
+) -> Tensor:
+    """Where a box lies from another one: (..., 4), the way between the centres as (y, x) in sizes
+    of the other, and the logarithms of the ratios of the sizes (h, w)."""
+    way = (centre_yx - from_centre_yx) / from_size_hw
+    offset = torch.cat([way, (size_hw / from_size_hw).log()], dim=-1)
+    return offset.clamp(-LARGEST_OFFSET, LARGEST_OFFSET)
+
+
+def moved_by(centre_yx: Tensor, size_hw: Tensor, offset_yxhw: Tensor) -> tuple[Tensor, Tensor]:
+    """The box, as centre and size (..., 2), that lies at an offset (..., 4) from another one: the
+    inverse of `offset_of`, and exact for an offset of zero."""
+    way, growth = offset_yxhw.split(2, dim=-1)
+    return centre_yx + way * size_hw, size_hw * growth.exp()
+
+
+def moved_back(centre_yx: Tensor, size_hw: Tensor, offset_yxhw: Tensor) -> tuple[Tensor, Tensor]:
+    """The box from which another one lies at an offset: the inverse of `moved_by`."""
+    way, growth = offset_yxhw.split(2, dim=-1)
+    size = size_hw * (-growth).exp()
+    return centre_yx - way * size, size
+
+
+def scale_limits(
+    size_hw: Tensor, scale: Tensor, frame_hw: tuple[int, int], min_side: float
+) -> Tensor:
+    """(B, 2) the least and the greatest scale of targets that are (B, 2) large at scales (B,): no
+    side falls below `min_side` pixels and none exceeds the frame, but the size that was given is
+    always admitted."""
+    height, width = frame_hw
+    least = scale * (min_side / size_hw.amin(dim=1)).clamp(max=1)
+    most = scale * torch.minimum(height / size_hw[:, 0], width / size_hw[:, 1]).clamp(min=1)
+    return torch.stack([least, most], dim=1)
 
 
 def kept_inside(centre_yx: Tensor, size_hw: Tensor, frame_hw: Tensor, inside: float) -> Tensor:

@@ -12,6 +12,7 @@ import torch
 
 from ltr.errors import ConfigError, ResultError, TrackingError
 from ltr.files import write_bytes
+from ltr.geometry import LARGEST_OFFSET
 from ltr.paths import as_path, open_regular, utf8_name
 from ltr.settings import as_dict, from_dict
 from pytracking.tracker.engine import TrackerEngine
@@ -19,7 +20,7 @@ from pytracking.tracker.preset_settings import TrackerPreset
 from pytracking.tracker.snapshot import Snapshot, shapes_of, tensors_of
 from pytracking.tracker.state import SampleMemory, TrackerState
 
-FORMAT = "pytracking.state.2"
+FORMAT = "pytracking.state.3"
 WHOLE = ("memory.count", "memory.previous")
 """Tensors of whole numbers."""
 _PLACE, _SIZE, _VALUE = (-1e6, 1e6), (1e-4, 1e6), (-30.0, 30.0)
@@ -30,6 +31,8 @@ LIMITS = {
     "scale": _SIZE,
     "scale_limits": _SIZE,
     "base_size_hw": (1e-2, 1e6),
+    "bias_yxhw": (-LARGEST_OFFSET, LARGEST_OFFSET),
+    "offset_yxhw": (-LARGEST_OFFSET, LARGEST_OFFSET),
     "filters": _VALUE,
     "memory.samples": _VALUE,
     "memory.maps": _VALUE,

@@ -16,28 +16,30 @@ from torch import Tensor
 
 from ltr.crops import crop
 from ltr.errors import ConfigError
-from ltr.geometry import box_of, centre_size, kept_inside, middle_yx, to_crop
+from ltr.geometry import (
+    box_of,
+    centre_size,
+    kept_inside,
+    middle_yx,
+    moved_by,
+    scale_limits,
+    to_crop,
+)
 from ltr.images import Frame
 from ltr.label_maps import hann_window
-from ltr.models.tracking_network import Features, TrackingNetwork
+from ltr.models.tracking_network import Features, Taps, TrackingNetwork
 from ltr.transfer import constant, upload
 from pytracking.tracker.draws import Draws, checked_seed
 from pytracking.tracker.filter_update import UpdatePolicy, iterations_due, learn_filters
 from pytracking.tracker.first_frame import dropped_out, first_samples, first_view, first_window
 from pytracking.tracker.localization import NOT_FOUND, Localizer, localize
 from pytracking.tracker.memory import MemoryRule, first_memory, store, trusted_samples
-from pytracking.tracker.observer import Observer
-from pytracking.tracker.prediction import STATUSES, Box, Prediction
+from pytracking.tracker.observer import Observer, relative_change
+from pytracking.tracker.prediction import Box, Prediction, prediction_of
 from pytracking.tracker.preset_settings import TrackerPreset
-from pytracking.tracker.refinement import fit_box
+from pytracking.tracker.refinement import BoxRule, as_searched, first_bias, fit_box, fitted_offset
 from pytracking.tracker.search_area import SearchRule, crop_window, last_location
-from pytracking.tracker.size_search import (
-    SizeRule,
-    best_rows,
-    best_size,
-    rows_to_search,
-    scale_limits,
-)
+from pytracking.tracker.size_search import SizeRule, best_rows, best_size, rows_to_search
 from pytracking.tracker.state import TrackerState
 from pytracking.tracker.step import Estimate, Step, View
 
@@ -47,7 +49,8 @@ class TrackerEngine:
     returns. The rules are pure functions, each documented at its type:
 
     search_rule: where targets are looked for; localizer: where a score map has them; size_rule: how
-    large they are (by default the best size searched, or box ascent where the preset refines);
+    large they are (by default the best size searched, or box ascent where the search follows it);
+    box_rule: which box near the searched one is reported (by default itself, or box ascent);
     memory_rule: which samples are stored; update_policy: how long each filter is learned."""
 
     def __init__(
@@ -59,6 +62,7 @@ class TrackerEngine:
         search_rule: SearchRule = last_location,
         localizer: Localizer = localize,
         size_rule: SizeRule | None = None,
+        box_rule: BoxRule | None = None,
         memory_rule: MemoryRule = trusted_samples,
         update_policy: UpdatePolicy = iterations_due,
     ) -> None:
@@ -73,7 +77,9 @@ class TrackerEngine:
         self.seed = checked_seed(seed)
         self.search_rule = search_rule
         self.localizer = localizer
-        self.size_rule = size_rule or (fit_box if refines else best_size)
+        follows = preset.refinement.search_follows
+        self.size_rule = size_rule or (fit_box if refines and follows else best_size)
+        self.box_rule = box_rule or (as_searched if follows or not refines else fitted_offset)
         self.memory_rule = memory_rule
         self.update_policy = update_policy
         self.draws = partial(Draws, self.seed)
@@ -98,7 +104,7 @@ class TrackerEngine:
         corners = box[:, :2] + upload(first.shift_yx, net.device).flip(-1)
         boxes = torch.cat([corners, box[:, 2:].expand(len(corners), -1)], dim=1)  # (N, 4)
         features = net.features(first.crops)
-        modulation = self._modulation(features, boxes)
+        modulation, bias = self._box_head(features, boxes, draws)
         copies = dropped_out(features.classifier[0], setting, draws)
         samples = torch.cat([features.classifier, copies])[None]  # (1, N + copies, H, W, C)
         boxes = torch.cat([boxes, boxes[:1].expand(len(copies), -1)])[None]
@@ -119,6 +125,8 @@ class TrackerEngine:
             filters=filters,
             modulation=modulation,
             refined_yx=torch.full_like(centre, torch.nan),
+            bias_yxhw=bias,
+            offset_yxhw=torch.zeros_like(bias),
             memory=first_memory(samples, maps, preset.memory.size),
         )
 
@@ -154,6 +162,7 @@ class TrackerEngine:
         )
         view = step.view
         estimate = self.size_rule(step, self._locate(step, frame_hw))
+        offset = self.box_rule(step, estimate)
 
         box = to_crop(estimate.sample_yx, estimate.size_hw, view.centre_yx, view.scale, side)
         memory = store(
@@ -164,7 +173,7 @@ class TrackerEngine:
             preset.first_frame.count,
             preset.memory,
         )
-        predictions = self._read_back(view, estimate)
+        predictions = self._read_back(view, estimate, offset)
         iterations = self.update_policy(step.frame_number, predictions, preset.update)
         filters = learn_filters(net, state.filters, memory, iterations)
         if observer is not None:
@@ -172,7 +181,7 @@ class TrackerEngine:
             observer.observe("score_map", view.scores)
             observer.observe("windowed_score_map", view.windowed_scores)
             observer.observe("sample_weights", memory.weights)
-            observer.observe("filter_change", _relative_change(state.filters, filters))
+            observer.observe("filter_change", relative_change(state.filters, filters))
         counts = zip(state.frames_lost, predictions, strict=True)
         state = replace(
             state,
@@ -183,6 +192,7 @@ class TrackerEngine:
             scale=estimate.scale,
             filters=filters,
             refined_yx=estimate.refined_yx,
+            offset_yxhw=offset,
             memory=memory,
         )
         return state, predictions
@@ -247,40 +257,31 @@ class TrackerEngine:
         effective = int(side * (setting.hann_window_area or area) / area)
         return scores * hann_window(side, effective, self.net.device)
 
-    def _modulation(self, features: Features, boxes_xywh: Tensor) -> Tensor:
-        """The target's modulation (1, M), from the first sample or the mean of all but the rotated
-        ones."""
-        if not self.net.has_box_head:
-            return boxes_xywh.new_zeros(1, 0)
-        setting = self.preset.first_frame
-        upright = 1 + len(setting.shifts) + setting.flip + len(setting.blurs)
-        count = upright if self.preset.refinement.augmented else 1
-        taps = type(features.taps)(*(tap[:count] for tap in features.taps))
-        return self.net.modulation(taps, boxes_xywh[:count]).mean(0, keepdim=True)
+    def _box_head(
+        self, features: Features, boxes_xywh: Tensor, draws: Draws
+    ) -> tuple[Tensor, Tensor]:
+        """Modulation (1, M), from the first sample or the mean of all upright ones, and bias (1, 4)
+        on these."""
+        net, setting, bias = self.net, self.preset.refinement, boxes_xywh.new_zeros(1, 4)
+        if not net.has_box_head:
+            return boxes_xywh.new_zeros(1, 0), bias
+        upright = self.preset.first_frame.upright
+        count, boxes = upright if setting.augmented else 1, boxes_xywh[:upright]
+        taps, own = (Taps(*(t[:n] for t in features.taps)) for n in (upright, count))
+        modulation = net.modulation(own, boxes[:count]).mean(0, keepdim=True)
+        if setting.calibration and setting.space != "none":
+            head = net.conditioned(modulation.expand(upright, -1))
+            uniform = upload(draws.boxes(1, setting.random_boxes), net.device)
+            bias = first_bias(head, taps, boxes, uniform, self.preset)
+        return modulation, bias
 
     def _upload(self, frames: Sequence[Frame]) -> list[Tensor]:
         return [upload(torch.from_numpy(frame), self.net.device) for frame in frames]
 
-    def _read_back(self, view: View, estimate: Estimate) -> list[Prediction]:
+    def _read_back(self, view: View, estimate: Estimate, offset_yxhw: Tensor) -> list[Prediction]:
         """All that the host is told of a frame, in one transfer."""
-        boxes = box_of(estimate.centre_yx, estimate.size_hw)
+        boxes = box_of(*moved_by(estimate.centre_yx, estimate.size_hw, offset_yxhw))
         areas = box_of(view.centre_yx, view.size_hw)
         score = view.scores.amax(dim=(1, 2))[:, None]
         table = torch.cat([boxes, areas, score, estimate.status[:, None]], dim=1).tolist()
-        nowhere: Box = (-1.0, -1.0, -1.0, -1.0)
-        hidden = self.preset.output.not_found_box
-        return [
-            Prediction(
-                box=nowhere if hidden and row[9] == NOT_FOUND else tuple(row[:4]),
-                score=row[8],
-                status=STATUSES[int(row[9])],
-                search_area=tuple(row[4:8]),
-            )
-            for row in table
-        ]
-
-
-def _relative_change(before: Tensor, after: Tensor) -> Tensor:
-    """(B,) norm of the difference of filters (B, C, K, K) over the norm of the former."""
-    change = (after - before).flatten(1).norm(dim=1)
-    return change / before.flatten(1).norm(dim=1).clamp(min=1e-12)
+        return [prediction_of(row, self.preset.output.not_found_box) for row in table]

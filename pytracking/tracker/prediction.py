@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -47,3 +48,12 @@ class Prediction:
             "status": self.status,
             "search_area": list(self.search_area),
         }
+
+
+def prediction_of(row: Sequence[float], hidden: bool) -> Prediction:
+    """The prediction of ten numbers: box, search area, score and the number of the status.
+    `hidden`: a box of -1 for a target that is not found."""
+    status = STATUSES[int(row[9])]
+    x, y, w, h = (-1.0,) * 4 if hidden and status == "not_found" else row[:4]
+    left, top, width, height = row[4:8]
+    return Prediction((x, y, w, h), row[8], status, (left, top, width, height))

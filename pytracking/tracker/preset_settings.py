@@ -109,16 +109,14 @@ class FirstFrame:
     )
 
     @property
+    def upright(self) -> int:
+        """How many of the samples, the first ones, are not rotated."""
+        return 1 + len(self.shifts) + self.flip + len(self.blurs)
+
+    @property
     def count(self) -> int:
         """How many samples the first frame gives."""
-        return (
-            1
-            + len(self.shifts)
-            + self.flip
-            + len(self.blurs)
-            + len(self.rotations)
-            + self.dropout_copies
-        )
+        return self.upright + len(self.rotations) + self.dropout_copies
 
 
 @dataclass(frozen=True)
@@ -226,6 +224,26 @@ class Refinement:
         False,
         "1",
         "return to the last refined place if all boxes are rejected, as the published trackers do",
+    )
+    search_follows: bool = setting(
+        True,
+        "1",
+        "whether the next frame is searched, and this one learned from, at the fitted box; if not, "
+        "the size search alone decides both, and the fitted box is only reported",
+    )
+    share: tuple[float, float] = setting(
+        (1.0, 1.0),
+        "1",
+        "how far (place, size) go from the box that is searched to the fitted one, sizes by their "
+        "logarithms; less is steadier and follows less",
+        (0, 1),
+    )
+    calibration: float = setting(
+        0.0,
+        "target sizes",
+        "most of the head's bias on the given box of the first frame, in place and log size, that "
+        "is taken off every fitted box; 0: none",
+        (0, 2),
     )
 
 

@@ -1,55 +1,58 @@
 """Fitting the box: gradient ascent on the energy of several boxes at once, and what becomes of them
-(ATOM, Danelljan et al. 2019, section 3.4; Gustafsson et al. 2020, section 4)."""
+(ATOM, Danelljan et al. 2019, section 3.4; Gustafsson et al. 2020, section 4). The search follows
+the fitted box (`fit_box`, a size rule), or it is only reported (`fitted_offset`, a box rule)."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
 from ltr.errors import ConfigError
-from ltr.geometry import from_crop, to_crop
-from ltr.models.box.ascent import ascend_in_pixels, ascend_relative, step_lengths
-from ltr.models.tracking_network import BoxEnergies
-from ltr.transfer import upload
+from ltr.geometry import from_crop, middle_yx, moved_back, moved_by, offset_of, to_crop
+from ltr.models.box.ascent import (
+    Fit,
+    ascend,
+    candidates,
+    select_boxes,
+    step_lengths,
+)
+from ltr.models.tracking_network import ConditionedHead, Taps
+from ltr.transfer import constant, upload
 from pytracking.tracker.localization import NOT_FOUND, UNCERTAIN
-from pytracking.tracker.observer import Observer
-from pytracking.tracker.preset_settings import Refinement
+from pytracking.tracker.observer import Observer, shown_to
+from pytracking.tracker.preset_settings import Refinement, TrackerPreset
 from pytracking.tracker.step import Estimate, Step
 
+BoxRule = Callable[[Step, Estimate], Tensor]
+"""What is searched and learned from -> the offsets (B, 4) at which the reported boxes lie from it,
+as of `ltr.geometry.offset_of`; pure. What is searched cannot hang on it."""
 
-class Fit(NamedTuple):
-    """The box of each target."""
 
-    box_xywh: Tensor
-    """(B, 4) pool format; of no meaning where all were rejected."""
-    accepted: Tensor
-    """(B,) whether any box was left."""
+def as_searched(step: Step, estimate: Estimate) -> Tensor:
+    """No offset: the box that is searched is reported."""
+    return torch.zeros_like(step.state.offset_yxhw)
+
+
+def fitted_offset(step: Step, estimate: Estimate) -> Tensor:
+    """The box that the head likes best near the searched one; the last offset where the target was
+    not found or all boxes were rejected. Raises ConfigError for a network without a box head."""
+    searched = estimate.centre_yx, estimate.size_hw
+    centre, size, accepted = _fitted(step, estimate, *searched)
+    offset = offset_of(centre, size, *searched)
+    return torch.where(accepted[:, None], offset, step.state.offset_yxhw)
 
 
 def fit_box(step: Step, estimate: Estimate) -> Estimate:
     """The size and place that the box head likes best near the place that the filter found.
     Raises ConfigError for a network without one."""
-    state, view, setting = step.state, step.view, step.preset.refinement
-    side = step.preset.search.crop_side
-    if state.box_head is None:
-        raise ConfigError("fit_box fits boxes, but the network has no box head: choose another")
-    box = to_crop(estimate.peak_yx, state.size_hw, view.centre_yx, view.scale, side)  # (B, 4)
-    targets = zip(state.names, step.frame_number, strict=True)
-    uniform = [step.draws(name).boxes(k, setting.random_boxes) for name, k in targets]
-    boxes = candidates(box, upload(torch.stack(uniform), box.device), setting)  # (B, N, 4)
-    energies_of = shown_to(step.observer, state.box_head.energies_of(view.features.taps, boxes))
-    fit = select_boxes(*ascend(energies_of, boxes, setting), setting)
-
-    centre, size = from_crop(fit.box_xywh, view.centre_yx, view.scale, side)
-    if setting.half_pixel_shift:
-        centre = centre + view.scale[:, None] / 2
-    found, accepted = estimate.status != NOT_FOUND, fit.accepted & (estimate.status != NOT_FOUND)
+    state, setting = step.state, step.preset.refinement
+    centre, size, accepted = _fitted(step, estimate, estimate.peak_yx, state.size_hw)
     sure = accepted if setting.size_when_uncertain else accepted & (estimate.status != UNCERTAIN)
     stays = estimate.peak_yx
     if setting.stale_place:
-        stale = found[:, None] & state.refined_yx.isfinite()
+        stale = (estimate.status != NOT_FOUND)[:, None] & state.refined_yx.isfinite()
         stays = torch.where(stale, state.refined_yx, stays)
     learned = (accepted & setting.learn_refined)[:, None]
     return estimate._replace(
@@ -61,53 +64,60 @@ def fit_box(step: Step, estimate: Estimate) -> Estimate:
     )
 
 
-def shown_to(observer: Observer | None, energies_of: BoxEnergies) -> BoxEnergies:
-    """The same function, whose boxes and energies the observer is shown."""
-    if observer is None:
-        return energies_of
+def first_bias(
+    head: ConditionedHead, taps: Taps, boxes_xywh: Tensor, uniform: Tensor, preset: TrackerPreset
+) -> Tensor:
+    """(1, 4) the offset of what the box head makes of the given box to that box: the median over N
+    upright samples of the first frame, 0 where it rejects all.
 
-    def energies_shown(boxes_xywh: Tensor) -> tuple[Tensor, Tensor]:
-        energies, gradient = energies_of(boxes_xywh)
-        observer.observe("candidate_boxes", boxes_xywh)
-        observer.observe("candidate_energies", energies)
-        return energies, gradient
-
-    return energies_shown
-
-
-def candidates(box_xywh: Tensor, uniform: Tensor, setting: Refinement) -> Tensor:
-    """The boxes to start from, (B, 1 + N, 4): `box_xywh` (B, 4) itself and random ones around it,
-    from numbers of [0, 1), `uniform` (B, N, 4)."""
-    corner, size = box_xywh[:, None].split(2, dim=-1)
-    side = size.prod(-1, keepdim=True).sqrt()
-    moved, grown = (uniform - 0.5).split(2, dim=-1)
-    middle = corner + size / 2 + moved * (side * setting.jitter_position)
-    least = size.amin(-1, keepdim=True) / 3
-    sizes = torch.maximum(size + grown * (side * setting.jitter_size), least)
-    return torch.cat([box_xywh[:, None], torch.cat([middle - sizes / 2, sizes], dim=-1)], dim=1)
+    head: of the target, N times; boxes_xywh: (N, 4); uniform: (n, 4), as `candidates` takes it."""
+    uniform = uniform.expand(len(boxes_xywh), -1, -1)
+    fit = _fit(head, taps, boxes_xywh, uniform, preset.refinement)
+    fitted, given = ((middle_yx(box), box[:, 2:].flip(-1)) for box in (fit.box_xywh, boxes_xywh))
+    offset = offset_of(*fitted, *given)
+    if preset.first_frame.flip:  # a mirror says nothing of left and right
+        offset[1 + len(preset.first_frame.shifts), 1] = torch.nan
+    offset = torch.where(fit.accepted[:, None], offset, torch.nan)
+    most = preset.refinement.calibration
+    return offset.nanquantile(0.5, dim=0, keepdim=True).nan_to_num(0.0).clamp(-most, most)
 
 
-def ascend(
-    energies_of: BoxEnergies, boxes_xywh: Tensor, setting: Refinement
-) -> tuple[Tensor, Tensor]:
-    """Boxes (B, N, 4) after the ascent, and their energies (B, N) before its last step."""
-    climb = ascend_relative if setting.space == "relative" else ascend_in_pixels
+def _fitted(
+    step: Step, estimate: Estimate, centre_yx: Tensor, size_hw: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Boxes fitted near those given, less their bias, by their share: centre (B, 2) and size (B, 2)
+    in the frame, and whether the target was found and any box accepted (B,)."""
+    state, view, setting = step.state, step.view, step.preset.refinement
+    if state.box_head is None:
+        raise ConfigError("fit_box fits boxes, but the network has no box head: choose another")
+    window = view.centre_yx, view.scale, step.preset.search.crop_side
+    box = to_crop(centre_yx, size_hw, *window)  # (B, 4)
+    targets = zip(state.names, step.frame_number, strict=True)
+    drawn = [step.draws(name).boxes(k, setting.random_boxes) for name, k in targets]
+    uniform = upload(torch.stack(drawn), box.device)
+    fit = _fit(state.box_head, view.features.taps, box, uniform, setting, step.observer)
+    centre, size = from_crop(fit.box_xywh, *window)
+    if setting.half_pixel_shift:
+        centre = centre + view.scale[:, None] / 2
+    if setting.calibration:
+        centre, size = moved_back(centre, size, state.bias_yxhw)
+    if setting.share != (1, 1):
+        (place, growth), near = setting.share, (centre_yx, size_hw)
+        share = constant((place, place, growth, growth), box.device, torch.float32)
+        centre, size = moved_by(*near, offset_of(centre, size, *near) * share)
+    return centre, size, fit.accepted & (estimate.status != NOT_FOUND)
+
+
+def _fit(
+    head: ConditionedHead,
+    taps: Taps,
+    box_xywh: Tensor,
+    uniform: Tensor,
+    setting: Refinement,
+    observer: Observer | None = None,
+) -> Fit:
+    boxes = candidates(box_xywh, uniform, setting.jitter_position, setting.jitter_size)
+    energies_of = shown_to(observer, head.energies_of(taps, boxes))
     steps = step_lengths(setting.step, setting.step_decay, setting.iterations)
-    return climb(energies_of, boxes_xywh, steps)
-
-
-def select_boxes(boxes_xywh: Tensor, energies: Tensor, setting: Refinement) -> Fit:
-    """The mean of the best of boxes (B, N, 4), those of an extreme aspect and those that left all
-    bounds left out."""
-    corner, size = boxes_xywh.split(2, dim=-1)
-    boxes = torch.cat([corner, size.clamp(min=1)], dim=-1)
-    aspect = boxes[..., 2] / boxes[..., 3]
-    kept = (
-        (aspect < setting.max_aspect) & (aspect > 1 / setting.max_aspect) & boxes.isfinite().all(-1)
-    )
-    count = min(setting.average, boxes.shape[1])
-    best = torch.where(kept, energies, -torch.inf).topk(count, dim=1).indices
-    taken = kept.gather(1, best)[..., None]
-    chosen = boxes.gather(1, best[..., None].expand(-1, -1, 4))
-    mean = torch.where(taken, chosen, 0).sum(1) / taken.sum(1).clamp(min=1)
-    return Fit(mean, kept.any(dim=1))
+    boxes, energies = ascend(energies_of, boxes, setting.space, steps)
+    return select_boxes(boxes, energies, setting.average, setting.max_aspect)

@@ -74,15 +74,3 @@ def best_size(step: Step, estimate: Estimate) -> Estimate:
     scale = scale.clamp(*state.scale_limits.unbind(1))
     scale = torch.where(estimate.status != NOT_FOUND, scale, state.scale)
     return estimate._replace(scale=scale, size_hw=state.base_size_hw * scale[:, None])
-
-
-def scale_limits(
-    size_hw: Tensor, scale: Tensor, frame_hw: tuple[int, int], min_side: float
-) -> Tensor:
-    """(B, 2) the least and the greatest scale of targets that are (B, 2) large at scales (B,): no
-    side falls below `min_side` pixels and none exceeds the frame, but the size that was given is
-    always admitted."""
-    height, width = frame_hw
-    least = scale * (min_side / size_hw.amin(dim=1)).clamp(max=1)
-    most = scale * torch.minimum(height / size_hw[:, 0], width / size_hw[:, 1]).clamp(min=1)
-    return torch.stack([least, most], dim=1)

@@ -68,6 +68,8 @@ def shapes_of(engine: TrackerEngine, targets: int) -> dict[str, tuple[int, ...]]
         "filters": kept["filter"],
         "modulation": kept["modulation"],
         "refined_yx": (2,),
+        "bias_yxhw": (4,),
+        "offset_yxhw": (4,),
         "memory.samples": (slots, *kept["sample"]),
         "memory.maps": (slots, *kept["maps"]),
         "memory.weights": (slots,),

@@ -56,6 +56,10 @@ class TrackerState:
     """(B, M) the target as the box head sees it; M is 0 for networks without one."""
     refined_yx: Tensor
     """(B, 2) the last place that the box head gave, frame pixels; nan before the first one."""
+    bias_yxhw: Tensor
+    """(B, 4) the offset of what the box head makes of a box to that box, as of `offset_of`."""
+    offset_yxhw: Tensor
+    """(B, 4) the offset of the box that was reported last to the one that is searched."""
     memory: SampleMemory
     box_head: ConditionedHead | None = None
     """The box head conditioned on `modulation`: derived from it, so neither copied nor saved; None

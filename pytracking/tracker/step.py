@@ -71,7 +71,7 @@ class Estimate(NamedTuple):
     sample_yx: Tensor
     """Where the sample of this frame has the target."""
     centre_yx: Tensor
-    """What is reported, and where the next frame is searched."""
+    """Where the next frame is searched; what is reported lies at an offset from it."""
     refined_yx: Tensor
     """The last place that the box head gave; nan before the first one."""
     size_hw: Tensor

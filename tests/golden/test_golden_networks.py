@@ -17,6 +17,7 @@ from torch import Tensor
 from ltr.images import MEAN, STD
 from ltr.label_maps import distance_map
 from ltr.models.backbone import Taps
+from ltr.models.box.ascent import ascend, step_lengths
 from ltr.models.box.closed_form import ClosedFormHead
 from ltr.models.box.energy import Modulation
 from ltr.models.box.pooling import pool
@@ -31,7 +32,6 @@ from ltr.models.classifier.steepest_descent import leaky_slope
 from ltr.models.folding import fold
 from ltr.models.tracker_net import TrackerNet
 from pytracking.tracker.preset_settings import Refinement
-from pytracking.tracker.refinement import ascend
 
 NETS = ("dimp18", "dimp50", "prdimp18", "prdimp50", "super_dimp", "super_dimp_simple")
 FULL = ("dimp18", "prdimp18", "super_dimp")
@@ -330,7 +330,10 @@ def test_refinement_in_closed_form(case: Case) -> None:
         ("relative", Refinement("relative", 10, (0.0025, 0.0025))),
         ("relative_pair_decay", Refinement("relative", 10, (0.004, 0.001), 0.9)),
     ):
-        refined, energies = ascend(conditioned.energies_of(test, boxes), boxes, setting)
+        steps = step_lengths(setting.step, setting.step_decay, setting.iterations)
+        refined, energies = ascend(
+            conditioned.energies_of(test, boxes), boxes, setting.space, steps
+        )
         tolerance = case.tolerance(2e-5, 2e-5) if setting.space == "relative" else 2e-4
         expected = case.parts[f"refine_{key}_boxes"]
         difference = np.abs(refined[0].cpu().numpy() - expected)

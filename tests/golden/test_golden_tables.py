@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike
 from reference_presets import localization_of, memory_of
 from torch import Tensor
 
-from ltr.geometry import from_relative, iou, kept_inside, to_crop, to_relative
+from ltr.geometry import from_relative, iou, kept_inside, scale_limits, to_crop, to_relative
 from ltr.label_maps import (
     distance_map,
     gaussian,
@@ -29,6 +29,7 @@ from ltr.label_maps import (
     training_density,
 )
 from ltr.models.backbone import Taps
+from ltr.models.box import ascent as ascent_module
 from ltr.models.box.ascent import ascend_relative
 from ltr.models.classifier.density_descent import DensitySteepestDescent, DivergenceConfig
 from ltr.models.classifier.features import instance_l2_norm
@@ -36,7 +37,6 @@ from ltr.models.classifier.steepest_descent import HingeConfig, HingeSteepestDes
 from ltr.models.tracking_network import Features, ScoreGrid
 from ltr.published_windows import published_window
 from pytracking.tracker import engine as engine_module
-from pytracking.tracker import refinement as refinement_module
 from pytracking.tracker.draws import Draws
 from pytracking.tracker.engine import TrackerEngine
 from pytracking.tracker.localization import FOUND, UNCERTAIN, find_peak, localize
@@ -51,7 +51,7 @@ from pytracking.tracker.preset_settings import (
     Update,
 )
 from pytracking.tracker.refinement import fit_box
-from pytracking.tracker.size_search import best_rows, best_size, rows_to_search, scale_limits
+from pytracking.tracker.size_search import best_rows, best_size, rows_to_search
 from pytracking.tracker.state import SampleMemory, TrackerState
 from pytracking.tracker.step import Estimate, Step, View
 
@@ -210,6 +210,8 @@ def state_of(
         filters=torch.ones(count, 1, 4, 4),
         modulation=torch.zeros(count, 0),
         refined_yx=torch.full((count, 2), torch.nan),
+        bias_yxhw=torch.zeros(count, 4),
+        offset_yxhw=torch.zeros(count, 4),
         memory=first_memory(torch.zeros(count, 1, 18, 18, 1), torch.zeros(count, 1, 1, 19, 19), 20),
     )
 
@@ -508,7 +510,7 @@ class Refined:
         )
         assert first["img_sample_sz"] == [288, 288]
         found = torch.tensor(filled, dtype=torch.float32), torch.tensor(energies)
-        monkeypatch.setattr(refinement_module, "ascend_in_pixels", lambda *arguments: found)
+        monkeypatch.setattr(ascent_module, "ascend_in_pixels", lambda *arguments: found)
         before = state_of(
             *(rows(cases, f"{key}_before") for key in ("pos", "target_sz", "target_scale")),
             rows(cases, "base_target_sz"),

@@ -13,14 +13,13 @@ from torch import Tensor
 
 from ltr.models.backbone import Taps
 from ltr.models.box import window as window_module
+from ltr.models.box.ascent import ascend, candidates, select_boxes
 from ltr.models.box.closed_form import ClosedFormHead
 from ltr.models.box.energy import EnergyHead, EnergyHeadConfig, Modulation
 from ltr.models.box.pooling import pool
 from ltr.models.box.window import window_around
 from ltr.models.folding import _fold_batch_norms
 from ltr.models.fused_convolution import FusedConvolution
-from pytracking.tracker.preset_settings import Refinement
-from pytracking.tracker.refinement import ascend, candidates, select_boxes
 
 
 @pytest.fixture(autouse=True)
@@ -138,7 +137,7 @@ def prepared(head: EnergyHead) -> tuple[ClosedFormHead, Taps, Tensor, Tensor]:
         closed,
         taps,
         modulation,
-        candidates(boxes, uniform, Refinement("default", jitter_position=0.3)),
+        candidates(boxes, uniform, 0.3, 0.5),
     )
 
 
@@ -216,7 +215,7 @@ def test_boxes_that_diverge_spoil_no_others(head: EnergyHead) -> None:
     extreme = torch.tensor(
         [[[10, 10, 20, 20], [0, 0, torch.inf, torch.inf], [0, 0, torch.nan, 5]]]
     ).float()
-    fitted = select_boxes(extreme, torch.tensor([[1.0, torch.nan, 2.0]]), Refinement("default"))
+    fitted = select_boxes(extreme, torch.tensor([[1.0, torch.nan, 2.0]]), 3, 6.0)
     assert fitted.accepted.all()
     assert fitted.box_xywh.tolist() == [[10, 10, 20, 20]]
 
@@ -243,10 +242,10 @@ def test_boxes_that_leave_their_window_get_another(
 
     windows.clear()
     monkeypatch.setattr(window_module, "MARGIN", 0)
-    setting = Refinement("default", iterations=6, step=(40.0, 40.0))
-    moved, energies = ascend(conditioned.energies_of(taps, boxes), boxes, setting)
+    steps = [(40.0, 40.0)] * 6
+    moved, energies = ascend(conditioned.energies_of(taps, boxes), boxes, "default", steps)
     assert len(windows) > 2, "some boxes left their window on the way"
-    plain, plain_energies = ascend(on_whole_maps, boxes, setting)
+    plain, plain_energies = ascend(on_whole_maps, boxes, "default", steps)
     torch.testing.assert_close(moved, plain, atol=1e-8, rtol=1e-8)
     torch.testing.assert_close(energies, plain_energies, atol=1e-9, rtol=1e-9)
 
@@ -254,18 +253,16 @@ def test_boxes_that_leave_their_window_get_another(
 @pytest.mark.parametrize("space", ["default", "relative"])
 def test_ascent_climbs_and_targets_do_not_mix(space: str, head: EnergyHead) -> None:
     closed, taps, modulation, boxes = prepared(head)
-    setting = Refinement(
-        space, iterations=8, step=(0.02, 0.02) if space == "relative" else (0.5, 0.5)
-    )  # type: ignore[arg-type]
+    steps = [(0.02, 0.02) if space == "relative" else (0.5, 0.5)] * 8
     conditioned = closed.conditioned(modulation)
-    refined, energies = ascend(conditioned.energies_of(taps, boxes), boxes, setting)
+    refined, energies = ascend(conditioned.energies_of(taps, boxes), boxes, space, steps)
     begun, _ = conditioned.energies_on_whole_maps(taps)(boxes)
     assert (energies > begun).float().mean() > 0.9
     for row in range(2):
         own = Taps(*(tap[row : row + 1] for tap in taps))
         begin = boxes[row : row + 1]
         energies_of = closed.conditioned(modulation[row : row + 1]).energies_of(own, begin)
-        alone, own_energies = ascend(energies_of, begin, setting)
+        alone, own_energies = ascend(energies_of, begin, space, steps)
         torch.testing.assert_close(alone[0], refined[row], atol=1e-9, rtol=1e-9)
         torch.testing.assert_close(own_energies[0], energies[row], atol=1e-10, rtol=1e-9)
 
@@ -276,6 +273,6 @@ def test_the_box_is_the_mean_of_the_best_that_are_not_extreme() -> None:
     ).float()
     boxes[1, :, 2] = 500
     energies = torch.tensor([[1.0, 3, 9, 2]] * 2)
-    fitted = select_boxes(boxes, energies, Refinement("default", average=2))
+    fitted = select_boxes(boxes, energies, 2, 6.0)
     assert fitted.accepted.tolist() == [True, False]
     assert fitted.box_xywh[0].tolist() == [5, 5, 16, 16]

@@ -12,11 +12,15 @@ from hypothesis import strategies as st
 
 from ltr.errors import BoxError
 from ltr.geometry import (
+    LARGEST_OFFSET,
     box_of,
     centre_size,
     checked_box,
     from_relative,
     iou,
+    moved_back,
+    moved_by,
+    offset_of,
     parse_box,
     parse_number,
     relative_step,
@@ -195,3 +199,27 @@ def test_numbers_in_plain_notation() -> None:
     assert str(error.value) == (
         "box inf,2,30,40 holds a number that is not finite: give x,y,w,h in pixels"
     )
+
+
+@given(boxes, boxes)
+def test_offsets_lead_there_and_back(a, b) -> None:  # type: ignore[no-untyped-def]
+    there, here = (
+        centre_size(torch.tensor(box, dtype=torch.float64).clamp(-500, 500)) for box in (a, b)
+    )
+    offset = offset_of(*there, *here)
+    if offset.abs().max() < LARGEST_OFFSET:
+        for found, expected in zip(moved_by(*here, offset), there, strict=True):
+            torch.testing.assert_close(found, expected, atol=1e-8, rtol=1e-9)
+        for found, expected in zip(moved_back(*there, offset), here, strict=True):
+            torch.testing.assert_close(found, expected, atol=1e-8, rtol=1e-9)
+    for found, expected in zip(moved_by(*here, torch.zeros(4)), here, strict=True):
+        assert torch.equal(found, expected)
+
+
+def test_offset_values() -> None:
+    box, other = torch.tensor([[10.0, 20, 8, 4], [2.0, 4, 2, 2]])
+    centre, size = centre_size(box)
+    offset = offset_of(centre, size, *centre_size(other))
+    assert offset.tolist() == pytest.approx([8.5, 5.5, math.log(2), math.log(4)])
+    far = offset_of(centre + 1e5, size, centre, size)
+    assert far.tolist() == [LARGEST_OFFSET, LARGEST_OFFSET, 0, 0]

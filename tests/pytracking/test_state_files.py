@@ -334,19 +334,19 @@ DAMAGED: dict[str, tuple[Callable[[bytes], bytes], str]] = {
         "PATH is not a state of a tracker: was it written by Tracker.save?",
     ),
     "no facts": (
-        lambda d: with_metadata(d, {"format": "pytracking.state.2"}),
+        lambda d: with_metadata(d, {"format": "pytracking.state.3"}),
         "state PATH is damaged: 'facts'",
     ),
     "facts that are no JSON": (
-        lambda d: with_metadata(d, {"format": "pytracking.state.2", "facts": "{\n"}),
+        lambda d: with_metadata(d, {"format": "pytracking.state.3", "facts": "{\n"}),
         "state PATH is damaged: Expecting ",
     ),
     "facts that are a list": (
-        lambda d: with_metadata(d, {"format": "pytracking.state.2", "facts": "[]"}),
+        lambda d: with_metadata(d, {"format": "pytracking.state.3", "facts": "[]"}),
         "state PATH is damaged: list indices",
     ),
     "facts nested without end": (
-        lambda d: with_metadata(d, {"format": "pytracking.state.2", "facts": "[" * 10**5}),
+        lambda d: with_metadata(d, {"format": "pytracking.state.3", "facts": "[" * 10**5}),
         "state PATH is damaged: ",
     ),
     "no seed": (lambda d: with_facts(d, seed=...), "state PATH is damaged: 'seed'"),
@@ -553,7 +553,7 @@ def test_what_cannot_be_written(
 def test_the_file_says_what_it_is(sound: bytes, small: TrackerEngine) -> None:
     header, _ = parts(sound)
     facts = json.loads(header["__metadata__"]["facts"])
-    assert header["__metadata__"]["format"] == "pytracking.state.2"
+    assert header["__metadata__"]["format"] == "pytracking.state.3"
     assert facts["names"] == ["cat", "table"]
     assert (facts["seed"], facts["frame_number"], facts["frames_lost"]) == (5, [4, 4], [0, 0])
     assert facts["preset"]["search"]["crop_side"] == 96

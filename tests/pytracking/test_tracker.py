@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from ltr.geometry import scale_limits
 from ltr.models.folding import InferenceNet
 from pytracking.sources.demo_clip import DemoClip
 from pytracking.tracker.draws import Draws
@@ -17,7 +18,7 @@ from pytracking.tracker.localization import find_peak, vertex
 from pytracking.tracker.prediction import Prediction
 from pytracking.tracker.preset_settings import FirstFrame, SizeSearch, TrackerPreset
 from pytracking.tracker.presets import preset_named
-from pytracking.tracker.size_search import best_rows, rows_to_search, scale_limits
+from pytracking.tracker.size_search import best_rows, rows_to_search
 from pytracking.tracker.state import TrackerState, concatenate, select
 
 
