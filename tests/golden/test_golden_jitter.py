@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import numpy as np
 import pytest
+from reference_tables import table
 
 from ltr.data.jitter import disturbed_boxes, jittered_boxes
 
@@ -17,7 +17,7 @@ NO_DISTURBED = {10: [0.1, 0.1, 0.3, 0.3]}
 
 
 def cases_of(golden: Any, name: str) -> list[dict[str, Any]]:
-    return json.loads(str(golden("data_functions.npz")["tables_json"]))[name]
+    return table(golden("data_functions.npz"), "tables_json")[name]
 
 
 class Recorded:

@@ -3,12 +3,12 @@ implementation (README.md section 10 there)."""
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from reference_tables import table
 
 from ltr.crops import CropWindow, crop
 from ltr.data.windows import boxes_in_crops
@@ -24,7 +24,7 @@ NO_RESIZE = {100, 101}
 
 
 def cases_of(golden: Any) -> list[dict[str, Any]]:
-    return json.loads(str(golden("crops_train.npz")["cases_json"]))
+    return table(golden("crops_train.npz"), "cases_json")
 
 
 def window_of(case: dict[str, Any], frame_hw: tuple[int, int]) -> CropWindow:
