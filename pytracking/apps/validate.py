@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ltr.data.names import read_left_out
-from ltr.errors import CheckpointError, DataError
+from ltr.errors import CheckpointError, ConfigError, DataError
 from ltr.settings import with_toml
 from ltr.signals import ending_of
 from ltr.training.log import append_line, read_log
@@ -72,13 +72,20 @@ def run_validate(run: Path, question: Question, watch: bool) -> int:
     return 0
 
 
-def sequences_of(run: Path, data: Path, folders: list[Path], names: list[str]) -> list[Sequence]:
+def sequences_of(
+    run: Path, data: Path | None, folders: list[Path], names: list[str]
+) -> list[Sequence]:
     """The sequences of `folders`; without any those of DATA/val and those of the recipe's videos
     that it leaves out of training. Of these the named ones, or all. Raises DataError, or
     ConfigError for a recipe that cannot be read."""
     found = [sequence for folder in folders for sequence in find_sequences(folder)]
     if not folders:
         networks_of(run)
+        if data is None:
+            raise ConfigError(
+                "no data: give --data DIR, the folder of all data sets, or set LTR_DATA; or give "
+                "folders of sequences as --sequences"
+            )
         found = _default_sequences(with_toml(Recipe(), run / RECIPE), data)
         if not found:
             raise DataError(

@@ -20,10 +20,9 @@ from pytracking.commands.options import settings_options
 @click.option(
     "--data",
     type=PATH,
-    default=Path("data"),
-    show_default=True,
+    envvar="LTR_DATA",
     metavar="DIR",
-    help="The folder of the training data.",
+    help="The folder of all data sets, as for `ltr train`; by default LTR_DATA.",
 )
 @click.option(
     "--sequences",
@@ -47,7 +46,7 @@ def validate(
     run: Path,
     names: Sequence[str],
     watch: bool,
-    data: Path,
+    data: Path | None,
     folders: Sequence[Path],
     seeds: int,
     **tracker: Any,

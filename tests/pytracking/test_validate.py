@@ -12,7 +12,7 @@ import pytest
 
 from ltr.checkpoints import write_network
 from ltr.data.configuration import DataConfig, Part
-from ltr.errors import CheckpointError, DataError
+from ltr.errors import CheckpointError, ConfigError, DataError
 from ltr.models.tracker_net import stored_tensors
 from ltr.networks import load_network
 from ltr.settings import as_dict, to_toml
@@ -184,6 +184,8 @@ def test_sequences_can_be_others(run: Path, data: Path) -> None:
 
     assert names([data / "train"]) == ["held", "trained"]
     assert names([data / "train", data / "val"], "cat") == ["cat"]
+    with pytest.raises(ConfigError, match="no data: give --data DIR"):
+        validate.sequences_of(run, None, [], [])
     with pytest.raises(DataError, match="two sequences are named 'cat'"):
         names([data / "val", data / "val"])
 
