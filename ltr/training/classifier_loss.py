@@ -25,15 +25,27 @@ def classifier_terms(
 
     cell_yx (B, T, 2): the targets' middles on the score maps; cells_per_target: how many cells a
     target's side has."""
-    sigma, size = loss.sigma * cells_per_target, (raw_scores.shape[-2], raw_scores.shape[-1])
+    size = (raw_scores.shape[-2], raw_scores.shape[-1])
+    labels = label_maps(cell_yx, cells_per_target, size, loss)
     if isinstance(loss, DivergenceLoss):
-        return terms_of_iterates(raw_scores, divergence(training_density(cell_yx, sigma, size)))
-    labels = gaussian(cell_yx, sigma, size)
+        return terms_of_iterates(raw_scores, divergence(labels))
     terms = terms_of_iterates(raw_scores, hinge(labels, loss.threshold))
     if loss.cross_entropy:
-        density = training_density(cell_yx, sigma, size)
+        density = training_density(cell_yx, loss.sigma * cells_per_target, size)
         terms[CROSS_ENTROPY] = divergence(density).loss(raw_scores[-1] / loss.temperature)
     return terms
+
+
+def label_maps(
+    cell_yx: Tensor,
+    cells_per_target: float,
+    size_hw: tuple[int, int],
+    loss: HingeLoss | DivergenceLoss,
+) -> Tensor:
+    """What score maps of H' x W' cells are held against, (..., H', W'): a Gaussian with peak 1
+    around cells (..., 2), or a density."""
+    kind = training_density if isinstance(loss, DivergenceLoss) else gaussian
+    return kind(cell_yx, loss.sigma * cells_per_target, size_hw)
 
 
 def classifier_weights(loss: HingeLoss | DivergenceLoss) -> dict[str, float]:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from ltr.data.configuration import Crops
 from ltr.draws import Draws
 from ltr.errors import ConfigError
 from ltr.geometry import middle_yx
@@ -52,10 +53,8 @@ def losses(net: TrackerNet, batch: TapsBatch, recipe: Recipe, draws: Draws) -> L
     terms: dict[str, Tensor] = {}
     if recipe.classifier is not None and output.raw_scores is not None:
         cell_yx = net.score_grid(side).cell_of(middle_yx(batch.test_boxes))
-        crops = recipe.data.crops
-        cells_per_target = crops.side / STRIDE / crops.area
         of_examples = classifier_terms(
-            output.raw_scores, cell_yx, cells_per_target, recipe.classifier
+            output.raw_scores, cell_yx, cells_per_target(recipe.data.crops), recipe.classifier
         )
         terms |= {name: values.mean() for name, values in of_examples.items()}
     if proposals is not None and output.energies is not None:
@@ -64,6 +63,11 @@ def losses(net: TrackerNet, batch: TapsBatch, recipe: Recipe, draws: Draws) -> L
     weights = {name: weight for name, weight in _weights(recipe).items() if weight}
     parts = [weight * terms[name] for name, weight in weights.items() if name in terms]
     return Losses(torch.stack(parts).sum(), terms)
+
+
+def cells_per_target(crops: Crops) -> float:
+    """How many cells of a score map a target's side has."""
+    return crops.side / STRIDE / crops.area
 
 
 def check_objectives(recipe: Recipe) -> None:
