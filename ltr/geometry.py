@@ -84,6 +84,14 @@ def middle_yx(box_xywh: Tensor) -> Tensor:
     return (box_xywh[..., :2] + box_xywh[..., 2:] / 2).flip(-1)
 
 
+def resized(box_xywh: Tensor, factor_wh: Tensor) -> Tensor:
+    """Boxes (..., 4) after their pictures were resized by `factor_wh` (..., 2).
+
+    A point at p comes to (p + 1/2) f - 1/2, and a box begins half a pixel before the centre x of
+    its first pixel, so its edge x - 1/2 comes to x f - 1/2: all four numbers are multiplied."""
+    return box_xywh * torch.cat([factor_wh, factor_wh], dim=-1)
+
+
 def to_relative(box_xywh: Tensor, unit_wh: Tensor) -> tuple[Tensor, Tensor]:
     """The relative coordinates of pool-format boxes (..., 4): centre (x, y) in units of a reference
     size `unit_wh` (..., 2), and the logarithm of the size (w, h)."""

@@ -41,6 +41,11 @@ def with_progress(items: Iterable[T], total: int | None, title: str) -> Iterator
         yield from progress.track(iter(items), total=total, description=title)
 
 
+def tell(line: str) -> None:
+    """Say something about long work that stays as it is."""
+    print(line, file=sys.stderr, flush=True)
+
+
 def _with_lines(items: Iterable[T], total: int | None, title: str) -> Iterator[T]:
     begin = last_line = monotonic()
     for number, item in enumerate(items, 1):
@@ -53,7 +58,7 @@ def _with_lines(items: Iterable[T], total: int | None, title: str) -> Iterator[T
                 if total
                 else ""
             )
-            print(f"{title}: {number}{left}", file=sys.stderr, flush=True)
+            tell(f"{title}: {number}{left}")
 
 
 class StatusLine:
@@ -71,7 +76,7 @@ class StatusLine:
             )
             self._width = len(text)
         elif monotonic() - self._told >= SECONDS_BETWEEN_LINES:
-            print(text, file=sys.stderr, flush=True)
+            tell(text)
             self._told = monotonic()
 
     def end(self) -> None:

@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from ltr.data.coco import open_coco
 from ltr.data.configuration import Layout, Part
-from ltr.data.names import Names, read_names
+from ltr.data.folders import open_folders, open_got10k, open_lasot, open_trackingnet
+from ltr.data.names import Names, read_lines
 from ltr.data.objects import open_objects
 from ltr.data.store import Store
 from ltr.data.videos import open_videos
@@ -23,6 +24,10 @@ class _Reader(NamedTuple):
 
 _READERS: dict[Layout, _Reader] = {
     "videos": _Reader(open_videos, "NAME.mp4 with NAME.txt"),
+    "folders": _Reader(open_folders, "NAME/groundtruth.txt with images"),
+    "lasot": _Reader(open_lasot, "CLASS/CLASS-NUMBER/groundtruth.txt"),
+    "got10k": _Reader(open_got10k, "list.txt with a folder for each of its lines"),
+    "trackingnet": _Reader(open_trackingnet, "TRAIN_0/anno/NAME.txt"),
     "coco": _Reader(open_coco, "annotations.json with images and annotations of one thing each"),
     "objects": _Reader(open_objects, "objects.json with images"),
 }
@@ -43,7 +48,7 @@ def open_store(part: Part, root: Path) -> Store:
             f"{folder} {kind}: give part {part.name!r} of the data the path of its folder"
         )
     list_path = root / part.names if part.names else None
-    names = Names(folder, list_path, read_names(list_path) if list_path else ())
+    names = Names(folder, list_path, read_lines(list_path) if list_path else ())
     reader = _READERS[part.layout]
     store = reader.open(part.name, folder, names)
     if not store.tracks:

@@ -43,24 +43,24 @@ class Names:
         return chosen
 
 
-def read_names(path: Path) -> tuple[str, ...]:
-    """The names in a text file, one a line; empty lines are passed over. Raises DataError."""
+def read_lines(path: Path) -> tuple[str, ...]:
+    """The lines of a text file that are not empty. Raises DataError where there is none."""
     try:
         text = read_regular(path).decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or error
-        raise DataError(f"cannot read names {path}: {why}") from None
-    names = tuple(line.strip() for line in text.splitlines() if line.strip())
-    if not names:
-        raise DataError(f"{path} holds no name: write one a line")
-    return names
+        raise DataError(f"cannot read {path}: {why}") from None
+    lines = tuple(line.strip() for line in text.splitlines() if line.strip())
+    if not lines:
+        raise DataError(f"{path} is empty: there must be a line of text in it")
+    return lines
 
 
 def read_left_out(path: Path) -> frozenset[str]:
     """The names of what is not trained on: one a line, or in JSON (a file NAME.json) the names
     whose value has a true `left_out`. Raises DataError, also where there is none."""
     if path.suffix.lower() != ".json":
-        return frozenset(read_names(path))
+        return frozenset(read_lines(path))
     names = set()
     for name, values in read_annotations(path).values.items():
         if not isinstance(values, dict):

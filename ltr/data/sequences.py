@@ -50,6 +50,15 @@ def video_sequences(folder: Path) -> list[SequenceFiles]:
     return [files for files in found if os.path.lexists(files.truth)]
 
 
+def check_lines(truth: Path, lines: int, frames: int, source: Path) -> None:
+    """Raises DataError unless there is a box for each frame."""
+    if lines != frames:
+        raise DataError(
+            f"{truth} has {lines} lines, but {source} has {frames} frames: write one line a frame, "
+            "nan,nan,nan,nan where the target is absent"
+        )
+
+
 def listed(folder: Path) -> list[Path]:
     """What a folder holds, by name, without what is hidden. Raises DataError."""
     try:

@@ -6,7 +6,6 @@ import os
 from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 from ltr.box_files import read_boxes
 from ltr.data.annotations import Entry, read_annotations
 from ltr.data.names import Names
-from ltr.data.sequences import video_sequences
+from ltr.data.sequences import check_lines, video_sequences
 from ltr.data.store import Track, annotated_track
 from ltr.errors import DataError, FrameError
 from ltr.images import Frame
@@ -48,9 +47,6 @@ class VideoStore:
         """None: videos have boxes alone."""
         return None
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_open": OrderedDict()}  # open files are of one process
-
 
 def open_videos(name: str, folder: Path, names: Names) -> VideoStore:
     """NAME.mp4, or another video, with NAME.txt; nan where the target is absent. A clips.json
@@ -69,15 +65,6 @@ def open_videos(name: str, folder: Path, names: Names) -> VideoStore:
         check_lines(files.truth, len(boxes), frames, files.frames)
         tracks.append(annotated_track(files.name, boxes, category=categories.get(files.name)))
     return VideoStore(name, tracks, videos)
-
-
-def check_lines(truth: Path, lines: int, frames: int, source: Path) -> None:
-    """Raises DataError unless there is a box for each frame."""
-    if lines != frames:
-        raise DataError(
-            f"{truth} has {lines} lines, but {source} has {frames} frames: write one line a frame, "
-            "nan,nan,nan,nan where the target is absent"
-        )
 
 
 def _categories(path: Path) -> dict[str, str]:

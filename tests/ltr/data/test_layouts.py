@@ -1,37 +1,24 @@
-"""Every layout on disk becomes a store: its tracks, its pictures, and what is wrong with it in one line."""
+"""Every layout on disk becomes a store of its tracks and their pictures."""
 
 from __future__ import annotations
 
 import json
 import pickle
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import cv2
 import data_trees as trees
 import numpy as np
 import pytest
+from data_trees import WRITERS, opened, refusal
 
 import ltr.data.videos
 from ltr.data.configuration import Layout, Part
 from ltr.data.layouts import open_store
 from ltr.data.store import Store
-from ltr.errors import DataError, FrameError
+from ltr.errors import FrameError
 
 NAN = [np.nan] * 4
-
-
-def opened(root: Path, layout: Layout, names: str = "") -> Store:
-    return open_store(Part(name="part", layout=layout, path="set", names=names), root)
-
-
-def refusal(root: Path, layout: Layout, names: str = "") -> str:
-    with pytest.raises(DataError) as caught:
-        opened(root, layout, names)
-    message = str(caught.value)
-    assert "\n" not in message
-    return message.replace(str(root / "set"), "SET").replace(str(root), "ROOT")
 
 
 def test_videos(tmp_path: Path) -> None:
@@ -120,11 +107,79 @@ def test_objects(tmp_path: Path) -> None:
     assert set(np.unique(mask)) == {0, 255}
 
 
-WRITERS: dict[Layout, Callable[[Path], None]] = {
-    "videos": trees.write_videos,
-    "coco": trees.write_coco,
-    "objects": trees.write_objects,
-}
+def test_folders(tmp_path: Path) -> None:
+    trees.write_folders(tmp_path / "set")
+    store = opened(tmp_path, "folders")
+    assert [t.name for t in store.tracks] == ["a", "b", "set/c"]
+    np.testing.assert_array_equal(store.tracks[1].boxes_xywh, np.float32(trees.BOXES))
+    shades = [[trees.shade_of(store.frame(t, k)) for k in range(3)] for t in range(3)]
+    assert shades == [[20, 30, 40], [60, 70, 80], [120, 130, 140]]
+    assert store.mask(2, 0) is None
+    with pytest.raises(FrameError, match="sequence set/c has no frame 3"):
+        store.frame(2, 3)
+    (tmp_path / "names.txt").write_text("set\n")  # a folder of sequences
+    assert [t.name for t in opened(tmp_path, "folders", "names.txt").tracks] == ["set/c"]
+
+
+def test_a_folder_may_be_the_sequence_itself(tmp_path: Path) -> None:
+    trees.write_folders(tmp_path)
+    store = open_store(Part(layout="folders", path="set/c"), tmp_path)
+    assert [t.name for t in store.tracks] == ["c"]
+    assert trees.shade_of(store.frame(0, 1)) == 130
+
+
+def test_lasot(tmp_path: Path) -> None:
+    trees.write_lasot(tmp_path / "set")
+    store = opened(tmp_path, "lasot")
+    assert [(t.name, t.category) for t in store.tracks] == [("cat-2", "cat"), ("dog-1", "dog")]
+    assert store.tracks[0].visible.tolist() == [True, False, False, False]
+    assert store.tracks[1].visible.tolist() == [True, True, True, False]
+    np.testing.assert_array_equal(
+        store.tracks[0].boxes_xywh, np.float32([[1, 2, 3, 4], [2, 2, 3, 4], [3, 2, 3, 4], NAN])
+    )
+    assert [trees.shade_of(store.frame(1, k)) for k in (0, 3)] == [60, 90]
+    (tmp_path / "names.txt").write_text("dog-1\n")
+    assert [t.name for t in opened(tmp_path, "lasot", "names.txt").tracks] == ["dog-1"]
+
+
+def test_got10k(tmp_path: Path) -> None:
+    trees.write_got10k(tmp_path / "set")
+    store = opened(tmp_path, "got10k")
+    first, second, third = store.tracks
+    assert (first.name, first.category, third.category) == ("GOT-10k_Train_000001", "bear", None)
+    assert first.visible.tolist() == [True, False, False]
+    assert second.visible.all()
+    assert [trees.shade_of(store.frame(k, 2)) for k in range(3)] == [20, 60, 100]
+    (tmp_path / "names.txt").write_text("2\n0\n")  # lines of list.txt, from 0
+    chosen = opened(tmp_path, "got10k", "names.txt")
+    assert [t.name for t in chosen.tracks] == [first.name, third.name]
+    (tmp_path / "names.txt").write_text("GOT-10k_Train_000002\n")
+    assert [t.name for t in opened(tmp_path, "got10k", "names.txt").tracks] == [second.name]
+    (tmp_path / "set" / first.name / "cover.label").write_text("8\n9\n0\n")
+    assert refusal(tmp_path, "got10k") == (
+        "SET/GOT-10k_Train_000001/cover.label, line 2: '9' is not a number from 0 to 8"
+    )
+
+
+def test_trackingnet(tmp_path: Path) -> None:
+    trees.write_trackingnet(tmp_path / "set")
+    store = opened(tmp_path, "trackingnet")
+    assert [t.name for t in store.tracks] == ["zeta", "alpha"]
+    assert store.tracks[0].visible.tolist() == [True] * 10 + [False]
+    assert [trees.shade_of(store.frame(1, k)) for k in (0, 2, 10)] == [120, 140, 220]
+    (tmp_path / "names.txt").write_text("TRAIN_1\n")
+    assert [t.name for t in opened(tmp_path, "trackingnet", "names.txt").tracks] == ["alpha"]
+
+
+def test_a_frame_that_is_not_there(tmp_path: Path) -> None:
+    trees.write_trackingnet(tmp_path / "set")
+    (tmp_path / "set" / "TRAIN_1" / "frames" / "alpha" / "4.jpg").unlink()
+    store = opened(tmp_path, "trackingnet")
+    with pytest.raises(FrameError, match=r"cannot read image .*/4.jpg \(No such file"):
+        store.frame(1, 4)
+    for number in (-1, 11):
+        with pytest.raises(FrameError, match=f"sequence alpha has no frame {number}"):
+            store.frame(1, number)
 
 
 @pytest.mark.parametrize("layout", WRITERS)
@@ -138,164 +193,12 @@ def test_a_store_can_be_pickled_while_it_reads(tmp_path: Path, layout: Layout) -
     np.testing.assert_array_equal(again.frame(0, last), store.frame(0, last))
 
 
-@pytest.mark.parametrize("layout", WRITERS)
-def test_paths_that_are_no_data(tmp_path: Path, layout: Layout) -> None:
-    with pytest.raises(DataError) as caught:
-        open_store(Part(layout=layout), tmp_path)
-    assert str(caught.value) == (
-        f"part 'videos' of the data has no path: give its folder below {tmp_path}, or '.'"
-    )
-    rest = "give part 'part' of the data the path of its folder"
-    assert refusal(tmp_path, layout) == f"SET is not there: {rest}"
-    (tmp_path / "set").write_text("")
-    assert refusal(tmp_path, layout) == f"SET is a file, not a folder: {rest}"
-
-
-@pytest.mark.parametrize(
-    ("layout", "message"),
-    [
-        (
-            "videos",
-            "no track in SET: layout videos is NAME.mp4 with NAME.txt; is another one meant?",
-        ),
-        (
-            "coco",
-            "SET must hold annotations.json or one annotations/instances_SET.json, but has neither: give a folder of one set",
-        ),
-        ("objects", "cannot read annotations SET/objects.json: No such file or directory"),
-    ],
-)
-def test_empty_folders(tmp_path: Path, layout: Layout, message: str) -> None:
-    (tmp_path / "set").mkdir()
-    assert refusal(tmp_path, layout) == message
-
-
-@pytest.mark.parametrize(
-    ("lines", "message"),
-    [
-        (
-            "1,2,3,4\n",
-            "SET/b.txt has 1 lines, but SET/b.mp4 has 3 frames: write one line a frame, nan,nan,nan,nan where the target is absent",
-        ),
-        ("1,2,3,4\n1,2,x,4\n", "SET/b.txt, line 2: '1,2,x,4' is not a box x,y,w,h"),
-    ],
-)
-def test_boxes_that_are_wrong(tmp_path: Path, lines: str, message: str) -> None:
-    trees.write_videos(tmp_path / "set")
-    (tmp_path / "set" / "b.txt").write_text(lines)
-    assert refusal(tmp_path, "videos") == message
-
-
 def test_a_target_that_comes_later_can_be_learned_from(tmp_path: Path) -> None:
     trees.write_video(tmp_path / "set" / "late.mp4", [1, 2])
     trees.write_boxes(tmp_path / "set" / "late.txt", [NAN, [1, 2, 0, 4]])
     (track,) = opened(tmp_path, "videos").tracks
     assert not track.visible.any()
     assert np.isnan(track.boxes_xywh).all()  # a box without area is no box
-
-
-def test_a_video_that_does_not_open(tmp_path: Path) -> None:
-    trees.write_videos(tmp_path / "set")
-    (tmp_path / "set" / "b.mp4").write_bytes(b"nonsense" * 99)
-    assert refusal(tmp_path, "videos") == (
-        "video SET/b.mp4 cannot be opened: it is no video, or cut off or damaged, fetch it again"
-    )
-
-
-DEEP = "[" * 100_000
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("", "SET/objects.json is broken JSON, line 1: Expecting value; fetch it again"),
-        (
-            '{"images":\n[}',
-            "SET/objects.json is broken JSON, line 2: Expecting value; fetch it again",
-        ),
-        (DEEP, "SET/objects.json is no list of annotations: it is nested too deeply"),
-        ("[1, 2]", "SET/objects.json holds a list of 2, not an object with names"),
-        ("{}", "SET/objects.json: there is no 'images'"),
-        ('{"images": {}}', "SET/objects.json: images is an object, not a list"),
-        ('{"images": [7]}', "SET/objects.json, images 0: 7 is not an object with names"),
-        (
-            '{"images": []}',
-            "no track in SET: layout objects is objects.json with images; is another one meant?",
-        ),
-    ],
-    ids=range(8),
-)
-def test_json_that_is_broken(tmp_path: Path, text: str, message: str) -> None:
-    (tmp_path / "set").mkdir()
-    (tmp_path / "set" / "objects.json").write_text(text)
-    assert refusal(tmp_path, "objects") == message
-
-
-def test_json_of_bytes_and_of_endless_numbers(tmp_path: Path) -> None:
-    (tmp_path / "set").mkdir()
-    for data in (b"\xff\xfe\xff", b'{"images": ' + b"1" * 5000 + b"}"):
-        (tmp_path / "set" / "objects.json").write_bytes(data)
-        assert refusal(tmp_path, "objects").startswith("SET/objects.json is broken JSON")
-
-
-@pytest.mark.parametrize(
-    ("field", "value", "message"),
-    [
-        ("bbox", [1, 2, 3], "SET/objects.json, images 1: bbox is a list of 3, not 4 numbers of pixels"),
-        ("bbox", [1, 2, 3, 10**400], "SET/objects.json, images 1: bbox is a list of 4, not 4 numbers of pixels"),
-        ("bbox", [1, 2, float("nan"), 4], "SET/objects.json, images 1: bbox is a list of 4, not 4 numbers of pixels"),
-        ("width", "64", 'SET/objects.json, images 1: width is "64", not a whole number'),
-        ("width", True, "SET/objects.json, images 1: width is true, not a whole number"),
-        ("category", 3, "SET/objects.json, images 1: category is 3, not text"),
-        ("file_name", "../../secret.png", 'SET/objects.json, images 1: file_name is "../../secret.png", not the name of a file below its folder'),
-        ("mask", "/etc/passwd", 'SET/objects.json, images 1: mask is "/etc/passwd", not the name of a file below its folder'),
-        ("name", "cup", "SET holds two tracks named 'cup': rename one of them"),
-        ("borders_touched", ..., "SET/objects.json, images 1: there is no 'borders_touched'"),
-    ],
-)  # fmt: skip
-def test_fields_that_are_wrong(tmp_path: Path, field: str, value: Any, message: str) -> None:
-    trees.write_objects(tmp_path / "set")
-    content = trees.objects_json()
-    content["images"][1][field] = value
-    if value is ...:
-        del content["images"][1][field]
-    (tmp_path / "set" / "objects.json").write_text(json.dumps(content))
-    assert refusal(tmp_path, "objects") == message
-
-
-@pytest.mark.parametrize(
-    ("field", "value", "message"),
-    [
-        ("image_id", 9, "SET/annotations.json, annotations 4: image_id 9 is not among the images"),
-        ("category_id", 9, "SET/annotations.json, annotations 4: category_id 9 is not among the categories"),
-        ("segmentation", [[1, 2, "x", 4]], "SET/annotations.json, annotations 4: segmentation holds a polygon that is no list of x,y,x,y and so on"),
-        ("segmentation", [[1, 2, 3]], "SET/annotations.json, annotations 4: segmentation holds a polygon that is no list of x,y,x,y and so on"),
-    ],
-)  # fmt: skip
-def test_coco_that_contradicts_itself(tmp_path: Path, field: str, value: Any, message: str) -> None:
-    trees.write_coco(tmp_path / "set")
-    content = trees.coco_json()
-    content["annotations"][4][field] = value
-    (tmp_path / "set" / "annotations.json").write_text(json.dumps(content))
-    assert refusal(tmp_path, "coco") == message
-
-
-def test_pictures_and_masks_of_another_size(tmp_path: Path) -> None:
-    folder = tmp_path / "set"
-    trees.write_objects(folder)
-    trees.write_picture(folder / "cup.png", 70, (trees.H, 60))
-    trees.write_picture(folder / "cup_mask.png", 0, (trees.H, 63))
-    store = opened(tmp_path, "objects")
-    with pytest.raises(FrameError) as unreadable:
-        store.frame(0, 0)
-    assert str(unreadable.value) == (
-        f"image {folder}/cup.png is 60 x 48 pixels, its annotation says 64 x 48: fetch it again"
-    )
-    with pytest.raises(DataError) as wrong:
-        store.mask(0, 0)
-    assert str(wrong.value) == (
-        f"mask {folder}/cup_mask.png is 63 x 48 pixels, its photograph 64 x 48: fetch both again"
-    )
 
 
 def test_a_list_of_names_limits_a_part(tmp_path: Path) -> None:
@@ -311,10 +214,11 @@ def test_a_list_of_names_limits_a_part(tmp_path: Path) -> None:
     )
     (tmp_path / "names.txt").write_text("\n")
     assert (
-        refusal(tmp_path, "videos", "names.txt") == "ROOT/names.txt holds no name: write one a line"
+        refusal(tmp_path, "videos", "names.txt")
+        == "ROOT/names.txt is empty: there must be a line of text in it"
     )
     assert refusal(tmp_path, "videos", "no.txt") == (
-        "cannot read names ROOT/no.txt: No such file or directory"
+        "cannot read ROOT/no.txt: No such file or directory"
     )
 
 
@@ -327,6 +231,7 @@ def test_the_shared_material(shared: Path) -> None:
         part("coco", "images"),
         part("objects", "objects"),
     )
+    assert len(part("folders", "val").tracks) == 10
     assert len(clips.tracks) == 137
     assert sum(len(track.boxes_xywh) for track in clips.tracks) == 15734
     assert all(track.category for track in clips.tracks)

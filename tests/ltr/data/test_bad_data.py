@@ -1,0 +1,197 @@
+"""What is wrong with data on disk is said in one line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import data_trees as trees
+import pytest
+from data_trees import WRITERS, opened, refusal
+
+from ltr.data.configuration import Layout, Part
+from ltr.data.layouts import open_store
+from ltr.errors import DataError, FrameError
+
+
+def test_lasot_that_contradicts_itself(tmp_path: Path) -> None:
+    trees.write_lasot(tmp_path / "set")
+    flags = tmp_path / "set" / "dog" / "dog-1" / "out_of_view.txt"
+    flags.write_text("0,0,1")
+    assert refusal(tmp_path, "lasot") == (
+        "SET/dog/dog-1/out_of_view.txt speaks of 3 frames, the boxes beside it of 4: fetch both again"
+    )
+    flags.write_text("0,2,1,0")
+    assert refusal(tmp_path, "lasot") == (
+        "SET/dog/dog-1/out_of_view.txt, line 1: '2' is not a number from 0 to 1"
+    )
+    flags.unlink()
+    assert refusal(tmp_path, "lasot") == (
+        "cannot read SET/dog/dog-1/out_of_view.txt: No such file or directory"
+    )
+
+
+@pytest.mark.parametrize("layout", WRITERS)
+def test_paths_that_are_no_data(tmp_path: Path, layout: Layout) -> None:
+    with pytest.raises(DataError) as caught:
+        open_store(Part(layout=layout), tmp_path)
+    assert str(caught.value) == (
+        f"part 'videos' of the data has no path: give its folder below {tmp_path}, or '.'"
+    )
+    rest = "give part 'part' of the data the path of its folder"
+    assert refusal(tmp_path, layout) == f"SET is not there: {rest}"
+    (tmp_path / "set").write_text("")
+    assert refusal(tmp_path, layout) == f"SET is a file, not a folder: {rest}"
+
+
+@pytest.mark.parametrize(
+    ("layout", "message"),
+    [
+        (
+            "videos",
+            "no track in SET: layout videos is NAME.mp4 with NAME.txt; is another one meant?",
+        ),
+        (
+            "folders",
+            "no track in SET: layout folders is NAME/groundtruth.txt with images; is another one meant?",
+        ),
+        (
+            "lasot",
+            "no track in SET: layout lasot is CLASS/CLASS-NUMBER/groundtruth.txt; is another one meant?",
+        ),
+        ("got10k", "cannot read SET/list.txt: No such file or directory"),
+        (
+            "trackingnet",
+            "no track in SET: layout trackingnet is TRAIN_0/anno/NAME.txt; is another one meant?",
+        ),
+        (
+            "coco",
+            "SET must hold annotations.json or one annotations/instances_SET.json, but has neither: give a folder of one set",
+        ),
+        ("objects", "cannot read annotations SET/objects.json: No such file or directory"),
+    ],
+)
+def test_empty_folders(tmp_path: Path, layout: Layout, message: str) -> None:
+    (tmp_path / "set").mkdir()
+    assert refusal(tmp_path, layout) == message
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (
+            "1,2,3,4\n",
+            "SET/b.txt has 1 lines, but SET/b.mp4 has 3 frames: write one line a frame, nan,nan,nan,nan where the target is absent",
+        ),
+        ("1,2,3,4\n1,2,x,4\n", "SET/b.txt, line 2: '1,2,x,4' is not a box x,y,w,h"),
+    ],
+)
+def test_boxes_that_are_wrong(tmp_path: Path, lines: str, message: str) -> None:
+    trees.write_videos(tmp_path / "set")
+    (tmp_path / "set" / "b.txt").write_text(lines)
+    assert refusal(tmp_path, "videos") == message
+
+
+def test_a_video_that_does_not_open(tmp_path: Path) -> None:
+    trees.write_videos(tmp_path / "set")
+    (tmp_path / "set" / "b.mp4").write_bytes(b"nonsense" * 99)
+    assert refusal(tmp_path, "videos") == (
+        "video SET/b.mp4 cannot be opened: it is no video, or cut off or damaged, fetch it again"
+    )
+
+
+DEEP = "[" * 100_000
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "SET/objects.json is broken JSON, line 1: Expecting value; fetch it again"),
+        (
+            '{"images":\n[}',
+            "SET/objects.json is broken JSON, line 2: Expecting value; fetch it again",
+        ),
+        (DEEP, "SET/objects.json is no list of annotations: it is nested too deeply"),
+        ("[1, 2]", "SET/objects.json holds a list of 2, not an object with names"),
+        ("{}", "SET/objects.json: there is no 'images'"),
+        ('{"images": {}}', "SET/objects.json: images is an object, not a list"),
+        ('{"images": [7]}', "SET/objects.json, images 0: 7 is not an object with names"),
+        (
+            '{"images": []}',
+            "no track in SET: layout objects is objects.json with images; is another one meant?",
+        ),
+    ],
+    ids=range(8),
+)
+def test_json_that_is_broken(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "objects.json").write_text(text)
+    assert refusal(tmp_path, "objects") == message
+
+
+def test_json_of_bytes_and_of_endless_numbers(tmp_path: Path) -> None:
+    (tmp_path / "set").mkdir()
+    for data in (b"\xff\xfe\xff", b'{"images": ' + b"1" * 5000 + b"}"):
+        (tmp_path / "set" / "objects.json").write_bytes(data)
+        assert refusal(tmp_path, "objects").startswith("SET/objects.json is broken JSON")
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("bbox", [1, 2, 3], "SET/objects.json, images 1: bbox is a list of 3, not 4 numbers of pixels"),
+        ("bbox", [1, 2, 3, 10**400], "SET/objects.json, images 1: bbox is a list of 4, not 4 numbers of pixels"),
+        ("bbox", [1, 2, float("nan"), 4], "SET/objects.json, images 1: bbox is a list of 4, not 4 numbers of pixels"),
+        ("width", "64", 'SET/objects.json, images 1: width is "64", not a whole number'),
+        ("width", True, "SET/objects.json, images 1: width is true, not a whole number"),
+        ("category", 3, "SET/objects.json, images 1: category is 3, not text"),
+        ("file_name", "../../secret.png", 'SET/objects.json, images 1: file_name is "../../secret.png", not the name of a file below its folder'),
+        ("mask", "/etc/passwd", 'SET/objects.json, images 1: mask is "/etc/passwd", not the name of a file below its folder'),
+        ("name", "cup", "SET holds two tracks named 'cup': rename one of them"),
+        ("borders_touched", ..., "SET/objects.json, images 1: there is no 'borders_touched'"),
+    ],
+)  # fmt: skip
+def test_fields_that_are_wrong(tmp_path: Path, field: str, value: Any, message: str) -> None:
+    trees.write_objects(tmp_path / "set")
+    content = trees.objects_json()
+    content["images"][1][field] = value
+    if value is ...:
+        del content["images"][1][field]
+    (tmp_path / "set" / "objects.json").write_text(json.dumps(content))
+    assert refusal(tmp_path, "objects") == message
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("image_id", 9, "SET/annotations.json, annotations 4: image_id 9 is not among the images"),
+        ("category_id", 9, "SET/annotations.json, annotations 4: category_id 9 is not among the categories"),
+        ("segmentation", [[1, 2, "x", 4]], "SET/annotations.json, annotations 4: segmentation holds a polygon that is no list of x,y,x,y and so on"),
+        ("segmentation", [[1, 2, 3]], "SET/annotations.json, annotations 4: segmentation holds a polygon that is no list of x,y,x,y and so on"),
+    ],
+)  # fmt: skip
+def test_coco_that_contradicts_itself(tmp_path: Path, field: str, value: Any, message: str) -> None:
+    trees.write_coco(tmp_path / "set")
+    content = trees.coco_json()
+    content["annotations"][4][field] = value
+    (tmp_path / "set" / "annotations.json").write_text(json.dumps(content))
+    assert refusal(tmp_path, "coco") == message
+
+
+def test_pictures_and_masks_of_another_size(tmp_path: Path) -> None:
+    folder = tmp_path / "set"
+    trees.write_objects(folder)
+    trees.write_picture(folder / "cup.png", 70, (trees.H, 60))
+    trees.write_picture(folder / "cup_mask.png", 0, (trees.H, 63))
+    store = opened(tmp_path, "objects")
+    with pytest.raises(FrameError) as unreadable:
+        store.frame(0, 0)
+    assert str(unreadable.value) == (
+        f"image {folder}/cup.png is 60 x 48 pixels, its annotation says 64 x 48: fetch it again"
+    )
+    with pytest.raises(DataError) as wrong:
+        store.mask(0, 0)
+    assert str(wrong.value) == (
+        f"mask {folder}/cup_mask.png is 63 x 48 pixels, its photograph 64 x 48: fetch both again"
+    )
