@@ -13,7 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ltr.transfer import constant
+from ltr.transfer import constant, upload
 
 
 class Patch(NamedTuple):
@@ -94,15 +94,17 @@ def crop(
 
     frames: tensors (H, W, C) of any sizes, or a stack (N, H, W, C), uint8 (or float), on the
     windows' device; C is 3, or 4 where pictures have a mask. frame_of: for each window the index of
-    its frame, numbers or a tensor (R,) (default: all show frame 0). Of a stack all windows are
-    sampled at once, and on CUDA nothing is read back. Returns (R, C, h, w) float32 in the frames'
-    values."""
+    its frame, numbers or a tensor (R,) (default: all show frame 0). Of a stack, and on CUDA, all
+    windows are sampled at once; of a stack on CUDA nothing is read back. Returns (R, C, h, w)
+    float32 in the frames' values."""
     if isinstance(frames, Tensor):
         return _crop_stack(frames, window, frame_of)
     if len(frames) == 1:
         return _crop_stack(frames[0][None], window, None)
     count = len(window.start)
     numbers = frame_of.tolist() if isinstance(frame_of, Tensor) else frame_of or [0] * count
+    if window.start.device.type != "cpu":
+        return _crop_packed(frames, window, numbers)
     out = torch.empty(
         count, frames[0].shape[-1], *window.out_hw, dtype=torch.float32, device=window.start.device
     )
@@ -117,11 +119,26 @@ def crop(
 def _crop_stack(
     frames: Tensor, window: CropWindow, frame_of: Sequence[int] | Tensor | None
 ) -> Tensor:
-    y, x = (_taps(window, axis, frames.shape[1 + axis]) for axis in (0, 1))
+    height, width, channels = frames.shape[1:]
+    y, x = _taps(window, 0, height), _taps(window, 1, width)
     if frame_of is not None and not isinstance(frame_of, Tensor):
         frame_of = constant(tuple(frame_of), frames.device, torch.long)
-    gather = _gather_rows if frames.device.type == "cpu" else _gather_pixels
-    return gather(frames, frame_of, y, x)
+    if frames.device.type == "cpu":
+        return _gather_rows(frames, frame_of, y, x)
+    first_pixel = 0 if frame_of is None else frame_of[:, None, None] * (height * width)
+    return _gather_pixels(frames.reshape(-1, channels), first_pixel, width, y, x)
+
+
+def _crop_packed(frames: Sequence[Tensor], window: CropWindow, frame_of: Sequence[int]) -> Tensor:
+    """All windows at once, of frames whose pixels are laid one after another."""
+    device, channels = window.start.device, frames[0].shape[2]
+    sizes = torch.tensor([frame.shape[:2] for frame in frames])
+    first_pixels = sizes.prod(1).cumsum(0) - sizes.prod(1)
+    table = upload(torch.cat([sizes, first_pixels[:, None]], dim=1)[list(frame_of)], device)
+    height, width, first_pixel = table[:, :, None].unbind(1)
+    y, x = _taps(window, 0, height), _taps(window, 1, width)
+    pixels = torch.cat([frame.reshape(-1, channels) for frame in frames])
+    return _gather_pixels(pixels, first_pixel[:, :, None], width[:, :, None], y, x)
 
 
 class _Taps(NamedTuple):
@@ -133,7 +150,8 @@ class _Taps(NamedTuple):
     weight: Tensor
 
 
-def _taps(window: CropWindow, axis: int, frame_size: int) -> _Taps:
+def _taps(window: CropWindow, axis: int, frame_size: int | Tensor) -> _Taps:
+    """frame_size: one for all windows, or (R, 1)."""
     # float64 until here: float32 coordinates lose 2e-4 px in a frame of 4000 pixels
     start, step, offset = (t[:, axis, None] for t in (window.start, window.step, window.offset))
     pixel = torch.arange(window.out_hw[axis], dtype=torch.float64, device=start.device)
@@ -152,7 +170,7 @@ def _taps(window: CropWindow, axis: int, frame_size: int) -> _Taps:
             tap = torch.minimum(torch.maximum(tap, patch[0]), patch[1])
         pixel = torch.minimum(tap.clamp(min=0), grid_last) * window.stride + offset
         # where a window is so large that its grid has no pixel in the frame
-        return pixel.clamp(0, frame_size - 1).long()
+        return pixel.clamp(min=0).clamp(max=frame_size - 1).long()
 
     floor = torch.floor(at)
     return _Taps(index(floor), index(floor + 1), (at - floor).float())
@@ -184,14 +202,16 @@ def _gather_rows(frames: Tensor, frame_of: Tensor | None, y: _Taps, x: _Taps) ->
     return out.permute(0, 3, 2, 1)
 
 
-def _gather_pixels(frames: Tensor, frame_of: Tensor | None, y: _Taps, x: _Taps) -> Tensor:
-    """All windows at once, without a data-dependent shape or a synchronisation: for CUDA."""
-    (_, height, width, channels), pixels = frames.shape, frames.reshape(-1, frames.shape[3])
-    first_pixel = 0 if frame_of is None else frame_of[:, None, None] * (height * width)
+def _gather_pixels(
+    pixels: Tensor, first_pixel: int | Tensor, width: int | Tensor, y: _Taps, x: _Taps
+) -> Tensor:
+    """All windows at once, without a data-dependent shape or a synchronisation: for CUDA. pixels:
+    (P, C), of which those of a window's frame begin at `first_pixel`; it and the frame's width are
+    one for all windows, or (R, 1, 1)."""
 
     def at(rows: Tensor, columns: Tensor) -> Tensor:
         flat = first_pixel + rows[:, :, None] * width + columns[:, None, :]  # (R, h, w)
-        return pixels.index_select(0, flat.reshape(-1)).view(*flat.shape, channels).float()
+        return pixels.index_select(0, flat.reshape(-1)).view(*flat.shape, pixels.shape[1]).float()
 
     down, right = y.weight[:, :, None, None], x.weight[:, None, :, None]
     first_columns = torch.lerp(at(y.first, x.first), at(y.second, x.first), down)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from ltr.transfer import upload
 
 
 def cut(patch: Tensor, side: int, shift_yx: tuple[int, int]) -> Tensor:
@@ -46,24 +49,30 @@ def rotate(patch: Tensor, degrees: float) -> Tensor:
     """Rotate counter-clockwise as seen on screen about the centre, sampled bilinearly and exactly;
     borders repeat."""
     height, width = patch.shape[1:]
-    return rotated_middle(patch, degrees, (height, width), torch.float64).float()
+    return rotated_middles(patch[None], [degrees], (height, width), torch.float64)[0].float()
 
 
-def rotated_middle(
-    patch: Tensor, degrees: float, out_hw: tuple[int, int], precision: torch.dtype = torch.float32
+def rotated_middles(
+    patches: Tensor,
+    degrees: Sequence[float],
+    out_hw: tuple[int, int],
+    precision: torch.dtype = torch.float32,
 ) -> Tensor:
-    """The middle (C, *out_hw) of `patch` rotated as `rotate` does it, computed in `precision`."""
-    angle, device = math.radians(degrees), patch.device
-    last_y, last_x = (size - 1 for size in patch.shape[1:])
+    """The middles (R, C, *out_hw) of patches (R, C, H, W), each rotated by its own angle as
+    `rotate` does it, computed in `precision`."""
+    device = patches.device
+    last_y, last_x = (size - 1 for size in patches.shape[2:])
     y = torch.arange(out_hw[0], dtype=torch.float64, device=device)[:, None] - (out_hw[0] - 1) / 2
     x = torch.arange(out_hw[1], dtype=torch.float64, device=device)[None, :] - (out_hw[1] - 1) / 2
-    from_x = math.cos(angle) * x - math.sin(angle) * y
-    from_y = math.sin(angle) * x + math.cos(angle) * y
-    grid = torch.stack([from_x / (last_x / 2), from_y / (last_y / 2)], dim=-1)[None]
+    angles = [math.radians(angle) for angle in degrees]
+    turns = [[math.cos(angle), math.sin(angle)] for angle in angles]
+    cos, sin = upload(torch.tensor(turns, dtype=torch.float64), device)[:, :, None, None].unbind(1)
+    from_x, from_y = cos * x - sin * y, sin * x + cos * y
+    grid = torch.stack([from_x / (last_x / 2), from_y / (last_y / 2)], dim=-1)
     return F.grid_sample(
-        patch[None].to(precision),
+        patches.to(precision),
         grid.to(precision),
         mode="bilinear",
         padding_mode="border",
         align_corners=True,
-    )[0]
+    )

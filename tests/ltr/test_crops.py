@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ltr.crops import CropWindow, _gather_pixels, _taps, crop, exact_window
+from ltr.crops import CropWindow, _crop_packed, _gather_pixels, _taps, crop, exact_window
 from ltr.label_maps import gaussian
 from ltr.published_windows import published_window
 
@@ -73,8 +73,8 @@ def test_windows_of_several_frames_and_both_ways_of_gathering() -> None:
     for r, f in enumerate(frame_of):
         window = exact_window(centre[r : r + 1], size[r : r + 1], (16, 12))
         assert torch.equal(crop([frames[f]], window)[0], together[r])
-        taps = [_taps(window, axis, n) for axis, n in enumerate(frames[f].shape[:2])]
-        assert torch.equal(_gather_pixels(frames[f][None], None, *taps)[0], together[r])
+    window = exact_window(centre, size, (16, 12))
+    assert torch.equal(_crop_packed(frames, window, frame_of), together)
 
 
 @pytest.mark.parametrize("rule", [exact_window, published])
@@ -88,7 +88,9 @@ def test_windows_of_a_stack(rule: Callable[..., CropWindow]) -> None:
     assert torch.equal(crop(stack, window, index), together)
     assert torch.equal(crop(list(stack), window, index), together)
     taps = [_taps(window, axis, n) for axis, n in enumerate(stack.shape[1:3])]
-    assert torch.equal(_gather_pixels(stack, index, *taps), together)
+    first_pixel = index[:, None, None] * (40 * 60)
+    assert torch.equal(_gather_pixels(stack.view(-1, 3), first_pixel, 60, *taps), together)
+    assert torch.equal(_crop_packed(list(stack), window, frame_of), together)
     for r, f in enumerate(frame_of):
         alone = window.rows(torch.tensor([r]))
         assert torch.equal(crop([stack[f]], alone)[0], together[r])
