@@ -38,7 +38,7 @@ class Pose(NamedTuple):
 
     def moved(self, offsets: Points) -> Points:
         """Offsets (K, 2) of the picture in the crop."""
-        return (offsets * (self.scale_x, self.scale_y)) @ _turn(self.degrees).T
+        return (offsets * (self.scale_x, self.scale_y)) @ turn(self.degrees).T
 
 
 class Layer(NamedTuple):
@@ -57,8 +57,8 @@ class Layer(NamedTuple):
     """Factors on red, green and blue."""
 
 
-def _turn(degrees: float) -> NDArray[np.float64]:
-    """(2, 2), of (x, y) with y downwards."""
+def turn(degrees: float) -> NDArray[np.float64]:
+    """(2, 2), what a turn counter-clockwise as seen on screen does to (x, y), y downwards."""
     cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
     return np.array([[cos, sin], [-sin, cos]])
 
@@ -116,13 +116,13 @@ def _layer(
     gain: tuple[float, float, float],
 ) -> Layer:
     (y, x), (h, w) = place_yx, size_hw
-    turn = _turn(pose.degrees)
+    turned = turn(pose.degrees)
     # a patch as large as the rectangle's shadow on the picture's axes, about the same middle
-    width, height = (math.ceil(v) for v in np.abs(turn) @ (w, h))
+    width, height = (math.ceil(v) for v in np.abs(turned) @ (w, h))
     if pose.degrees == 0:
         width, height = w, h
     middle = np.array([x + w / 2, y + h / 2])
-    from_middle = (at - middle) @ turn + (width / 2, height / 2)
+    from_middle = (at - middle) @ turned + (width / 2, height / 2)
     step_x, step_y = 1 / pose.scale_x, 1 / pose.scale_y
     start_x = centre[0] - 0.5 + (0.5 - from_middle[0]) * step_x
     start_y = centre[1] - 0.5 + (0.5 - from_middle[1]) * step_y

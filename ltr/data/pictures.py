@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from ltr.data.layers import Picture
+from ltr.data.layers import Layer, Picture
 from ltr.data.outlines import Outline, outline_of
+from ltr.data.resident import Resident
 from ltr.data.store import Store, Track
 from ltr.transfer import upload
 
+Shown = Mapping[tuple[Picture, bool], Tensor]
+"""Frames (H, W, 3), and cut-outs (H, W, 4) where the second of the key is true; uint8."""
 KEPT = 32
 """Frames read last that are kept, since plans ask for the size of what is drawn soon after."""
 
@@ -23,8 +24,8 @@ class Pictures:
     """Frames, cut-outs, sizes and outlines by `Picture`. Whatever reads raises FrameError."""
 
     def __init__(self, stores: Sequence[Store], device: torch.device) -> None:
+        self.device = device
         self._stores = stores
-        self._device = device
         self._sizes: dict[Picture, tuple[int, int]] = {}
         self._outlines: dict[Picture, Outline | None] = {}
         self._recent: dict[Picture, Tensor] = {}
@@ -34,12 +35,15 @@ class Pictures:
         return self._stores[store].tracks[track]
 
     def frame(self, picture: Picture) -> Tensor:
-        """(H, W, 3) uint8."""
+        """(H, W, 3) uint8, not to be written to."""
+        store = self._stores[picture.store]
+        if isinstance(store, Resident):
+            return store.pixels(picture.track, picture.number)
         if picture not in self._recent:
             if len(self._recent) >= KEPT:
                 self._recent.pop(next(iter(self._recent)))
-            frame = self._stores[picture.store].frame(picture.track, picture.number)
-            self._recent[picture] = upload(torch.from_numpy(frame), self._device)
+            frame = store.frame(picture.track, picture.number)
+            self._recent[picture] = upload(torch.from_numpy(frame), self.device)
         return self._recent[picture]
 
     def frame_hw(self, picture: Picture) -> tuple[int, int]:
@@ -50,26 +54,38 @@ class Pictures:
             self._sizes[key] = (height, width)
         return self._sizes[key]
 
+    def shown(self, crops: Iterable[Iterable[Layer]]) -> Shown:
+        """All that the layers of some crops show."""
+        wanted = {(layer.picture, layer.cut_out): None for layers in crops for layer in layers}
+        return {
+            (picture, cut_out): self.cut_out(picture) if cut_out else self.frame(picture)
+            for picture, cut_out in wanted
+        }
+
     def cut_out(self, picture: Picture) -> Tensor:
         """(H, W, 4) uint8: the frame and its object's mask, 0 all along the picture's border so
         that nothing is seen beyond it."""
-        mask = self._mask(picture)
-        assert mask is not None, "only things with an outline are pasted"
-        inner = np.zeros_like(mask)
-        inner[1:-1, 1:-1] = mask[1:-1, 1:-1]
-        alpha = upload(torch.from_numpy(inner), self._device)
+        alpha = torch.nn.functional.pad(self._mask(picture)[1:-1, 1:-1], (1, 1, 1, 1))
         return torch.cat([self.frame(picture), alpha[..., None]], dim=-1)
 
     def outline(self, picture: Picture) -> Outline | None:
         """The outline of the picture's object; None where it has no mask."""
         if picture not in self._outlines:
-            mask = self._mask(picture)
+            mask = self._stores[picture.store].mask(picture.track, picture.number)
             self._outlines[picture] = None if mask is None else outline_of(mask)
         return self._outlines[picture]
 
-    def _mask(self, picture: Picture) -> NDArray[np.uint8] | None:
-        return self._stores[picture.store].mask(picture.track, picture.number)
+    def _mask(self, picture: Picture) -> Tensor:
+        """(H, W) uint8 on the device, of a picture with an outline."""
+        store = self._stores[picture.store]
+        if isinstance(store, Resident):
+            mask = store.mask_pixels(picture.track, picture.number)
+        else:
+            read = store.mask(picture.track, picture.number)
+            mask = None if read is None else upload(torch.from_numpy(read), self.device)
+        assert mask is not None, "only things with an outline are pasted"
+        return mask
 
     def __getstate__(self) -> dict[str, Any]:
         """What worker processes get: the way to the pictures, not what was read."""
-        return {**self.__dict__, "_device": torch.device("cpu"), "_recent": {}}
+        return {**self.__dict__, "device": torch.device("cpu"), "_recent": {}}

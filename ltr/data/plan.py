@@ -14,9 +14,10 @@ import torch
 from numpy.random import Generator
 
 from ltr.data.composite import Box, Scene, Thing, composed_crops
-from ltr.data.configuration import DataConfig
+from ltr.data.configuration import DataConfig, Photometry
 from ltr.data.layers import Layer, Picture, corners
 from ltr.data.motion import moved_picture
+from ltr.data.photometry import Changes, draw_changes
 from ltr.data.pictures import Pictures
 from ltr.data.pools import Pool, draw_pool
 from ltr.data.sampling import choose_frames
@@ -40,39 +41,40 @@ class Plan(NamedTuple):
     """For each crop its layers, from back to front."""
     boxes: tuple[Box, ...]
     """The target's in each crop, pool format."""
+    changes: Changes
+    """What then happens to the pixels; where a crop is mirrored, its box is too."""
 
 
 def make_plan(
-    rng: Generator, config: DataConfig, pools: Sequence[Pool], pictures: Pictures
+    rng: Generator,
+    config: DataConfig,
+    photometry: Photometry,
+    pools: Sequence[Pool],
+    pictures: Pictures,
 ) -> Plan:
     """The plan of a sample of one of the pools. Raises FrameError where a picture that it must know
     the size or the mask of cannot be read, DataError where a part has no masks to paste by."""
     pool = draw_pool(rng, pools)
     if pool.part.use == "composite":
-        return _composite(rng, config, pools, pool, pictures)
+        number, crops, boxes = _composite(rng, config, pools, pool, pictures)
+    elif pool.part.use == "motion":
+        number, crops, boxes = _moved(rng, config, pool, pictures)
+    else:
+        number, crops, boxes = _filmed(rng, config, pool, pictures)
+    name = f"{pool.part.name}/{pictures.track(pool.store, number).name}"
+    return Plan(name, crops, boxes, draw_changes(photometry, len(crops), rng))
+
+
+Drawn = tuple[int, tuple[tuple[Layer, ...], ...], tuple[Box, ...]]
+"""The number of the target's track; layers and box of each crop."""
+
+
+def _filmed(rng: Generator, config: DataConfig, pool: Pool, pictures: Pictures) -> Drawn:
+    """Frames of a video as they are, or one photograph again and again."""
     number = pool.draw(rng)
     track = pictures.track(pool.store, number)
-    if pool.part.use == "motion":
-        crops, boxes = _moved(rng, config, pool.store, number, track, pictures)
-    else:
-        crops, boxes = _filmed(rng, config, pool.store, number, track, pictures)
-    return Plan(f"{pool.part.name}/{track.name}", crops, boxes)
-
-
-Drawn = tuple[tuple[tuple[Layer, ...], ...], tuple[Box, ...]]
-
-
-def _filmed(
-    rng: Generator,
-    config: DataConfig,
-    store: int,
-    number: int,
-    track: Track,
-    pictures: Pictures,
-) -> Drawn:
-    """Frames of a video as they are, or one photograph again and again."""
     chosen = choose_frames(rng, track, config.sampling)
-    frames = [Picture(store, number, frame) for frame in (*chosen.train, *chosen.test)]
+    frames = [Picture(pool.store, number, frame) for frame in (*chosen.train, *chosen.test)]
     boxes = track.boxes_xywh[[frame.number for frame in frames]]
     places = jittered(rng, boxes, config.crops, config.sampling)
     sizes = torch.tensor([pictures.frame_hw(frame) for frame in frames], dtype=torch.float32)
@@ -84,15 +86,14 @@ def _filmed(
         (Layer(frame, False, window.rows(slice(index, index + 1)), 0.0, (0, 0), (side, side)),)
         for index, frame in enumerate(frames)
     )
-    return layers, tuple(in_crops.tolist())
+    return number, layers, tuple(in_crops.tolist())
 
 
-def _moved(
-    rng: Generator, config: DataConfig, store: int, number: int, track: Track, pictures: Pictures
-) -> Drawn:
+def _moved(rng: Generator, config: DataConfig, pool: Pool, pictures: Pictures) -> Drawn:
     """One picture, moved for each frame."""
-    shown = np.flatnonzero(track.visible)
-    picture = Picture(store, number, int(rng.choice(shown)))
+    number = pool.draw(rng)
+    track = pictures.track(pool.store, number)
+    picture = Picture(pool.store, number, int(rng.choice(np.flatnonzero(track.visible))))
     box = track.boxes_xywh[picture.number]
     outline = pictures.outline(picture)
     points = corners(box) if outline is None else outline.hull
@@ -101,12 +102,12 @@ def _moved(
         moved_picture(rng, picture, points, size, view, config.crops, config.motion)
         for view in draw_views(rng, config.crops, config.sampling)
     ]
-    return tuple((layer,) for layer, _ in made), tuple(box for _, box in made)
+    return number, tuple((layer,) for layer, _ in made), tuple(box for _, box in made)
 
 
 def _composite(
     rng: Generator, config: DataConfig, pools: Sequence[Pool], pool: Pool, pictures: Pictures
-) -> Plan:
+) -> Drawn:
     """An object pasted over a picture of another part, or of its own where there is no other."""
     number, targets = _target(rng, config, pool, pictures)
     track = pictures.track(pool.store, number)
@@ -127,8 +128,7 @@ def _composite(
     )
     views = draw_views(rng, config.crops, config.sampling)
     made = composed_crops(rng, scene, views, config.crops, config.motion, config.composition)
-    name = f"{pool.part.name}/{track.name}"
-    return Plan(name, tuple(layers for layers, _ in made), tuple(box for _, box in made))
+    return number, tuple(layers for layers, _ in made), tuple(box for _, box in made)
 
 
 def _target(

@@ -36,32 +36,27 @@ def draw_pool(rng: Generator, pools: Sequence[Pool]) -> Pool:
     return pools[int(rng.choice(len(pools), p=weights / weights.sum()))]
 
 
-def make_pools(
-    config: DataConfig, stores: Sequence[Store], left_out: frozenset[str], validation: bool
-) -> tuple[Pool, ...]:
-    """The pools that training draws from, or those that validation does: the left out alone. Tracks
-    that sampling cannot use are in neither. Raises DataError where nothing is left of a part, or
-    nothing at all for validation."""
+def make_pools(config: DataConfig, stores: Sequence[Store], validation: bool) -> tuple[Pool, ...]:
+    """The pools of stores, one a part of the mix, without the tracks that sampling cannot use.
+    Raises DataError where a part has none to train on, or no part has one to validate with."""
     pools = []
     for index, (part, store) in enumerate(zip(config.mix, stores, strict=True)):
         tracks = [
             number
             for number, track in enumerate(store.tracks)
-            if (track.name in left_out) == validation
-            and usable(track, config.sampling)
-            and (part.use != "composite" or track.complete)
+            if usable(track, config.sampling) and (part.use != "composite" or track.complete)
         ]
         if not tracks and not validation:
             raise DataError(
                 f"data set {part.name} ({part.path}) has no track to train on: of "
-                f"{len(store.tracks)}, none is long and visible enough and not left out; see "
+                f"{len(store.tracks)} that are not left out none is long and visible enough; see "
                 "sampling.min_visible and sampling.min_frames"
             )
         if tracks and part.weight > 0:
             pools.append(Pool(part, index, tuple(tracks), _by_category(store, tracks)))
     if not pools:
         raise DataError(
-            f"nothing to validate with: no track of the data sets is named in "
+            f"nothing to validate with: no usable track of the data sets is named in "
             f"{config.left_out or 'left_out, which is empty'}"
             if validation
             else "nothing to train on: give data.mix a data set with a weight above 0"

@@ -14,19 +14,28 @@ import torch
 from torch import Tensor
 
 from ltr.data.batch import Batch
-from ltr.data.configuration import DataConfig
+from ltr.data.configuration import DataConfig, Photometry
 from ltr.data.layouts import open_store
 from ltr.data.names import read_left_out
-from ltr.data.pictures import Pictures
+from ltr.data.photometry import photographed, together
+from ltr.data.pictures import Pictures, Shown
 from ltr.data.plan import Plan, make_plan
 from ltr.data.pools import make_pools
 from ltr.data.render import render
+from ltr.data.resident import Resident
+from ltr.data.selection import divided
+from ltr.data.store import Store
 from ltr.errors import DataError, FrameError
+from ltr.geometry import mirrored
+from ltr.transfer import upload
 
 JUDGED_FROM = 100
 """Samples before the share of unreadable ones is judged."""
 MOST_ATTEMPTS = 50
 """At one sample: so many broken pictures in a row are no accident."""
+
+UNCHANGED = Photometry(joint_grey=0, brightness=0)
+"""Of validation: pixels as they are."""
 
 
 class Drawn(NamedTuple):
@@ -48,15 +57,15 @@ class Samples:
         """`root`: the folder of all data; `validation`: of the left-out tracks alone, their pixels
         unchanged."""
         left_out = read_left_out(root / config.left_out) if config.left_out else frozenset()
-        stores = [open_store(part, root) for part in config.mix]
+        stores = _stores(config, root, left_out, validation, device)
         self.config = config
         self.device = device
         self.unreadable = 0
         """Samples whose picture could not be read, so that others took their place."""
         self._drawn = 0
         self._seed = seed
-        self._validation = validation
-        self._pools = make_pools(config, stores, left_out, validation)
+        self._photometry = UNCHANGED if validation else config.photometry
+        self._pools = make_pools(config, stores, validation)
         self._pictures = Pictures(stores, device)
 
     def batch(self, numbers: Sequence[int]) -> Batch:
@@ -67,14 +76,18 @@ class Samples:
     def draw(self, numbers: Sequence[int]) -> Drawn:
         """The same, without counting what could not be read: for worker processes."""
         failures: list[str] = []
-        made = [self._sample(number, failures) for number in numbers]
-        crops = torch.stack([crops for _, crops in made])
-        boxes = torch.tensor([plan.boxes for plan, _ in made], dtype=torch.float32)
+        planned = [self._planned(number, failures) for number in numbers]
+        # one sample after another stays in a CPU's cache; CUDA likes few and large steps
+        step = 1 if self.device.type == "cpu" else len(planned)
+        parts = [planned[first : first + step] for first in range(0, len(planned), step)]
+        crops = torch.cat([_photographs(part, self.device) for part in parts])
+        boxes = upload(
+            torch.stack([_boxes(plan, self.config.crops.side) for plan, _ in planned]), self.device
+        )
         split = self.config.sampling.train_frames
-        boxes = boxes.to(self.device)
         batch = Batch(
             numbers=torch.tensor(numbers, dtype=torch.int64),
-            names=tuple(plan.name for plan, _ in made),
+            names=tuple(plan.name for plan, _ in planned),
             train_crops=crops[:, :split],
             train_boxes=boxes[:, :split],
             test_crops=crops[:, split:],
@@ -99,18 +112,16 @@ class Samples:
         """What a sample shows; `attempt` counts the plans whose pictures could not be read. Raises
         FrameError."""
         rng = np.random.default_rng([self._seed, number, attempt])
-        return make_plan(rng, self.config, self._pools, self._pictures)
+        return make_plan(rng, self.config, self._photometry, self._pools, self._pictures)
 
-    def _sample(self, number: int, failures: list[str]) -> tuple[Plan, Tensor]:
-        """A sample's plan and crops (S + T, 3, n, n) uint8."""
+    def _planned(self, number: int, failures: list[str]) -> tuple[Plan, Shown]:
+        """A sample's plan, and the pictures that it shows."""
         for attempt in range(MOST_ATTEMPTS):
             try:
                 plan = self.plan(number, attempt)
-                crops = [render(layers, self._pictures) for layers in plan.crops]
+                return plan, self._pictures.shown(plan.crops)
             except FrameError as error:
                 failures.append(str(error))
-                continue
-            return plan, torch.stack(crops).round_().clamp_(0, 255).to(torch.uint8)
         raise DataError(
             f"{MOST_ATTEMPTS} pictures in a row cannot be read; the last: {failures[-1]}"
         )
@@ -118,3 +129,41 @@ class Samples:
     def __getstate__(self) -> dict[str, Any]:
         """What worker processes get: they work on the CPU."""
         return {**self.__dict__, "device": torch.device("cpu")}
+
+
+def _stores(
+    config: DataConfig,
+    root: Path,
+    left_out: frozenset[str],
+    validation: bool,
+    device: torch.device,
+) -> list[Store]:
+    """The store of each part of the mix, of the tracks to be used alone. Parts that read the same
+    files share one."""
+    opened: dict[tuple[str, ...], Store] = {}
+    stores = []
+    for part in config.mix:
+        files = (part.layout, part.path, part.names)
+        if files not in opened:
+            store: Store = divided(open_store(part, root), left_out)[validation]
+            if config.resident:
+                store = Resident(store, device, config.longest_side)
+            opened[files] = store
+        stores.append(opened[files])
+    return stores
+
+
+def _photographs(planned: Sequence[tuple[Plan, Shown]], device: torch.device) -> Tensor:
+    """The crops (B, S + T, 3, n, n) uint8 of B samples."""
+    layers = [layers for plan, _ in planned for layers in plan.crops]
+    shown = {key: picture for _, pictures in planned for key, picture in pictures.items()}
+    changes = together([plan.changes for plan, _ in planned])
+    crops = photographed(render(layers, shown, device), changes)
+    return crops.round_().clamp_(0, 255).to(torch.uint8).unflatten(0, (len(planned), -1))
+
+
+def _boxes(plan: Plan, side: int) -> Tensor:
+    """(S + T, 4), where crops are mirrored too."""
+    boxes = torch.tensor(plan.boxes, dtype=torch.float32)
+    mirror = torch.from_numpy(plan.changes.mirror)[:, None]
+    return torch.where(mirror, mirrored(boxes, side), boxes)

@@ -10,11 +10,12 @@ import torch
 from memory_store import BLUE, GREEN, make_store, plain_config
 
 from ltr.data import samples as samples_module
-from ltr.data.configuration import Composition, Crops, Motion
+from ltr.data.configuration import Composition, Crops, Motion, Photometry
 from ltr.data.pictures import Pictures
-from ltr.data.render import pixels
+from ltr.data.render import by_depth, pixels, render
 from ltr.data.samples import Samples
 from ltr.errors import DataError
+from ltr.geometry import mirrored
 
 ALONE = Composition(distractors=0, occluded=0)
 
@@ -26,6 +27,7 @@ def make(monkeypatch, tmp_path):
     def made(config, *stores, seed=0, validation=False) -> Samples:
         left = iter(stores)
         monkeypatch.setattr(samples_module, "open_store", lambda part, root: next(left))
+        config = replace(config, mix=tuple(replace(p, path=p.name) for p in config.mix))
         return Samples(config, tmp_path, seed, torch.device("cpu"), validation)
 
     return made
@@ -110,6 +112,17 @@ def test_a_sample_follows_from_seed_and_number_alone(make):
     assert not torch.equal(other.train_boxes, together.train_boxes)
 
 
+def test_resident_pictures_give_the_same_samples(make):
+    uses = "composite", "video", "motion"
+    stores = [make_store(), make_store(frames=30, colour=GREEN), make_store(shape="ellipse")]
+    config = plain_config(*uses)
+    read = make(config, *stores).batch(range(8))
+    held = make(replace(config, resident=True), *stores).batch(range(8))
+    assert held.names == read.names
+    assert torch.equal(held.train_crops, read.train_crops)
+    assert torch.equal(held.test_boxes, read.test_boxes)
+
+
 def test_parts_are_drawn_by_weight(make):
     config = plain_config("copies", "copies")
     config = replace(config, mix=tuple(map(lambda p, w: replace(p, weight=w), config.mix, (3, 1))))
@@ -126,15 +139,53 @@ def test_left_out_tracks_are_for_validation_alone(make, tmp_path):
     seen = {}
     for validation in (False, True):
         samples = make(config, *stores, validation=validation)
-        shown = {
-            (layer.picture.store, layer.picture.track)
+        seen[validation] = {
+            samples._pictures.track(layer.picture.store, layer.picture.track).name
             for number in range(60)
             for layers in samples.plan(number).crops
             for layer in layers
         }
-        seen[validation] = shown
-    assert {track for _, track in seen[False]} == {0, 2, 4, 5}
-    assert {track for _, track in seen[True]} == {1, 3}
+    assert seen == {False: {"made0", "made2", "made4", "made5"}, True: {"made1", "made3"}}
+
+
+def test_crops_are_changed_for_training_alone_and_mirrored_with_their_boxes(make, tmp_path):
+    (tmp_path / "left.txt").write_text("made1\n")
+    mirror = Photometry(joint_grey=0, brightness=0, joint_flip=1)
+    config = replace(plain_config("motion", crops=Crops(side=64)), left_out="left.txt")
+    before = make(config, make_store()).batch(range(4))
+    after = make(replace(config, photometry=mirror), make_store()).batch(range(4))
+    assert torch.equal(after.test_crops, before.test_crops.flip(-1))
+    torch.testing.assert_close(after.test_boxes, mirrored(before.test_boxes, 64))
+    stores = make_store(), make_store()
+    plain, judged = (
+        make(replace(config, photometry=photometry), store, validation=True).batch(range(4))
+        for photometry, store in zip((config.photometry, mirror), stores, strict=True)
+    )
+    assert torch.equal(plain.test_crops, judged.test_crops)
+
+
+@pytest.mark.parametrize("window", ["exact", "published_2020"])
+@pytest.mark.parametrize("rotation", [0, 15])
+def test_all_layers_of_one_depth_at_once_are_those_one_by_one(make, window, rotation):
+    config = plain_config(
+        "composite",
+        "video",
+        "motion",
+        composition=Composition(distractors=3, occluded=0.5),
+        crops=Crops(side=96, window=window),
+        motion=Motion(rotation=rotation, flip=0.5),
+    )
+    stores = [make_store(shape="ellipse"), make_store(frames=30, colour=BLUE), make_store()]
+    samples, device = make(config, *stores), torch.device("cpu")
+    layers = [crop for number in range(8) for crop in samples.plan(number).crops]
+    assert len({len(crop) for crop in layers}) > 3
+    shown = Pictures(stores, device).shown(layers)
+    difference = (by_depth(layers, shown, device) - render(layers, shown, device)).abs()
+    if rotation == 0:
+        assert difference.max() < 0.01
+    else:  # what is turned was sampled at other places of the picture: edges differ
+        assert difference.mean() < 0.5
+        assert difference.quantile(0.97) < 2
 
 
 def test_nothing_left_out_is_nothing_to_validate_with(make):
@@ -143,7 +194,9 @@ def test_nothing_left_out_is_nothing_to_validate_with(make):
 
 
 def test_a_part_without_usable_tracks_is_named(make):
-    with pytest.raises(DataError, match=r"data set video0 \(\.\) has no track to train on: of 4"):
+    with pytest.raises(
+        DataError, match=r"data set video0 \(video0\) has no track to train on: of 4"
+    ):
         make(plain_config("video"), make_store(frames=10))
 
 
@@ -183,7 +236,8 @@ def alpha(layer, store) -> torch.Tensor:
     """(96, 96) how much of a crop a pasted thing covers."""
     whole = torch.zeros(96, 96)
     (y, x), (h, w) = layer.place_yx, layer.size_hw
-    whole[y : y + h, x : x + w] = pixels(layer, Pictures([store], torch.device("cpu")))[3] / 255
+    shown = Pictures([store], torch.device("cpu")).shown([[layer]])
+    whole[y : y + h, x : x + w] = pixels(layer, shown)[3] / 255
     return whole
 
 
