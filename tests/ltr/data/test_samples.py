@@ -17,6 +17,7 @@ from ltr.data.samples import Samples
 from ltr.errors import DataError
 from ltr.geometry import mirrored
 
+CPU = torch.device("cpu")
 ALONE = Composition(distractors=0, occluded=0)
 
 
@@ -24,11 +25,11 @@ ALONE = Composition(distractors=0, occluded=0)
 def make(monkeypatch, tmp_path):
     """Samples of stores in memory, one a part of the mix."""
 
-    def made(config, *stores, seed=0, validation=False) -> Samples:
+    def made(config, *stores, seed=0, device=CPU, validation=False) -> Samples:
         left = iter(stores)
         monkeypatch.setattr(samples_module, "open_store", lambda part, root: next(left))
         config = replace(config, mix=tuple(replace(p, path=p.name) for p in config.mix))
-        return Samples(config, tmp_path, seed, torch.device("cpu"), validation)
+        return Samples(config, tmp_path, seed, device, validation)
 
     return made
 
@@ -121,6 +122,20 @@ def test_resident_pictures_give_the_same_samples(make):
     assert held.names == read.names
     assert torch.equal(held.train_crops, read.train_crops)
     assert torch.equal(held.test_boxes, read.test_boxes)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_cuda_gives_the_same_samples(make):
+    stores = [make_store(), make_store(frames=30, colour=GREEN), make_store(shape="ellipse")]
+    uses = "composite", "video", "motion"
+    config = plain_config(*uses, motion=Motion(rotation=0), resident=True)
+    here = make(config, *stores).batch(range(8))
+    there = make(config, *stores, device=torch.device("cuda")).batch(range(8))
+    assert there.test_crops.is_cuda
+    assert there.names == here.names
+    assert torch.equal(there.test_boxes.cpu(), here.test_boxes)
+    assert (there.test_crops.cpu().int() - here.test_crops.int()).abs().max() <= 1
 
 
 def test_parts_are_drawn_by_weight(make):
@@ -236,7 +251,7 @@ def alpha(layer, store) -> torch.Tensor:
     """(96, 96) how much of a crop a pasted thing covers."""
     whole = torch.zeros(96, 96)
     (y, x), (h, w) = layer.place_yx, layer.size_hw
-    shown = Pictures([store], torch.device("cpu")).shown([[layer]])
+    shown = Pictures([store], CPU).shown([[layer]])
     whole[y : y + h, x : x + w] = pixels(layer, shown)[3] / 255
     return whole
 
