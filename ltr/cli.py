@@ -1,5 +1,5 @@
-"""The command line of `ltr`: what can be said of a network without a video, and published networks
-made ours."""
+"""The command line of `ltr`: networks are trained, what can be said of one without a video, and
+published ones are made ours."""
 
 from __future__ import annotations
 
@@ -13,11 +13,16 @@ from ltr.console import LazyGroup, run
 EPILOG = """\
 \b
 examples:
+  ltr train nce_plus_mobile --data DIR    train a network, or go on with it
   ltr inspect imagenet_mobile             check a bundled network and say what it is
   ltr convert dimp50.pth dimp50.safetensors
   ltr COMMAND --help                      more of each
 """
 COMMANDS = {
+    "train": "ltr.commands.train:train",
+    "recipes": "ltr.commands.recipes:recipes",
+    "show": "ltr.commands.recipes:show",
+    "diff": "ltr.commands.recipes:diff",
     "inspect": "ltr.commands.inspect:inspect",
     "convert": "ltr.commands.convert:convert",
     "completion": "ltr.console:completion",
@@ -26,7 +31,7 @@ group = click.version_option(__version__, message="ltr %(version)s")(
     LazyGroup(
         "ltr",
         paths=COMMANDS,
-        help="Networks of the tracker: check, look inside, convert.",
+        help="Networks of the tracker: train, check, look inside, convert.",
         epilog=EPILOG,
     )
 )

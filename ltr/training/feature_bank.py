@@ -77,10 +77,10 @@ def check_bank(recipe: Recipe, device: torch.device) -> None:
     bank = recipe.bank
     if bank is None:
         return
-    for group in recipe.groups:
-        if TRUNK.startswith(group.parameters) or group.parameters.startswith(TRUNK):
+    for names in (name for g in recipe.groups if g.begin < 1 for name in g.parameters):
+        if TRUNK.startswith(names) or names.startswith(TRUNK):
             raise ConfigError(
-                f"groups train {group.parameters or 'all parameters'!r}, but features of the trunk "
+                f"groups train {names or 'all parameters'!r}, but features of the trunk "
                 "are kept: set bank=none, or train the trunk in a further run that starts with the "
                 "network of this one"
             )

@@ -91,9 +91,10 @@ class Learner:
         return Step(*_read(losses, losses.total.new_zeros(())))
 
     def rates(self) -> dict[str, float]:
-        """The learning rate of each group in the last step; 0 where it is not trained yet."""
+        """The learning rate of each group in the last step, by its first name; 0 where it is not
+        trained yet."""
         return {
-            group.parameters: group.learning_rate * rate_factor(self.recipe, self.step - 1) * now
+            group.parameters[0]: group.learning_rate * rate_factor(self.recipe, self.step - 1) * now
             for group, now in zip(
                 self.recipe.groups, begun(self.recipe, self.step - 1), strict=True
             )

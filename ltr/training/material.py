@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
+import torch
 from torch import Tensor
 
+from ltr.data.loader import batches
+from ltr.data.samples import Samples
 from ltr.draws import Draws
 from ltr.models.tracker_net import TrackerNet
+from ltr.training.feature_bank import bank_batches, numbers_rendered
+from ltr.training.losses import losses
+from ltr.training.recipe import Recipe
+from ltr.training.taps import TapsBatch, taps_of
 
 
 class Sampled(Protocol):
@@ -52,3 +60,31 @@ class Material(NamedTuple):
     validation: Callable[[], Iterator[Sampled]]
     """The samples whose mean loss judges a network, always the same."""
     losses: Objective
+
+
+def of_data(recipe: Recipe, root: Path, device: torch.device) -> Material:
+    """The samples that a recipe's data make of the folder `root`, and its losses. Raises DataError
+    where a data set is not as it should be."""
+    config, size = recipe.data, recipe.batch
+    learned = Samples(config, root, recipe.seed, device, validation=False)
+    count = recipe.validation_samples if config.left_out else 0
+    judged = Samples(config, root, recipe.seed, device, validation=True) if count else None
+
+    def training(net: TrackerNet, begin: int, end: int) -> Iterator[Sampled]:
+        if recipe.bank is None:
+            numbers = (range(step * size, (step + 1) * size) for step in range(begin, end))
+            return batches(learned, numbers, config.workers)
+        rendered = batches(learned, numbers_rendered(recipe.bank, size, begin, end), config.workers)
+        return bank_batches(recipe, net, rendered, begin, end)
+
+    def validation() -> Iterator[Sampled]:
+        if judged is None:
+            return iter(())
+        numbers = (range(first, min(first + size, count)) for first in range(0, count, size))
+        return batches(judged, numbers, config.workers)
+
+    def objective(net: TrackerNet, batch: Any, draws: Draws) -> Losses:
+        taps = batch if isinstance(batch, TapsBatch) else taps_of(net, batch)
+        return losses(net, taps, recipe, draws)
+
+    return Material(training, validation, objective)

@@ -13,17 +13,19 @@ from ltr.training.schedule import first_step
 
 
 def group_of_each(net: nn.Module, groups: Sequence[ParameterGroup]) -> dict[str, int]:
-    """Parameter name -> the group that names it, the one with the longest name where several do.
-    Those that no group names are not there. Raises ConfigError for a group without parameters."""
+    """Parameter name -> the group that names it, the one with the longest beginning where several
+    do. Those that no group names are not there. Raises ConfigError for a beginning that no
+    parameter's name has."""
     names = [name for name, _ in net.named_parameters()]
+    beginnings = [(part, k) for k, group in enumerate(groups) for part in group.parameters]
     found: dict[str, int] = {}
-    for index in sorted(range(len(groups)), key=lambda k: len(groups[k].parameters)):
-        own = [name for name in names if name.startswith(groups[index].parameters)]
+    for part, index in sorted(beginnings, key=lambda entry: len(entry[0])):
+        own = [name for name in names if name.startswith(part)]
         if not own:
             known = {name[: end + 1] for name in names for end, c in enumerate(name) if c == "."}
             raise ConfigError(
-                f"groups.{index}.parameters: the network has none whose names begin with "
-                f"{groups[index].parameters!r}: {suggestion(groups[index].parameters, known)}"
+                f"groups.{index}.parameters: the network has none whose names begin with {part!r}: "
+                f"{suggestion(part, known)}"
             )
         found.update(dict.fromkeys(own, index))
     return {name: found[name] for name in names if name in found}

@@ -85,12 +85,16 @@ class ParameterGroup:
     """Parameters that are trained alike. Those that no group names stay as they are, and so do the
     batch statistics of their modules."""
 
-    parameters: str = setting("", "1", "the beginning of their names, as classifier.")
+    parameters: tuple[str, ...] = setting(
+        ("",), "1", "the beginnings of their names, as classifier."
+    )
     learning_rate: float = setting(1e-3, "1", "at first", (0, 10))
     weight_decay: float = setting(
         0.0, "1", "decoupled from the gradient; of matrices, not of vectors", (0, 10)
     )
-    begin: float = setting(0.0, "1", "share of the training after which they are trained", (0, 1))
+    begin: float = setting(
+        0.0, "1", "share of the training after which they are trained; 1: never", (0, 1)
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

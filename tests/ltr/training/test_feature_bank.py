@@ -36,7 +36,7 @@ RECIPE = Recipe(
     ),
     batch=4,
     bank=FeatureBank(samples=10, uses=6),  # a third of the steps has no new sample
-    groups=(ParameterGroup(parameters="classifier."),),
+    groups=(ParameterGroup(parameters=("classifier.",)),),
 )
 BANK = RECIPE.bank
 assert BANK is not None
@@ -167,12 +167,12 @@ def test_a_bank_larger_than_the_memory_is_refused(monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.parametrize("names", ["", "feature_extractor.", "feature_extractor.layer3."])
 def test_a_trunk_that_is_trained_is_refused(names: str) -> None:
-    trained = ParameterGroup(parameters=names, begin=0.9)
+    trained = ParameterGroup(parameters=("classifier.", names), begin=0.9)
     with pytest.raises(ConfigError, match="features of the trunk are kept: set bank=none"):
         check_bank(replace(RECIPE, groups=(*RECIPE.groups, trained)), CPU)
     check_bank(replace(RECIPE, groups=(trained,), bank=None), CPU)
-    classifier = ParameterGroup(parameters="classifier.feature_extractor.")
-    check_bank(replace(RECIPE, groups=(classifier,)), CPU)
+    classifier = ParameterGroup(parameters=("classifier.feature_extractor.",))
+    check_bank(replace(RECIPE, groups=(classifier, replace(trained, begin=1))), CPU)
 
 
 def test_a_bank_smaller_than_a_step_is_refused() -> None:

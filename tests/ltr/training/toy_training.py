@@ -5,10 +5,8 @@ As a program it trains in the folder that its argument names, so that it can be 
 
 from __future__ import annotations
 
-import signal
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -32,7 +30,7 @@ TOY = Recipe(
     batch=2,
     epochs=2,
     steps=4,
-    groups=(ParameterGroup(parameters="classifier.", learning_rate=1e-2, weight_decay=0.1),),
+    groups=(ParameterGroup(parameters=("classifier.",), learning_rate=1e-2, weight_decay=0.1),),
     schedule=CosineSchedule(),
     averaging=0.9,
     clip_gradient=1.0,
@@ -79,15 +77,15 @@ def train_toy(folder: Path, recipe: Recipe = TOY, losses: Any = toy_losses) -> P
     return train(recipe, folder, toy_material(recipe, losses), CPU)
 
 
-if __name__ == "__main__":  # FOLDER, and the step before which to wait to be killed, 0: none
+if __name__ == "__main__":  # FOLDER, and the step in which to wait for a line, 0: none
     at = int(sys.argv[2])
 
     def waiting(net: TrackerNet, batch: Noise, draws: Draws) -> ToyLosses:
-        if int(batch.numbers[0]) == at * TOY.batch and at and net.training:
+        if at and net.training and int(batch.numbers[0]) == at * TOY.batch:
             print("here", flush=True)
-            signal.pause()
+            sys.stdin.readline()
         return toy_losses(net, batch, draws)
 
     torch.set_num_threads(1)
     with termination():
-        train_toy(Path(sys.argv[1]), replace(TOY, epochs=2), waiting)
+        train_toy(Path(sys.argv[1]), losses=waiting)

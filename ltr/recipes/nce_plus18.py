@@ -1,0 +1,33 @@
+"""ResNet-18 to layer3, its classifier and box head trained as those of `nce_plus_mobile`.
+
+layer3 is trained where `--groups.2.begin 0.67 --bank none` says so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ltr.models.box.energy import EnergyHeadConfig
+from ltr.models.tracker_net import NetworkConfig
+from ltr.recipes import nce_plus_mobile
+from ltr.training.recipe import FeatureBank
+
+_MOBILE = nce_plus_mobile.RECIPE
+RECIPE = replace(
+    _MOBILE,
+    purpose="precise: ResNet-18, box energies by NCE+",
+    preset="imagenet18",
+    network=NetworkConfig(
+        trunk="resnet18",
+        feature_blocks=1,
+        feature_block="signed",
+        channels=256,
+        box_head=EnergyHeadConfig(channels=(128, 128), hidden=(256, 256)),
+    ),
+    start="imagenet18",
+    groups=(
+        *_MOBILE.groups[:2],
+        replace(_MOBILE.groups[2], parameters=("feature_extractor.layer3.",)),
+    ),
+    bank=FeatureBank(samples=300, uses=8),
+)

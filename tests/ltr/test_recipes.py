@@ -1,0 +1,41 @@
+"""The recipes: they say the same in every form, and build their networks."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from ltr.models.tracker_net import TrackerNet
+from ltr.recipes import RECIPES
+from ltr.settings import as_dict, from_dict, to_toml, with_toml
+from ltr.training.parameters import group_of_each
+from ltr.training.recipe import Recipe
+from ltr.training.start import first_network
+from pytracking.tracker.presets import PRESETS
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_round_trips(name: str, tmp_path: Path) -> None:
+    recipe = RECIPES[name]
+    assert from_dict(Recipe, json.loads(json.dumps(as_dict(recipe))), "") == recipe
+    path = tmp_path / "recipe.toml"
+    path.write_text(to_toml(recipe))
+    assert with_toml(Recipe(), path) == recipe
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_groups_name_parameters_and_presets_are_there(name: str) -> None:
+    recipe = RECIPES[name]
+    with torch.device("meta"):
+        net = TrackerNet(recipe.network)
+    groups = group_of_each(net, recipe.groups)
+    assert set(groups.values()) == set(range(len(recipe.groups)))
+    assert recipe.preset in PRESETS
+
+
+def test_starts_fit() -> None:
+    for recipe in RECIPES.values():
+        first_network(recipe)
