@@ -1,7 +1,7 @@
 """Time of a tracked frame over R, by steps, for the bundled networks and the published ones.
 
     python benchmarks/track_speed.py [--net NAME ...] [--targets 1 4 16] [--frames 120] [--device
-    cpu]
+    cpu] [--set NAME=VALUE ...]
 
 R is a plain ResNet body up to layer3 (ResNet-50 for networks on it, else ResNet-18) on the crop of
 one target: float32, contiguous NCHW, eager, inference mode, batch norm as layers. Both are timed
@@ -13,7 +13,8 @@ Bundled networks track the longest validation sequence. Published ones track the
 synthetic clip forwards and backwards, with its deterministic weights and the not-found threshold
 lowered, so that every frame is refined, and the published update schedule; `hard` makes every frame
 a hard negative one, after which the filter learns at once. With several targets, all see the same
-frames, and the time is per target.
+frames, and the time is per target. `--set` changes settings of every preset, such as
+refinement.iterations=5.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ from ltr.models.folding import fold
 from ltr.models.tracker_net import TrackerNet
 from ltr.models.zoo import NETWORKS
 from ltr.networks import load_network
+from ltr.settings import with_assignments
 from pytracking.evaluation.protocols import first_box
 from pytracking.tracker.engine import TrackerEngine
 from pytracking.tracker.prediction import Box
@@ -82,10 +84,10 @@ def network_named(name: str, shared: Path) -> TrackerNet:
     return filled_net(name, shared / "reference")
 
 
-def preset_for(name: str, hard: bool) -> TrackerPreset:
-    """The preset of the network; of published ones every frame is refined, and each a hard negative
-    one if `hard`."""
-    preset = preset_named(name)
+def preset_for(name: str, hard: bool, assignments: Sequence[str] = ()) -> TrackerPreset:
+    """The preset of the network, changed by `assignments`; of published ones every frame is
+    refined, and each a hard negative one if `hard`."""
+    preset = with_assignments(preset_named(name), assignments)
     if name not in NETWORKS:
         return preset
     always = replace(preset.localization, not_found_threshold=NEVER)
@@ -124,10 +126,17 @@ def tracked_order(name: str, length: int) -> Iterator[int]:
 
 
 def measure(
-    network: str, targets: int, shared: Path, frames: int, device: torch.device, hard: bool = False
+    network: str,
+    targets: int,
+    shared: Path,
+    frames: int,
+    device: torch.device,
+    hard: bool = False,
+    assignments: Sequence[str] = (),
 ) -> Timing:
     """Track `frames` frames after the memory is full."""
-    engine = TrackerEngine(fold(network_named(network, shared), device), preset_for(network, hard))
+    preset = preset_for(network, hard, assignments)
+    engine = TrackerEngine(fold(network_named(network, shared), device), preset)
     images, box = clip_for(network, shared)
     body = (
         TRUNKS["resnet50" if engine.net.config.trunk == "resnet50" else "resnet18"]()
@@ -256,6 +265,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--targets", nargs="+", type=int, default=[1, 4, 16])
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--set", nargs="+", default=[], metavar="NAME=VALUE")
     chosen = parser.parse_args(arguments)
     device = torch.device(chosen.device)
     torch.set_num_threads(1)
@@ -273,11 +283,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print("|---" * (len(STEPS) + 6) + "|")
     for name in chosen.net:
         for targets in chosen.targets if name in NETWORKS else [1]:
-            print(row(measure(name, targets, chosen.shared, chosen.frames, device)), flush=True)
+            timing = measure(name, targets, chosen.shared, chosen.frames, device, False, chosen.set)
+            print(row(timing), flush=True)
         if name in NETWORKS:
-            print(
-                row(measure(name, 1, chosen.shared, chosen.frames, device, hard=True)), flush=True
-            )
+            timing = measure(name, 1, chosen.shared, chosen.frames, device, True, chosen.set)
+            print(row(timing), flush=True)
 
 
 if __name__ == "__main__":
