@@ -3,6 +3,8 @@ precision, all that is learned online, pooled or compared is in float32."""
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
+
 import torch
 from torch import Tensor
 
@@ -19,6 +21,8 @@ def widened_taps(taps: Taps) -> Taps:
     return Taps(widened(taps.stride8), widened(taps.stride16))
 
 
-def without_autocast(device: torch.device) -> torch.autocast:
+def without_autocast(device: torch.device) -> AbstractContextManager[object]:
     """A context in which operators take the precision of their arguments."""
+    if not torch.amp.is_autocast_available(device.type):  # the meta device has none
+        return nullcontext()
     return torch.autocast(device.type, enabled=False)
