@@ -15,6 +15,7 @@ from ltr.models.folding import fold
 from ltr.models.tracker_net import TrackerNet
 from ltr.models.zoo import NETWORKS
 from ltr.networks import load_network
+from ltr.settings import with_assignments
 from pytracking.tracker import engine as engine_module
 from pytracking.tracker import first_frame, refinement
 from pytracking.tracker.engine import TrackerEngine
@@ -28,11 +29,23 @@ def from_host(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
     return tensor.to(device)
 
 
+REPORTED = (
+    "refinement.search_follows=false",
+    "refinement.share=[0.3,0.4]",
+    "refinement.calibration=0.7",
+    "size.ratios=[1.08,0.92]",
+)
+
+
 @pytest.mark.parametrize(
-    "name", ["imagenet18", "imagenet_mobile", "dimp18", "prdimp18", "dimp18_vot18"]
+    ("name", "settings"),
+    [
+        *((n, ()) for n in ("imagenet18", "imagenet_mobile", "dimp18", "prdimp18", "dimp18_vot18")),
+        ("prdimp18", REPORTED),
+    ],
 )
 def test_a_step_stays_on_the_device_and_reads_back_once(
-    name: str, monkeypatch: pytest.MonkeyPatch
+    name: str, settings: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read_back: list[tuple[int, ...]] = []
     to_list = torch.Tensor.tolist
@@ -48,7 +61,7 @@ def test_a_step_stays_on_the_device_and_reads_back_once(
         monkeypatch.setattr(module, "upload", from_host)
     published = name.partition("_vot")[0]
     net = TrackerNet(NETWORKS[published]) if published in NETWORKS else load_network(name)
-    engine = TrackerEngine(fold(net, "meta"), preset_named(name))
+    engine = TrackerEngine(fold(net, "meta"), with_assignments(preset_named(name), settings))
     frames = [np.zeros((200, 300, 3), np.uint8), np.zeros((100, 300, 3), np.uint8)]
     states = [
         engine.start(frame, (50.0, 60.0, 40.0, 30.0), f"target {k}")
