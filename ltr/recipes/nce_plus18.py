@@ -16,7 +16,7 @@ _MOBILE = nce_plus_mobile.RECIPE
 RECIPE = replace(
     _MOBILE,
     purpose="precise: ResNet-18, box energies by NCE+",
-    preset="imagenet18",
+    preset="nce_plus18",
     network=NetworkConfig(
         trunk="resnet18",
         feature_blocks=1,

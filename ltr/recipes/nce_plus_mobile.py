@@ -55,7 +55,7 @@ DATA = DataConfig(
 )
 RECIPE = Recipe(
     purpose="fast: MobileNetV2, box energies by NCE+, trained on two cores",
-    preset="imagenet_mobile",
+    preset="nce_plus_mobile",
     network=NetworkConfig(
         trunk="mobilenet_v2",
         feature_blocks=1,

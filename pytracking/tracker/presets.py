@@ -97,10 +97,28 @@ _PRDIMP_VOT18 = replace(
     memory=replace(_VOT18.memory, learning_rate=0.01),
     update=replace(_VOT18.update, interval=1, iterations=1, hard_negative_iterations=1),
 )
+_NCE_PLUS = TrackerPreset(
+    refinement=Refinement(
+        "relative",
+        iterations=10,
+        step=(7e-4, 7e-4),
+        search_follows=False,
+        share=(0.28, 0.42),
+        calibration=0.7,
+    )
+)
 
 _TABLE: dict[str, tuple[TrackerPreset, str]] = {
     "imagenet18": (TrackerPreset(), "the bundled network of that name: filter, size search"),
     "imagenet_mobile": (TrackerPreset(), "the bundled network of that name: filter, size search"),
+    "nce_plus_mobile": (
+        _NCE_PLUS,
+        "networks of the recipe of that name: size search, boxes reported by energy",
+    ),
+    "nce_plus18": (
+        _NCE_PLUS,
+        "networks of the recipe of that name: size search, boxes reported by energy",
+    ),
     "dimp18": (_DIMP, "DiMP-18 as published: filter by hinge residual, boxes by IoU"),
     "dimp50": (_DIMP, "DiMP-50 as published: filter by hinge residual, boxes by IoU"),
     "prdimp18": (_PRDIMP, "PrDiMP-18 as published: filter and boxes as probabilities"),
@@ -122,8 +140,8 @@ _TABLE: dict[str, tuple[TrackerPreset, str]] = {
     ),
 }
 PRESETS: dict[str, TrackerPreset] = {name: preset for name, (preset, _) in _TABLE.items()}
-"""By name. Each bundled network has the preset of its own name; the others are those of the
-published trackers, their quirks included."""
+"""By name. Each bundled network and each recipe of ours has the preset of its own name; the others
+are those of the published trackers, their quirks included."""
 PURPOSES: dict[str, str] = {name: purpose for name, (_, purpose) in _TABLE.items()}
 """What each preset is for, in a line."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import reduce
 from typing import Any
 
@@ -11,7 +12,7 @@ import torch
 from ltr.errors import ConfigError
 from ltr.settings import with_assignments
 from pytracking.tracker.first_frame import first_view
-from pytracking.tracker.preset_settings import Search
+from pytracking.tracker.preset_settings import Refinement, Search
 from pytracking.tracker.presets import PRESETS
 
 TWELVE = (5, -5, 10, -10, 20, -20, 30, -30, 45, -45, -60, 60)
@@ -93,13 +94,24 @@ def test_vot_presets(name: str) -> None:
     assert {key: reduce(getattr, key.split("."), preset) for key in TABLE[name]} == TABLE[name]
 
 
-@pytest.mark.parametrize("name", [name for name in PRESETS if not name.startswith("imagenet")])
+OURS = ("imagenet18", "imagenet_mobile", "nce_plus18", "nce_plus_mobile")
+
+
+@pytest.mark.parametrize("name", ["nce_plus18", "nce_plus_mobile"])
+def test_the_search_does_not_hang_on_our_box_heads(name: str) -> None:
+    """All else is as in the presets without a box head, so that what is searched is the same."""
+    preset = PRESETS[name]
+    assert not preset.refinement.search_follows
+    assert replace(preset, refinement=Refinement()) == PRESETS["imagenet_mobile"]
+
+
+@pytest.mark.parametrize("name", PRESETS)
 def test_quirks_are_on_in_published_presets_alone(name: str) -> None:
-    for preset, on in ((PRESETS[name], True), (PRESETS["imagenet18"], False)):
-        assert preset.refinement.half_pixel_shift == on
-        assert preset.refinement.stale_place == on
-        assert preset.update.only_trusted == on
-        assert preset.search.crop_window == ("integer" if on else "exact")
+    preset, on = PRESETS[name], name not in OURS
+    assert preset.refinement.half_pixel_shift == on
+    assert preset.refinement.stale_place == on
+    assert preset.update.only_trusted == on
+    assert preset.search.crop_window == ("integer" if on else "exact")
 
 
 def test_the_exact_window_has_no_other_border() -> None:
