@@ -35,16 +35,23 @@ class BasicBlock(nn.Module):
     """Two 3 x 3 convolutions and a shortcut (He et al. 2016, figure 5 left).
 
     A `signed` block has no ReLU behind the sum, for features that may be negative, and begins as
-    the identity: the weight of its last batch norm is zero."""
+    the identity: the weight of its last batch norm is zero. inner: channels between the
+    convolutions, by default `channels`."""
 
     def __init__(
-        self, channels_in: int, channels: int, stride: int = 1, signed: bool = False
+        self,
+        channels_in: int,
+        channels: int,
+        stride: int = 1,
+        signed: bool = False,
+        inner: int | None = None,
     ) -> None:
         super().__init__()
+        inner = inner or channels
         self.signed = signed
-        self.conv1 = nn.Conv2d(channels_in, channels, 3, stride, 1, bias=False)
-        self.bn1 = nn.BatchNorm2d(channels)
-        self.conv2 = nn.Conv2d(channels, channels, 3, 1, 1, bias=False)
+        self.conv1 = nn.Conv2d(channels_in, inner, 3, stride, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(inner)
+        self.conv2 = nn.Conv2d(inner, channels, 3, 1, 1, bias=False)
         self.bn2 = nn.BatchNorm2d(channels)
         if signed:
             nn.init.zeros_(self.bn2.weight)

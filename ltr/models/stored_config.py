@@ -25,6 +25,7 @@ def network_config(tree: Mapping[str, Any]) -> NetworkConfig:
     absent: dict[type[Any], dict[str, Any]] = {
         NetworkConfig: {
             "feature_block": "basic",
+            "feature_width": None,
             "initializer": "zeros",
             "filter_optimizer": HingeConfig(),
             "box_head": None,

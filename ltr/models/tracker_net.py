@@ -47,6 +47,9 @@ class NetworkConfig:
         "basic: blocks end in a ReLU; signed: they do not, and begin as the identity, so that "
         "training starts from the features of the trunk",
     )
+    feature_width: int | None = setting(
+        None, "1", "channels inside a block, fewer are faster; none: as the trunk has", (1, 4096)
+    )
     feature_kernel: int = setting(1, "cells", "kernel of the classifier's last convolution", (1, 7))
     channels: int = setting(256, "1", "classifier feature channels", (1, 4096))
     filter_size: int = setting(4, "cells", "side of the target model's filter", (1, 16))
@@ -93,6 +96,7 @@ class Classifier(nn.Module):
             config.feature_blocks,
             config.feature_kernel,
             config.feature_block == "signed",
+            config.feature_width,
         )
 
 

@@ -21,8 +21,9 @@ RECIPE = replace(
         trunk="resnet18",
         feature_blocks=1,
         feature_block="signed",
+        feature_width=64,
         channels=256,
-        box_head=EnergyHeadConfig(channels=(128, 128), hidden=(256, 256)),
+        box_head=EnergyHeadConfig(channels=(64, 64), hidden=(128, 128), reference=(64, 128)),
     ),
     start="imagenet18",
     groups=(

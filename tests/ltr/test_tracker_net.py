@@ -215,11 +215,14 @@ class NotInHalf(nn.Module):
             return self.module(x)
 
 
-def test_signed_blocks_begin_as_the_identity() -> None:
+@pytest.mark.parametrize("width", [None, 8])
+def test_signed_blocks_begin_as_the_identity(width: int | None) -> None:
     torch.manual_seed(0)
     config = NetworkConfig(trunk="mobilenet_v2", channels=96)
     plain = TrackerNet(config)
-    net = TrackerNet(replace(config, feature_blocks=2, feature_block="signed"))
+    blocks = replace(config, feature_blocks=2, feature_block="signed", feature_width=width)
+    net = TrackerNet(blocks)
+    assert net.classifier.feature_extractor[1].conv2.in_channels == (width or 96)
     last = net.classifier.feature_extractor[2]
     last.load_state_dict(plain.classifier.feature_extractor[0].state_dict())
     features = torch.randn(3, 96, 5, 5)
@@ -244,7 +247,7 @@ def test_files_that_an_earlier_version_converted(name: str) -> None:
     former = {"pooled_zero_init": "pooled_zero", "zeros": "none"}
     tree |= {"initializer": former.get(config.initializer, config.initializer)}
     tree |= {"box_head": "energy"}  # which had one size
-    del tree["feature_block"]  # there was one kind
+    del tree["feature_block"], tree["feature_width"]  # there was one kind
     if isinstance(config.filter_optimizer, HingeConfig):
         del tree["filter_optimizer"]["label_sigma"]  # it stood in the preset
     assert network_config(tree) == config

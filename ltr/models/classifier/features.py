@@ -24,10 +24,20 @@ class ClassifierFeatures(nn.Sequential):
     and follows it. Convolutions begin as in DiMP: normal, of deviation sqrt(2 / (K K outputs))."""
 
     def __init__(
-        self, channels_in: int, channels: int, blocks: int, kernel: int, signed: bool
+        self,
+        channels_in: int,
+        channels: int,
+        blocks: int,
+        kernel: int,
+        signed: bool,
+        width: int | None,
     ) -> None:
+        """width: channels inside a block, by default `channels_in`."""
         super().__init__(
-            *(BasicBlock(channels_in, channels_in, signed=signed) for _ in range(blocks)),
+            *(
+                BasicBlock(channels_in, channels_in, signed=signed, inner=width)
+                for _ in range(blocks)
+            ),
             nn.Conv2d(channels_in, channels, kernel, 1, kernel // 2, bias=False),
         )
         for module in self.modules():
