@@ -115,6 +115,13 @@ class Motion:
     aspect: float = setting(0.1, "1", "deviation of the log aspect", (0, 1))
     rotation: float = setting(10.0, "degrees", "deviation of the angle", (0, 90))
     flip: float = setting(0.0, "1", "share of frames that are mirrored", (0, 1))
+    largest: float = setting(
+        1.0,
+        "1",
+        "side of the target relative to its photograph's, each the root of an area, up to which "
+        "photographs are sought: around larger targets most of the crop is repeated border",
+        (0.01, 1),
+    )
     shift: float = setting(
         1.0, "target sizes", "deviation of a pasted thing's way between frames", (0, 10)
     )

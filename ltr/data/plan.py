@@ -29,7 +29,7 @@ from ltr.errors import DataError
 SMALLEST_OBJECT = 12.0
 """Pictures of objects with a shorter mean side, in pixels, are not pasted."""
 ATTEMPTS = 30
-"""At finding an object with a mask."""
+"""At finding an object with a mask, or a photograph with enough around its target."""
 
 
 class Plan(NamedTuple):
@@ -91,10 +91,13 @@ def _filmed(rng: Generator, config: DataConfig, pool: Pool, pictures: Pictures) 
 
 def _moved(rng: Generator, config: DataConfig, pool: Pool, pictures: Pictures) -> Drawn:
     """One picture, moved for each frame."""
-    number = pool.draw(rng)
-    track = pictures.track(pool.store, number)
-    picture = Picture(pool.store, number, int(rng.choice(np.flatnonzero(track.visible))))
-    box = track.boxes_xywh[picture.number]
+    for _ in range(ATTEMPTS):
+        number = pool.draw(rng)
+        track = pictures.track(pool.store, number)
+        picture = Picture(pool.store, number, int(rng.choice(np.flatnonzero(track.visible))))
+        box = track.boxes_xywh[picture.number]
+        if box[2] * box[3] <= config.motion.largest**2 * np.prod(pictures.frame_hw(picture)):
+            break
     outline = pictures.outline(picture)
     points = corners(box) if outline is None else outline.hull
     size = float(np.sqrt(box[2] * box[3]))

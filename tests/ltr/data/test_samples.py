@@ -64,6 +64,21 @@ def assert_boxes_true(batch, within: float) -> None:
     assert checked > len(crops) // 3
 
 
+def test_motion_seeks_photographs_with_enough_around_the_target(make) -> None:
+    store = make_store(count=2)
+    for track, side in zip(store.tracks, (30, 100), strict=True):
+        track.boxes_xywh[0] = (20, 10, side, side)  # of pictures of 120 x 160, root of area 139
+    named = {
+        largest: set(
+            make(plain_config("motion", motion=Motion(largest=largest)), store)
+            .batch(range(24))
+            .names
+        )
+        for largest in (0.5, 1.0)
+    }
+    assert named == {0.5: {"motion0/made0"}, 1.0: {"motion0/made0", "motion0/made1"}}
+
+
 @pytest.mark.parametrize("shape", ["rectangle", "ellipse"])
 @pytest.mark.parametrize(
     ("use", "rotation", "within"),
