@@ -4,14 +4,19 @@
     python benchmarks/judge.py imagenet18 "imagenet18 size.interval=1 search.area=4.5"
     python benchmarks/judge.py --all imagenet18 imagenet_mobile
     python benchmarks/judge.py --held-out --seeds 3 run/networks/epoch-0012.safetensors
+    python benchmarks/judge.py run/networks/epoch-0012.safetensors --held-out --jobs 2
+        --vary refinement.iterations 5 10 --vary refinement.share "[0.2, 0.3]" "[0.3, 0.45]"
 
-A contender is a network, a name or a file, and settings that differ from those of its preset. It
-tracks the 59 sequences that training-free networks were chosen by: SHARED/data/val, 10, and those
-of SHARED/data/train that judge_clips.txt names, 49; with `--held-out` val and the 26 clips that
+A contender is a network, a name or a file, and settings that differ from those of its preset, as
+words of a shell. With `--vary` each is followed by its variants with all combinations of these
+values; those that its preset has anyway, or another contender, are left out. It tracks the 59
+sequences that training-free networks were chosen by: SHARED/data/val, 10, and those of
+SHARED/data/train that judge_clips.txt names, 49; with `--held-out` val and the 26 clips that
 clips.json leaves out of training, by which trained networks are chosen; with `--all` val and every
-clip. One pass from the first box rounded to whole pixels, on one thread of the CPU, the mean over
-the tracker's seeds 0 to `--seeds` - 1. Beside each mean stands its 95 % bootstrap interval over
-sequences; between contenders, that of their difference sequence by sequence.
+clip. One pass from the first box rounded to whole pixels, on one thread of the CPU, in each of
+`--jobs` processes, the mean over the tracker's seeds 0 to `--seeds` - 1. Beside each mean stands
+its 95 % bootstrap interval over sequences; of all but the first contender, that of the difference
+from the first sequence by sequence.
 
 Boxes are kept in OUTPUT/NETWORK/KEY/SEQUENCE.txt, the key being of the network, all settings and
 the seed: a run that was interrupted goes on, a further contender or seed costs only itself. The
@@ -22,29 +27,41 @@ from __future__ import annotations
 
 import argparse
 import os
-from itertools import combinations
+import shlex
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from functools import lru_cache
+from itertools import product
+from multiprocessing import get_context
 from pathlib import Path
 from time import perf_counter
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
+from score_tables import comparison, worst_sequences
 
 from ltr.data.names import read_left_out
 from ltr.files import safe_name
 from ltr.settings import with_assignments
 from pytracking.api import Tracker, load_engine
 from pytracking.apps.evaluate import chosen
-from pytracking.apps.kept_boxes import kept_auc
-from pytracking.evaluation.bootstrap import bootstrap_interval
+from pytracking.apps.kept_boxes import kept_auc, key_of
 from pytracking.evaluation.metrics import Array
 from pytracking.sequences.sequence import Sequence, find_sequences
 from pytracking.tracker.engine import TrackerEngine
 
 CLIPS = Path(__file__).with_name("judge_clips.txt")
 Clips = Literal["listed", "held out", "all"]
-WORST = 6
-"""So many sequences are named under a mean."""
+
+
+class Task(NamedTuple):
+    """A sequence to be tracked by a contender with a seed, and where its boxes are kept."""
+
+    contender: str
+    seed: int
+    sequence: Sequence
+    output: Path
 
 
 def sequences_of(shared: Path, clips: Clips) -> list[Sequence]:
@@ -57,61 +74,61 @@ def sequences_of(shared: Path, clips: Clips) -> list[Sequence]:
     return find_sequences(shared / "data" / "val") + chosen(find_sequences(train), names)
 
 
+@lru_cache(maxsize=1)
 def engine_of(contender: str, seed: int) -> TrackerEngine:
     """The engine of a contender. Raises ConfigError or CheckpointError."""
-    network, *assignments = contender.split()
+    network, *assignments = shlex.split(contender)
     return load_engine(network, None, "cpu", seed, lambda p: with_assignments(p, assignments))
 
 
-def scores_of(contender: str, sequences: list[Sequence], output: Path, seeds: int) -> Array:
-    """(N,) success AUC of a contender, one a sequence, in the mean over seeds; those without a file
-    of boxes are tracked first."""
-    folder = output / safe_name(Path(contender.split()[0]).stem)
-    scores = np.empty((seeds, len(sequences)))
-    for seed in range(seeds):
-        engine = engine_of(contender, seed)
-        for k, sequence in enumerate(sequences):
-            start = perf_counter()
-            scores[seed, k] = kept_auc(Tracker(engine), sequence, folder)
-            if (seconds := perf_counter() - start) > 1:
-                print(f"{contender}, seed {seed}: {sequence.name}, {seconds:.0f} s", flush=True)
-    return scores.mean(axis=0)
+def variants(contenders: Iterable[str], values: Mapping[str, Iterable[str]]) -> Iterator[str]:
+    """Contenders, each followed by those with all combinations of `values` by setting, without
+    those that track as one before. Raises what `engine_of` does."""
+    grid = [
+        " ".join(shlex.quote(f"{name}={value}") for name, value in zip(values, row, strict=True))
+        for row in product(*values.values())
+    ]
+    met: set[tuple[str, str]] = set()
+    for contender in contenders:
+        for variant in (contender, *(f"{contender} {more}" for more in grid if more)):
+            track_as = (_network(variant), key_of(engine_of(variant, 0)))
+            if track_as not in met:
+                met.add(track_as)
+                yield variant
 
 
-def mean_cells(values: Array) -> str:
-    """Mean and interval of values, as two cells of a Markdown table."""
-    low, high = bootstrap_interval(values)
-    return f"**{values.mean():.3f}** | {low:.3f} to {high:.3f}"
+def _network(contender: str) -> str:
+    return safe_name(Path(shlex.split(contender)[0]).stem)
 
 
-def tables(scores: dict[str, Array], sequences: list[Sequence], validation: int) -> str:
-    """Means of all, of the first `validation` sequences and of the clips; differences between
-    contenders."""
-    groups = {
-        f"val and clips ({len(sequences)})": slice(None),
-        f"val ({validation})": slice(validation),
-        f"clips ({len(sequences) - validation})": slice(validation, None),
-    }
-    lines = ["| network | sequences | mean | 95 % | worst |", "|---|---|---|---|---|"]
-    for contender, values in scores.items():
-        for group, part in groups.items():
-            names = [s.name for s in sequences[part]]
-            worst = ", ".join(
-                f"{names[i]} {values[part][i]:.2f}" for i in np.argsort(values[part])[:WORST]
-            )
-            lines.append(f"| {contender} | {group} | {mean_cells(values[part])} | {worst} |")
-    if len(scores) > 1:
-        lines += [
-            "",
-            "| difference | sequences | mean | 95 % | better on |",
-            "|---|---|---|---|---|",
-        ]
-    for a, b in combinations(scores, 2):
-        for group, part in groups.items():
-            difference = scores[a][part] - scores[b][part]
-            count = f"{(difference > 0).sum()} of {len(difference)}"
-            lines.append(f"| {a} - {b} | {group} | {mean_cells(difference)} | {count} |")
-    return "\n".join(lines)
+def scores_of(
+    contenders: Iterable[str], sequences: list[Sequence], output: Path, seeds: int, jobs: int = 1
+) -> dict[str, Array]:
+    """(N,) success AUC of each of different contenders, one a sequence, in the mean over seeds;
+    those without a file of boxes are tracked first, in `jobs` processes."""
+    names = list(contenders)
+    tasks = [
+        Task(name, seed, sequence, output)
+        for name, seed, sequence in product(names, range(seeds), sequences)
+    ]
+    if jobs == 1:
+        scores = np.array([score(task) for task in tasks])
+    else:
+        with ProcessPoolExecutor(jobs, get_context("spawn"), torch.set_num_threads, (1,)) as pool:
+            scores = np.array(list(pool.map(score, tasks)))
+    means = scores.reshape(len(names), seeds, len(sequences)).mean(axis=1)
+    return dict(zip(names, means, strict=True))
+
+
+def score(task: Task) -> float:
+    """Success AUC of a task, whose boxes are made where they are not there."""
+    start = perf_counter()
+    tracker = Tracker(engine_of(task.contender, task.seed))
+    auc = kept_auc(tracker, task.sequence, task.output / _network(task.contender))
+    if (seconds := perf_counter() - start) > 1:
+        of = f"{task.contender}, seed {task.seed}: {task.sequence.name}"
+        print(f"{of} {auc:.3f}, {seconds:.0f} s", flush=True)
+    return auc
 
 
 def main() -> None:
@@ -126,17 +143,28 @@ def main() -> None:
     clips.add_argument("--held-out", dest="clips", action="store_const", const="held out")
     parser.set_defaults(clips="listed")
     parser.add_argument("--seeds", type=int, default=1, help="of the tracker")
+    parser.add_argument("--jobs", type=int, default=1, help="processes of one thread")
+    parser.add_argument(
+        "--vary", nargs="+", action="append", default=[], metavar=("SETTING", "VALUE")
+    )
     parser.add_argument("contenders", nargs="+", metavar="'NETWORK [SETTING=VALUE ...]'")
     arguments = parser.parse_args()
-    if arguments.seeds < 1:
-        parser.error(f"--seeds is {arguments.seeds}: give 1 or more")
+    for option in ("seeds", "jobs"):
+        if getattr(arguments, option) < 1:
+            parser.error(f"--{option} is {getattr(arguments, option)}: give 1 or more")
+    for setting, *values in arguments.vary:
+        if not values:
+            parser.error(f"--vary {setting}: give values")
     torch.set_num_threads(1)
     sequences = sequences_of(arguments.shared, arguments.clips)
     validation = len(find_sequences(arguments.shared / "data" / "val"))
-    scores = {
-        c: scores_of(c, sequences, arguments.output, arguments.seeds) for c in arguments.contenders
-    }
-    print(tables(scores, sequences, validation))
+    contenders = variants(
+        arguments.contenders, {setting: values for setting, *values in arguments.vary}
+    )
+    scores = scores_of(contenders, sequences, arguments.output, arguments.seeds, arguments.jobs)
+    print(comparison(scores, validation))
+    print()
+    print(worst_sequences(scores, [s.name for s in sequences]))
 
 
 if __name__ == "__main__":

@@ -9,10 +9,24 @@ import cv2
 import judge
 import numpy as np
 import pytest
+from score_tables import by_sequence, comparison, worst_sequences
 
+from ltr.errors import ConfigError
 from pytracking.apps import kept_boxes
 from pytracking.sequences.sequence import Sequence, find_sequences
 from pytracking.sources.demo_clip import DemoClip
+from pytracking.tracker.presets import preset_named
+
+
+def demo_sequences(folder: Path, *names: str) -> list[Sequence]:
+    """Three frames of a demo clip each."""
+    for seed, name in enumerate(names):
+        clip = DemoClip(seed)
+        (folder / name).mkdir(parents=True)
+        for k in range(3):
+            cv2.imwrite(str(folder / name / f"{k}.png"), clip.frame(k)[:, :, ::-1])
+        np.savetxt(folder / name / "groundtruth.txt", clip.boxes_xywh[:3], delimiter=",")
+    return find_sequences(folder)
 
 
 def test_it_judges_on_ten_validation_sequences_and_49_clips(shared: Path) -> None:
@@ -32,34 +46,60 @@ def test_trained_networks_are_judged_on_what_is_left_out(shared: Path) -> None:
 
 
 def test_tables() -> None:
-    sequences = [Sequence(name, Path(name), np.zeros((1, 4))) for name in "abcd"]
     scores = {"one": np.array([0.5, 0.7, 0.2, 0.6]), "two": np.array([0.4, 0.5, 0.3, 0.4])}
-    lines = judge.tables(scores, sequences, 2).splitlines()
-    assert lines[2].startswith("| one | val and clips (4) | **0.500** | 0.")
-    assert lines[2].endswith(" | c 0.20, a 0.50, d 0.60, b 0.70 |")
-    assert lines[3] == "| one | val (2) | **0.600** | 0.500 to 0.700 | a 0.50, b 0.70 |"
-    assert lines[4] == "| one | clips (2) | **0.400** | 0.200 to 0.600 | c 0.20, d 0.60 |"
-    assert lines[-3].startswith("| one - two | val and clips (4) | **0.100** | -0.0")
-    assert lines[-3].endswith(" | 3 of 4 |")
-    assert lines[-2] == "| one - two | val (2) | **0.150** | 0.100 to 0.200 | 2 of 2 |"
-    assert len(judge.tables({"one": scores["one"]}, sequences, 2).splitlines()) == 5
+    head, _, one, two = comparison(scores, 2).splitlines()
+    assert head == (
+        "| network | val and clips (4) | val (2) | clips (2) | minus one: val and clips (4) "
+        "| minus one: val (2) | minus one: clips (2) | better on |"
+    )
+    assert one.startswith("| one | **0.500** (0.")
+    assert one.endswith(" | **0.600** (0.500 to 0.700) | **0.400** (0.200 to 0.600) |  |  |  |  |")
+    assert "| **-0.150** (-0.200 to -0.100) | **-0.050** (-0.200 to 0.100) | 1 of 4 |" in two
+    alone = comparison({"one": scores["one"]}, 4).splitlines()
+    assert alone[0] == "| network | val and clips (4) | val (4) |"
+    assert worst_sequences(scores, "abcd").splitlines()[2:] == [
+        "| one | c 0.20, a 0.50, d 0.60, b 0.70 |",
+        "| two | c 0.30, a 0.40, d 0.40, b 0.50 |",
+    ]
+    assert by_sequence(scores, "abcd").splitlines()[3] == "| b | 0.700 | 0.500 |"
+
+
+def test_variants_are_all_combinations_that_track_otherwise() -> None:
+    interval = preset_named("imagenet_mobile").size.interval
+    values = {"size.interval": [str(interval), "7"], "size.ratios": ["[0.9, 1.1]"]}
+    assert list(judge.variants(["imagenet_mobile", "imagenet_mobile size.interval=7"], values)) == [
+        "imagenet_mobile",
+        f"imagenet_mobile size.interval={interval} 'size.ratios=[0.9, 1.1]'",
+        "imagenet_mobile size.interval=7 'size.ratios=[0.9, 1.1]'",
+        "imagenet_mobile size.interval=7",
+    ]
+    with pytest.raises(ConfigError):
+        list(judge.variants(["imagenet_mobile"], {"size.interval": ["often"]}))
 
 
 def test_a_contender_is_tracked_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    clip = DemoClip(0)
-    (tmp_path / "data" / "cat").mkdir(parents=True)
-    for k in range(3):
-        cv2.imwrite(str(tmp_path / "data" / "cat" / f"{k}.png"), clip.frame(k)[:, :, ::-1])
-    np.savetxt(tmp_path / "data" / "cat" / "groundtruth.txt", clip.boxes_xywh[:3], delimiter=",")
-    sequences = find_sequences(tmp_path / "data")
-    (score,) = judge.scores_of("imagenet_mobile", sequences, tmp_path / "out", 1)
+    sequences = demo_sequences(tmp_path / "data", "cat")
+    network = "imagenet_mobile"
+    score = judge.scores_of([network], sequences, tmp_path / "out", 1)[network]
+    assert score.shape == (1,)
     assert 0.7 < score < 1
-    (two,) = judge.scores_of("imagenet_mobile", sequences, tmp_path / "out", 2)
+    two = judge.scores_of([network], sequences, tmp_path / "out", 2)[network]
     (files,) = [p.parent for p in (tmp_path / "out").iterdir()]
     assert len([*files.rglob("cat.txt")]) == 2  # a seed each
 
     monkeypatch.delattr(kept_boxes, "track_sequence")
-    assert judge.scores_of("imagenet_mobile", sequences, tmp_path / "out", 1) == [score]
-    assert judge.scores_of("imagenet_mobile", sequences, tmp_path / "out", 2) == [two]
+    assert judge.scores_of([network], sequences, tmp_path / "out", 1) == {network: score}
+    assert judge.scores_of([network], sequences, tmp_path / "out", 2) == {network: two}
     with pytest.raises(NameError):  # other settings are another contender
-        judge.scores_of("imagenet_mobile size.interval=3", sequences, tmp_path / "out", 1)
+        judge.scores_of([f"{network} size.interval=3"], sequences, tmp_path / "out", 1)
+
+
+@pytest.mark.slow
+def test_processes_track_as_one_does(tmp_path: Path) -> None:
+    sequences = demo_sequences(tmp_path / "data", "cat", "dog")
+    contenders = ["imagenet_mobile", "imagenet_mobile size.interval=3"]
+    one = judge.scores_of(contenders, sequences, tmp_path / "one", 1)
+    two = judge.scores_of(contenders, sequences, tmp_path / "two", 1, jobs=2)
+    assert list(one) == list(two) == contenders
+    for contender in contenders:
+        np.testing.assert_array_equal(one[contender], two[contender])
