@@ -11,36 +11,29 @@ SHARED/data/val with it, its card checkpoints/NAME.md; prints the table.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import mean
 from tempfile import TemporaryDirectory
 
-import numpy as np
 import torch
+from cards import CHECKPOINTS, bundle, write_card
+from judge import scores_of
 from safetensors.torch import load_file
+from score_tables import by_sequence, comparison, interval, worst
 from torch import Tensor
 
-from ltr.checkpoints import REGISTRY, sha256_of, write_network
 from ltr.crops import crop, exact_window
-from ltr.files import write_text
 from ltr.images import read_image
 from ltr.models.backbone import TrunkName
 from ltr.models.classifier.whitening import whitening_matrix
 from ltr.models.folding import fold
-from ltr.models.tracker_net import NetworkConfig, TrackerNet, stored_tensors
-from ltr.networks import load_network
-from ltr.settings import as_dict
-from pytracking import Tracker
-from pytracking.apps.evaluate import track_sequence
-from pytracking.evaluation.bootstrap import bootstrap_interval
-from pytracking.evaluation.protocols import one_pass_auc
+from ltr.models.tracker_net import NetworkConfig, TrackerNet
+from pytracking.evaluation.metrics import Array
 from pytracking.sequences.sequence import find_sequences
 
-CHECKPOINTS = Path(__file__).resolve().parents[1] / "checkpoints"
 SIDE = 288
+MOST_BYTES = 8_000_000
 
 
 @dataclass(frozen=True)
@@ -120,72 +113,18 @@ def make(name: str, shared: Path) -> dict[str, str]:
         "(VOC 2007, COCO 2017, others), unlabelled",
         "licence": LICENCE,
     }
-    path = CHECKPOINTS / f"{name}.safetensors"
-    write_network(path, stored_tensors(net), as_dict(net.config), card)
-    registry_path = CHECKPOINTS / REGISTRY
-    registry = json.loads(registry_path.read_text()) if registry_path.exists() else {}
-    entry = {
-        "sha256": sha256_of(path),
-        "summary": floor.summary,
-        "preset": name,
-        "licence": LICENCE,
-    }
-    write_text(registry_path, json.dumps({**registry, name: entry}, indent=2) + "\n", "registry")
-    load_network(path)  # what cannot be read back is not made
+    path = bundle(CHECKPOINTS, name, net, card, MOST_BYTES)
     print(f"{path.name}: {path.stat().st_size} bytes from {len(photographs)} photographs")
     return card
 
 
-def score(name: str, shared: Path) -> dict[str, float]:
-    """Success AUC of each validation sequence, on the CPU."""
-    scores = {}
-    with TemporaryDirectory() as folder:
-        for sequence in find_sequences(shared / "data" / "val"):
-            boxes = track_sequence(
-                Tracker.load(name, device="cpu"), sequence, Path(folder) / "boxes.txt"
-            )
-            scores[sequence.name] = one_pass_auc(boxes, sequence.boxes_xywh)
-    return scores
-
-
-def write_card(name: str, card: dict[str, str], scores: dict[str, float]) -> None:
-    """The model card, in Markdown."""
-    worst = min(scores, key=lambda sequence: scores[sequence])
-    facts = "\n".join(f"- {key}: {value}" for key, value in card.items() if key != "name")
-    rows = "".join(f"| {sequence} | {value:.3f} |\n" for sequence, value in scores.items())
-    write_text(
-        CHECKPOINTS / f"{name}.md",
-        f"# {name}\n\n{facts}\n- input: RGB, 0 to 255, a square of 288 pixels around the target, "
-        "5 times its size\n"
-        f"- not for: identifying people; anything that must not fail\n\n"
-        "Success AUC on ten short validation sequences (they choose between settings; no "
-        "benchmark result): "
-        f"mean {mean(scores.values()):.3f} (95 % bootstrap interval {interval(scores)}), "
-        f"worst {worst} {scores[worst]:.3f}.\n\n"
-        f"| sequence | AUC |\n|---|---|\n{rows}\nMade by `benchmarks/floor.py`.\n",
-        "card",
+def results(scores: Array, names: list[str]) -> str:
+    """What a card says of the validation sequences."""
+    return (
+        "Success AUC on ten short validation sequences (they choose between settings; no benchmark "
+        f"result): mean {scores.mean():.3f} (95 % bootstrap interval {interval(scores)}), worst "
+        f"{worst(scores, names, 1)}.\n\n{by_sequence({'AUC': scores}, names)}"
     )
-
-
-def interval(scores: dict[str, float]) -> str:
-    """Of the mean, as text."""
-    low, high = bootstrap_interval(np.array([*scores.values()]))
-    return f"{low:.3f} to {high:.3f}"
-
-
-def table(scores: dict[str, dict[str, float]]) -> str:
-    """Success AUC by network and sequence, with the bootstrap interval of the mean, as
-    Markdown."""
-    sequences = list(next(iter(scores.values())))
-    lines = [
-        "| network | mean | 95 % | " + " | ".join(sequences) + " |",
-        "|---" * (len(sequences) + 3) + "|",
-    ]
-    for name, values in scores.items():
-        cells = " | ".join(f"{values[sequence]:.3f}" for sequence in sequences)
-        average = f"**{mean(values.values()):.3f}** | {interval(values)}"
-        lines.append(f"| {name} | {average} | {cells} |")
-    return "\n".join(lines)
 
 
 def main() -> None:
@@ -197,12 +136,18 @@ def main() -> None:
     )
     parser.add_argument("--only", choices=sorted(NETWORKS), help="make this one alone")
     arguments = parser.parse_args()
-    scores = {}
-    for name in [arguments.only] if arguments.only else NETWORKS:
-        card = make(name, arguments.shared)
-        scores[name] = score(name, arguments.shared)
-        write_card(name, card, scores[name])
-    print(table(scores))
+    made = [arguments.only] if arguments.only else list(NETWORKS)
+    cards = {name: make(name, arguments.shared) for name in made}
+    sequences = find_sequences(arguments.shared / "data" / "val")
+    names = [sequence.name for sequence in sequences]
+    with TemporaryDirectory() as folder:
+        scores = scores_of(made, sequences, Path(folder), seeds=1)
+    for name, card in cards.items():
+        facts = {key: value for key, value in card.items() if key != "name"}
+        write_card(CHECKPOINTS, name, facts, results(scores[name], names), "floor.py")
+    print(comparison(scores, len(sequences)))
+    print()
+    print(by_sequence(scores, names))
 
 
 if __name__ == "__main__":

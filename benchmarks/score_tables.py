@@ -40,7 +40,8 @@ def comparison(scores: Mapping[str, Array], validation: int) -> str:
         f"val ({validation})": slice(validation),
         f"clips ({len(base) - validation})": slice(validation, None),
     }
-    parts = {name: part for name, part in groups.items() if len(base[part])}
+    only = [name for name, part in groups.items() if len(base[part]) == len(base)][1:]
+    parts = {name: part for name, part in groups.items() if not only or name in only}
     head = ["network", *parts]
     if len(scores) > 1:
         head += [f"minus {first}: {name}" for name in parts] + ["better on"]

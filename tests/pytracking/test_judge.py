@@ -56,7 +56,7 @@ def test_tables() -> None:
     assert one.endswith(" | **0.600** (0.500 to 0.700) | **0.400** (0.200 to 0.600) |  |  |  |  |")
     assert "| **-0.150** (-0.200 to -0.100) | **-0.050** (-0.200 to 0.100) | 1 of 4 |" in two
     alone = comparison({"one": scores["one"]}, 4).splitlines()
-    assert alone[0] == "| network | val and clips (4) | val (4) |"
+    assert alone[0] == "| network | val (4) |"
     assert worst_sequences(scores, "abcd").splitlines()[2:] == [
         "| one | c 0.20, a 0.50, d 0.60, b 0.70 |",
         "| two | c 0.30, a 0.40, d 0.40, b 0.50 |",
