@@ -56,16 +56,30 @@ from ltr.signals import ending_of, loading
     metavar="N",
     help="How often the state is saved, beside each epoch's end.",
 )
+@click.option(
+    "--pictures",
+    type=click.FloatRange(0),
+    default=10.0,
+    show_default=True,
+    metavar="MINUTES",
+    help="How often samples and what the network makes of them are drawn, into RUN/pictures; "
+    "0: never.",
+)
 @debug_option
 def train(
-    words: Sequence[str], data: Path | None, run: Path | None, device: str, save_minutes: float
+    words: Sequence[str],
+    data: Path | None,
+    run: Path | None,
+    device: str,
+    save_minutes: float,
+    pictures: float,
 ) -> int:
     """Trains by RECIPE, a name of `ltr recipes` or a file of settings, of which any field may be
     given: `ltr show RECIPE` names them. A run that was ended, by whatever, goes on from its last
     state when the same command is given again.
 
-    The run's folder gets log.jsonl, networks that track, and states. `pytracking validate RUN`
-    tracks with its networks.
+    The run's folder gets log.jsonl, networks that track, pictures and states.
+    `pytracking validate RUN` tracks with its networks.
 
     \b
     examples:
@@ -95,7 +109,7 @@ def train(
     state = folder / STATES / NEWEST
     try:
         material = of_data(recipe, data, chosen)
-        best = train_recipe(recipe, folder, material, chosen, save_minutes, title)
+        best = train_recipe(recipe, folder, material, chosen, save_minutes, pictures, name=title)
     except KeyboardInterrupt as error:
         status, word = ending_of(error)
         again = ["ltr", "train", *words, "--data", str(data), "--run", str(folder)]
@@ -123,8 +137,10 @@ def _parse(words: Sequence[str]) -> tuple[str, list[tuple[str, str]]]:
             recipes.append(word)
             continue
         field, equals, value = word[2:].partition("=")
-        own = {name for p in train.params for name in p.opts}
-        if likely := own.intersection(nearest(word.partition("=")[0], own | _fields())):
+        own, known = {name for p in train.params for name in p.opts}, _fields()
+        option = word.partition("=")[0]
+        likely = own.intersection(nearest(option, own | known))
+        if likely and option.partition(".")[0] not in known:
             raise click.UsageError(f"unknown option {word!r}: did you mean {min(likely)}?")
         if not equals and (value := next(rest, "--")).startswith("--"):
             raise click.UsageError(f"option --{field} needs a value")

@@ -11,12 +11,21 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from ltr.data.batch import Batch
+from ltr.data.configuration import DataConfig
 from ltr.data.samples import Drawn, Samples
 from ltr.errors import ConfigError, TrackingError
 from ltr.transfer import upload
 
 AHEAD = 2
 """Batches that each process makes ahead."""
+
+
+def check_workers(config: DataConfig, workers: int) -> None:
+    """Raise ConfigError for workers of resident samples."""
+    if workers and config.resident:
+        raise ConfigError(
+            "data.resident keeps all frames in one process: set data.workers to 0, or turn it off"
+        )
 
 
 def batches(samples: Samples, numbers: Iterable[Sequence[int]], workers: int) -> Iterator[Batch]:
@@ -26,10 +35,7 @@ def batches(samples: Samples, numbers: Iterable[Sequence[int]], workers: int) ->
     if workers == 0:
         yield from map(samples.batch, numbers)
         return
-    if samples.config.resident:
-        raise ConfigError(
-            "data.resident keeps all frames in one process: set data.workers to 0, or turn it off"
-        )
+    check_workers(samples.config, workers)
     loader = DataLoader(
         _Drawing(samples),
         batch_sampler=numbers,  # type: ignore[arg-type]

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
-from ltr.data.loader import batches
+from ltr.data.batch import Batch
+from ltr.data.loader import batches, check_workers
 from ltr.data.samples import Samples
 from ltr.draws import Draws
 from ltr.models.tracker_net import TrackerNet
-from ltr.training.feature_bank import bank_batches, numbers_rendered
-from ltr.training.losses import losses
+from ltr.training.feature_bank import bank_batches, check_bank, numbers_rendered
+from ltr.training.losses import check_objectives, losses
 from ltr.training.recipe import Recipe
 from ltr.training.taps import TapsBatch, taps_of
 
@@ -60,11 +61,17 @@ class Material(NamedTuple):
     validation: Callable[[], Iterator[Sampled]]
     """The samples whose mean loss judges a network, always the same."""
     losses: Objective
+    crops: Callable[[Sequence[int]], Batch]
+    """Samples of training by their numbers as crops, to be looked at."""
 
 
 def of_data(recipe: Recipe, root: Path, device: torch.device) -> Material:
-    """The samples that a recipe's data make of the folder `root`, and its losses. Raises DataError
-    where a data set is not as it should be."""
+    """The samples that a recipe's data make of the folder `root`, and its losses. Raises
+    ConfigError for a recipe that cannot be trained, DataError where a data set is not as it should
+    be."""
+    check_objectives(recipe)
+    check_bank(recipe, device)
+    check_workers(recipe.data, recipe.data.workers)
     config, size = recipe.data, recipe.batch
     learned = Samples(config, root, recipe.seed, device, validation=False)
     count = recipe.validation_samples if config.left_out else 0
@@ -87,4 +94,4 @@ def of_data(recipe: Recipe, root: Path, device: torch.device) -> Material:
         taps = batch if isinstance(batch, TapsBatch) else taps_of(net, batch)
         return losses(net, taps, recipe, draws)
 
-    return Material(training, validation, objective)
+    return Material(training, validation, objective, lambda numbers: learned.draw(numbers).batch)

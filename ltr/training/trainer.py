@@ -9,6 +9,7 @@ that was never interrupted; on the CPU with the same bits.
 
 from __future__ import annotations
 
+import math
 from contextlib import closing
 from pathlib import Path
 from time import monotonic
@@ -20,11 +21,13 @@ from ltr.signals import postponed
 from ltr.training.learner import Learner
 from ltr.training.material import Material
 from ltr.training.meter import Meter
+from ltr.training.pictures import SAMPLES, write_sheet
 from ltr.training.recipe import Recipe
 from ltr.training.run import NEWEST, STATES, Run, best_network, open_run
 from ltr.training.start import first_network
 
 SAVE_MINUTES = 5.0
+PICTURE_MINUTES = 10.0
 
 
 def train(
@@ -33,21 +36,23 @@ def train(
     material: Material,
     device: torch.device,
     save_minutes: float = SAVE_MINUTES,
+    picture_minutes: float = PICTURE_MINUTES,
     name: str = "",
 ) -> Path | None:
     """Train by a recipe in a run's folder, from its newest state on, to the end; returns the best
     network's file.
 
-    save_minutes: how often the state is written, beside each epoch's end. name: what network files
-    call the recipe, by default the folder's name. Raises ConfigError where the folder holds another
-    run or the recipe does not fit, TrainingError for a loss that is not finite, DataError,
-    CheckpointError, ResultError. At these, at an interrupt and at whatever else ends it, the state
-    after the last whole step is kept."""
+    save_minutes: how often the state is written, beside each epoch's end. picture_minutes: how
+    often, from the first step on, samples and what the network makes of them are; 0: never. name:
+    what network files call the recipe, by default the folder's name. Raises ConfigError where the
+    folder holds another run or the recipe does not fit, and then nothing was made; TrainingError
+    for a loss that is not finite, DataError, CheckpointError, ResultError. At these, at an
+    interrupt and at whatever else ends it, the state after the last whole step is kept."""
+    learner = Learner(recipe, first_network(recipe), device)
     with open_run(folder, recipe, name or folder.name) as run:
-        learner = Learner(recipe, first_network(recipe), device)
         run.begin(learner)
         try:
-            _loop(run, learner, material, save_minutes)
+            _loop(run, learner, material, save_minutes, picture_minutes)
         except TrainingError as error:
             run.save(learner)
             run.log("event", event=str(error))
@@ -60,9 +65,12 @@ def train(
     return best_network(folder)
 
 
-def _loop(run: Run, learner: Learner, material: Material, save_minutes: float) -> None:
+def _loop(
+    run: Run, learner: Learner, material: Material, save_minutes: float, picture_minutes: float
+) -> None:
     recipe, end = run.recipe, run.recipe.epochs * run.recipe.steps
-    batches, saved = material.training(learner.net, learner.step, end), monotonic()
+    batches = material.training(learner.net, learner.step, end)
+    saved, pictured = monotonic(), -math.inf
     with closing(Meter(run, learner)) as meter:
         while True:
             epoch, rest = divmod(learner.step, recipe.steps)
@@ -79,6 +87,10 @@ def _loop(run: Run, learner: Learner, material: Material, save_minutes: float) -
                 if learner.step % recipe.steps == 0 or monotonic() - saved > 60 * save_minutes:
                     run.save(learner)
                     saved = monotonic()
+            if picture_minutes and monotonic() - pictured > 60 * picture_minutes:
+                shown = material.crops(batch.numbers[:SAMPLES].tolist())
+                write_sheet(run.folder, learner.step, learner.mean, shown, recipe)
+                pictured = monotonic()
 
 
 def mean_losses(learner: Learner, material: Material) -> dict[str, float] | None:

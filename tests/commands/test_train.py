@@ -10,9 +10,11 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from data_trees import write_coco
+from safetensors.torch import load_file
 
 import ltr.training.learner as learner
 from ltr.cli import main as ltr
@@ -80,8 +82,27 @@ def test_train_and_go_on(
     assert "say the same" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("bank", [None, FeatureBank(samples=4, uses=2)])
+def test_pictures_change_nothing(
+    words: list[str], tmp_path: Path, bank: FeatureBank | None
+) -> None:
+    # the mean is the network itself, in training mode, which a sheet must leave so
+    (tmp_path / "toy.toml").write_text(to_toml(replace(TOY, steps=3, averaging=0, bank=bank)))
+    bits, drawn = {}, {}
+    for minutes in ("0", "1e-9", "60"):
+        folder = tmp_path / minutes
+        assert ltr([*words[:5], str(folder), *words[6:], "--pictures", minutes]) == 0
+        state = load_file(folder / "states" / "newest.safetensors")
+        bits[minutes] = {key: hash(tensor.numpy().tobytes()) for key, tensor in state.items()}
+        drawn[minutes] = sorted(path.name for path in folder.glob("pictures/*"))
+    assert bits["1e-9"] == bits["0"]
+    first, *rest = (f"step-{step:08d}.png" for step in (1, 2, 3))
+    assert drawn == {"0": [], "1e-9": [first, *rest], "60": [first]}
+
+
 def test_fields_are_options(words: list[str], tmp_path: Path, capsys: Capture) -> None:
     own = ["--steps", "3", "--groups.0.learning_rate=0.5", "--schedule.epochs", "2"]
+    own += ["--data.workers", "0"]  # near to an option
     assert ltr([*words, *own]) == 0
     assert steps_of(tmp_path / "run") == 3
     assert ltr(words) == 2
@@ -202,6 +223,46 @@ def test_recipes_show_and_diff(capsys: Capture) -> None:
     assert "data.sampling.max_gap  30 -> 200\n" in capsys.readouterr().out
     assert ltr(["diff", "dimp18", "nce_plus"]) == 2
     assert capsys.readouterr().err == ("ltr: unknown recipe 'nce_plus': did you mean nce_plus18?\n")
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        (
+            {"network": replace(TOY.network, box_head=None)},
+            "box is an objective for a box head, but network.box_head is none: set one of them",
+        ),
+        (
+            {"classifier": None, "box": None},
+            "the recipe minimises nothing: set classifier or box, with a weight",
+        ),
+        (
+            {"bank": FeatureBank(samples=1)},
+            "bank.samples is 1, but a step uses 2 different ones: give bank.samples at least 2",
+        ),
+        (
+            {"data": replace(TOY.data, resident=True, workers=1)},
+            "data.resident keeps all frames in one process: set data.workers to 0, or turn it off",
+        ),
+        (
+            {"groups": (ParameterGroup(parameters=("clasifier.",)),)},
+            "groups.0.parameters: the network has none whose names begin with 'clasifier.': did you "
+            "mean classifier.?",
+        ),
+        (
+            {"start": "imagenet18"},
+            "start: tensor 'feature_extractor.conv1.weight' of network imagenet18 has shape [64, 3, "
+            "7, 7], the recipe's network none: take other start_parts",
+        ),
+    ],
+)
+def test_recipes_that_are_refused_leave_nothing(
+    words: list[str], tmp_path: Path, capsys: Capture, changes: dict[str, Any], line: str
+) -> None:
+    (tmp_path / "toy.toml").write_text(to_toml(replace(TOY, **changes)))
+    assert ltr(words) == 2
+    assert capsys.readouterr().err == f"ltr: {line}\n"
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.slow

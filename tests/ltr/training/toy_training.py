@@ -6,13 +6,14 @@ As a program it trains in the folder that its argument names, so that it can be 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
+from ltr.data.batch import Batch
 from ltr.data.configuration import DataConfig
 from ltr.draws import Draws
 from ltr.models.tracker_net import NetworkConfig, TrackerNet
@@ -70,11 +71,17 @@ def toy_material(recipe: Recipe, losses: Any = toy_losses) -> Material:
         for step in range(begin, end):
             yield noise(range(step * recipe.batch, (step + 1) * recipe.batch))
 
-    return Material(training, lambda: iter([noise(range(recipe.validation_samples))]), losses)
+    def crops(_: Sequence[int]) -> Batch:
+        raise AssertionError("noise is not looked at")
+
+    def validation() -> Iterator[Noise]:
+        return iter([noise(range(recipe.validation_samples))])
+
+    return Material(training, validation, losses, crops)
 
 
 def train_toy(folder: Path, recipe: Recipe = TOY, losses: Any = toy_losses) -> Path | None:
-    return train(recipe, folder, toy_material(recipe, losses), CPU)
+    return train(recipe, folder, toy_material(recipe, losses), CPU, picture_minutes=0)
 
 
 if __name__ == "__main__":  # FOLDER, and the step in which to wait for a line, 0: none
