@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ltr.data.layers import Layer, Picture
-from ltr.data.outlines import Outline, outline_of
+from ltr.data.plans.layers import Layer, Picture
+from ltr.data.plans.outlines import Outline, outline_of
 from ltr.data.resident import Resident
 from ltr.data.store import Store, Track
 from ltr.transfer import upload

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 
 from ltr.crops import CropWindow, Patch, crop
-from ltr.data.layers import Layer, turn
 from ltr.data.pictures import Shown
+from ltr.data.plans.layers import Layer, turn
 from ltr.transfer import upload
 from ltr.transforms import rotated_middles
 

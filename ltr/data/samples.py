@@ -19,8 +19,8 @@ from ltr.data.layouts import open_store
 from ltr.data.names import read_left_out
 from ltr.data.photometry import photographed, together
 from ltr.data.pictures import Pictures, Shown
-from ltr.data.plan import Plan, make_plan
-from ltr.data.pools import make_pools
+from ltr.data.plans.plan import Plan, make_plan
+from ltr.data.plans.pools import make_pools
 from ltr.data.render import render
 from ltr.data.resident import Resident
 from ltr.data.selection import divided

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ltr.data.jitter import disturbed_boxes
+from ltr.data.plans.jitter import disturbed_boxes
 from ltr.draws import Draws
 from ltr.geometry import middle_yx
 from ltr.training.box_samples import box_objective, box_samples

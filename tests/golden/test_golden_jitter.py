@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from reference_tables import table
 
-from ltr.data.jitter import disturbed_boxes, jittered_boxes
+from ltr.data.plans.jitter import disturbed_boxes, jittered_boxes
 
 JITTERED = 4
 DISTURBED = 14

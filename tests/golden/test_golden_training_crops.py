@@ -11,7 +11,7 @@ import torch
 from reference_tables import table
 
 from ltr.crops import CropWindow, crop
-from ltr.data.windows import boxes_in_crops
+from ltr.data.plans.windows import boxes_in_crops
 from ltr.published_windows import training_window_2019, training_window_2020
 
 GREY = 1

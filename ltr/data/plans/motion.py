@@ -8,8 +8,8 @@ import numpy as np
 from numpy.random import Generator
 
 from ltr.data.configuration import Crops, Motion
-from ltr.data.layers import Layer, Picture, Points, Pose, hull, placed, whole_layer
-from ltr.data.views import View
+from ltr.data.plans.layers import Layer, Picture, Points, Pose, hull, placed, whole_layer
+from ltr.data.plans.views import View
 
 
 def draw_pose(rng: Generator, motion: Motion, scale: float) -> Pose:

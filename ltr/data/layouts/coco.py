@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from ltr.data.annotations import Entry, is_coordinate, read_annotations
+from ltr.data.layouts.stills import Polygons, Still, StillStore, away_from_borders
 from ltr.data.names import Names
-from ltr.data.stills import Polygons, Still, StillStore, away_from_borders
 from ltr.data.store import Track, annotated_track
 from ltr.errors import DataError
 

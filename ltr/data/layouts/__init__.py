@@ -6,13 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from ltr.data.coco import open_coco
 from ltr.data.configuration import Layout, Part
-from ltr.data.folders import open_folders, open_got10k, open_lasot, open_trackingnet
+from ltr.data.layouts.coco import open_coco
+from ltr.data.layouts.folders import open_folders, open_got10k, open_lasot, open_trackingnet
+from ltr.data.layouts.objects import open_objects
+from ltr.data.layouts.videos import open_videos
 from ltr.data.names import Names, read_lines
-from ltr.data.objects import open_objects
 from ltr.data.store import Store
-from ltr.data.videos import open_videos
 from ltr.errors import DataError
 
 

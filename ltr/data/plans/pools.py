@@ -9,7 +9,7 @@ import numpy as np
 from numpy.random import Generator
 
 from ltr.data.configuration import DataConfig, Part
-from ltr.data.sampling import usable
+from ltr.data.plans.sampling import usable
 from ltr.data.store import Store
 from ltr.errors import DataError
 

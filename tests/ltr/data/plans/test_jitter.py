@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ltr.data.jitter import disturbed_boxes, jittered_boxes
+from ltr.data.plans.jitter import disturbed_boxes, jittered_boxes
 
 side = st.floats(0, 2000, width=32)
 place = st.floats(-3000, 3000, width=32)

@@ -9,8 +9,8 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from ltr.data.configuration import Crops, Sampling
-from ltr.data.jitter import jittered_boxes
-from ltr.data.layers import Points
+from ltr.data.plans.jitter import jittered_boxes
+from ltr.data.plans.layers import Points
 
 
 class View(NamedTuple):

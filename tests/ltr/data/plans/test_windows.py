@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from ltr.crops import crop
 from ltr.data.configuration import Crops
-from ltr.data.windows import training_windows
+from ltr.data.plans.windows import training_windows
 from ltr.geometry import mirrored
 
 FRAME = (90, 120)

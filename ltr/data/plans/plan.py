@@ -13,17 +13,17 @@ import numpy as np
 import torch
 from numpy.random import Generator
 
-from ltr.data.composite import Box, Scene, Thing, composed_crops
 from ltr.data.configuration import DataConfig, Photometry
-from ltr.data.layers import Layer, Picture, corners
-from ltr.data.motion import moved_picture
 from ltr.data.photometry import Changes, draw_changes
 from ltr.data.pictures import Pictures
-from ltr.data.pools import Pool, draw_pool
-from ltr.data.sampling import choose_frames
+from ltr.data.plans.composite import Box, Scene, Thing, composed_crops
+from ltr.data.plans.layers import Layer, Picture, corners
+from ltr.data.plans.motion import moved_picture
+from ltr.data.plans.pools import Pool, draw_pool
+from ltr.data.plans.sampling import choose_frames
+from ltr.data.plans.views import draw_views, jittered
+from ltr.data.plans.windows import training_windows
 from ltr.data.store import Track
-from ltr.data.views import draw_views, jittered
-from ltr.data.windows import training_windows
 from ltr.errors import DataError
 
 SMALLEST_OBJECT = 12.0

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ltr.data.layers import Points, hull
+from ltr.data.plans.layers import Points, hull
 
 POSITIONS = 256
 """About as many positions in an object tell how much of it is covered."""

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.random import Generator
 
 from ltr.data.configuration import Composition, Crops, Motion
-from ltr.data.layers import (
+from ltr.data.plans.layers import (
     Layer,
     Picture,
     Points,
@@ -24,9 +24,9 @@ from ltr.data.layers import (
     placed,
     whole_layer,
 )
-from ltr.data.motion import draw_pose
-from ltr.data.outlines import Outline
-from ltr.data.views import View
+from ltr.data.plans.motion import draw_pose
+from ltr.data.plans.outlines import Outline
+from ltr.data.plans.views import View
 
 SIZES_OF_OTHERS = 0.25
 """Deviation of the log size of distractors and occluders, relative to the target."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from ltr.data.annotations import read_annotations
+from ltr.data.layouts.stills import MaskFile, Still, StillStore
 from ltr.data.names import Names
-from ltr.data.stills import MaskFile, Still, StillStore
 from ltr.data.store import annotated_track
 
 

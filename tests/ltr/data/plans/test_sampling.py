@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ltr.data.configuration import Sampling
-from ltr.data.sampling import causal_frames, choose_frames, interval_frames, usable
+from ltr.data.plans.sampling import causal_frames, choose_frames, interval_frames, usable
 from ltr.data.store import Track
 
 

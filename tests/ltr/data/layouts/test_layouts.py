@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from data_trees import WRITERS, opened, refusal
 
-import ltr.data.videos
+import ltr.data.layouts.videos
 from ltr.data.configuration import Layout, Part
 from ltr.data.layouts import open_store
 from ltr.data.store import Store
@@ -40,7 +40,7 @@ def test_videos(tmp_path: Path) -> None:
 
 
 def test_few_videos_are_open_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ltr.data.videos, "OPEN_VIDEOS", 2)
+    monkeypatch.setattr(ltr.data.layouts.videos, "OPEN_VIDEOS", 2)
     for k in range(4):
         trees.write_video(tmp_path / "set" / f"{k}.mp4", [20 * k, 20 * k + 10])
         trees.write_boxes(tmp_path / "set" / f"{k}.txt", trees.BOXES[:2])
