@@ -44,7 +44,7 @@ def comparison(scores: Mapping[str, Array], validation: int) -> str:
     parts = {name: part for name, part in groups.items() if not only or name in only}
     head = ["network", *parts]
     if len(scores) > 1:
-        head += [f"minus {first}: {name}" for name in parts] + ["better on"]
+        head += [f"minus the first: {name}" for name in parts] + ["better on"]
     rows = []
     for contender, values in scores.items():
         row = [contender, *(mean_cell(values[part]) for part in parts.values())]

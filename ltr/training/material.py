@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -65,33 +65,55 @@ class Material(NamedTuple):
     """Samples of training by their numbers as crops, to be looked at."""
 
 
+class Source(NamedTuple):
+    """The samples of a data set, which several recipes may share."""
+
+    learned: Callable[[Iterable[Sequence[int]]], Iterator[Batch]]
+    """Those of training by lists of their numbers, a batch each, in order."""
+    judged: Callable[[Iterable[Sequence[int]]], Iterator[Batch]] | None
+    """Those of validation, if there are any."""
+    crops: Callable[[Sequence[int]], Batch]
+    """As that of the material."""
+
+
 def of_data(recipe: Recipe, root: Path, device: torch.device) -> Material:
     """The samples that a recipe's data make of the folder `root`, and its losses. Raises
     ConfigError for a recipe that cannot be trained, DataError where a data set is not as it should
     be."""
     check_objectives(recipe)
     check_bank(recipe, device)
-    check_workers(recipe.data, recipe.data.workers)
-    config, size = recipe.data, recipe.batch
+    config, workers = recipe.data, recipe.data.workers
+    check_workers(config, workers)
     learned = Samples(config, root, recipe.seed, device, validation=False)
-    count = recipe.validation_samples if config.left_out else 0
-    judged = Samples(config, root, recipe.seed, device, validation=True) if count else None
+    judges = config.left_out and recipe.validation_samples
+    judged = Samples(config, root, recipe.seed, device, validation=True) if judges else None
+    source = Source(
+        lambda numbers: batches(learned, numbers, workers),
+        None if judged is None else lambda numbers: batches(judged, numbers, workers),
+        lambda numbers: learned.draw(numbers).batch,
+    )
+    return of_source(recipe, source)
+
+
+def of_source(recipe: Recipe, source: Source) -> Material:
+    """The same of samples that are there."""
+    size, count = recipe.batch, recipe.validation_samples
 
     def training(net: TrackerNet, begin: int, end: int) -> Iterator[Sampled]:
         if recipe.bank is None:
             numbers = (range(step * size, (step + 1) * size) for step in range(begin, end))
-            return batches(learned, numbers, config.workers)
-        rendered = batches(learned, numbers_rendered(recipe.bank, size, begin, end), config.workers)
+            return source.learned(numbers)
+        rendered = source.learned(numbers_rendered(recipe.bank, size, begin, end))
         return bank_batches(recipe, net, rendered, begin, end)
 
     def validation() -> Iterator[Sampled]:
-        if judged is None:
+        if source.judged is None:
             return iter(())
         numbers = (range(first, min(first + size, count)) for first in range(0, count, size))
-        return batches(judged, numbers, config.workers)
+        return source.judged(numbers)
 
     def objective(net: TrackerNet, batch: Any, draws: Draws) -> Losses:
         taps = batch if isinstance(batch, TapsBatch) else taps_of(net, batch)
         return losses(net, taps, recipe, draws)
 
-    return Material(training, validation, objective, lambda numbers: learned.draw(numbers).batch)
+    return Material(training, validation, objective, source.crops)
