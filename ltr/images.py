@@ -91,8 +91,6 @@ def _pil_pixels(picture: Any) -> Any:
 
 def read_image(path: Path) -> Frame:
     """Decode an image file by its content, upright (EXIF), to a frame. Raises FrameError."""
-    import cv2
-
     try:
         data = read_regular(path)
     except OSError as error:
@@ -100,6 +98,13 @@ def read_image(path: Path) -> Frame:
         raise FrameError(
             f"cannot read image {path} ({reason}): check its path and permissions"
         ) from None
+    return decode_image(data, str(path))
+
+
+def decode_image(data: bytes, path: str) -> Frame:
+    """`read_image` of what a file holds; `path` names it in messages. Raises FrameError."""
+    import cv2
+
     if not data:
         raise FrameError(f"image {path} is an empty file: fetch it again")
     if is_truncated_jpeg(data):

@@ -37,10 +37,10 @@ class VideoFile:
     """The frames of a video, upright (the container's rotation is applied).
 
     Each iteration decodes from the beginning. `frame(k)` is the k-th of these frames, bit by bit,
-    `len` their number; the first call of either decodes the video once. `length` is what the
-    container says of their number, no more than a hint. One object serves several iterations at
-    once, but `frame` one thread at a time. It may be pickled; a process that was forked makes its
-    own, for the threads of FFmpeg are not forked with it.
+    `len` their number; the first call of either decodes the video once. `size_hw` is the size of
+    the first one; `length` is what the container says of their number, no more than a hint. One
+    object serves several iterations at once, but `frame` one thread at a time. It may be pickled; a
+    process that was forked makes its own, for the threads of FFmpeg are not forked with it.
 
     Raises FrameError for a file that is no video or gives no frame, and in iterating
     SourceEndedEarly for one that is cut off or damaged."""
@@ -59,8 +59,10 @@ class VideoFile:
             # nonsense, such as -1.9e14, where it is not known
             count = capture.get(cv2.CAP_PROP_FRAME_COUNT)
             self.length: int | None = int(count) if 0 < count < 2**31 else None
-            if not capture.grab() or not capture.retrieve()[0]:
+            there, image = capture.read()
+            if not there:
                 raise FrameError(_no_frame(path, capture))
+            self.size_hw: tuple[int, int] = image.shape[:2]
         finally:
             capture.release()
 

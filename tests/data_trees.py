@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,20 @@ def write_videos(folder: Path) -> None:
         write_boxes(folder / f"{name}.txt")
     clips = {"a_cat": {"target": "cat", "left_out": False}, "b": {"left_out": True}}
     (folder / "clips.json").write_text(json.dumps(clips))
+
+
+def write_mask_archive(path: Path, frames: int) -> NDArray[np.uint8]:
+    """A mask a frame, which moves by a pixel, and what nobody asks for; returns the first one."""
+    mask = np.zeros((H, W), np.uint8)
+    x, y, w, h = MASK_BOX
+    mask[y : y + h, x : x + w] = 255
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("../00000.png", b"outside")
+        for number in range(frames):
+            png = cv2.imencode(".png", np.roll(mask, number, axis=1))[1].tobytes()
+            archive.writestr(f"{number:05d}.png", png)
+    return mask
 
 
 def coco_json() -> dict[str, Any]:

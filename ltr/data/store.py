@@ -24,8 +24,9 @@ class Track:
     """(N,) where it can be seen and has an area: frames that may be sampled."""
     category: str | None = None
     """What it is, in a word of its data set."""
-    complete: bool = True
-    """Whether all of it lies within its photograph: only such objects are pasted elsewhere."""
+    pasteable: bool = False
+    """Whether it may be cut out and pasted elsewhere: it has masks, and a photograph shows all of
+    it."""
     pictures: str | None = None
     """What its pictures are called where other tracks of the store show the same ones."""
 
@@ -40,7 +41,7 @@ def annotated_track(
     boxes_xywh: ArrayLike,
     seen: NDArray[np.bool_] | None = None,
     category: str | None = None,
-    complete: bool = True,
+    pasteable: bool = False,
     pictures: str | None = None,
 ) -> Track:
     """A track of (N, 4) boxes as they are annotated: where one has no area, the target is absent.
@@ -51,7 +52,7 @@ def annotated_track(
     present = (boxes[:, 2:] > 0).all(axis=1)  # nan is not greater
     boxes[~present] = np.nan
     visible = np.array(present if seen is None else present & seen)
-    return Track(name, boxes, visible, category, complete, pictures)
+    return Track(name, boxes, visible, category, pasteable, pictures)
 
 
 class Store(Protocol):

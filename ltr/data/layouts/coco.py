@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from ltr.data.annotations import Entry, is_coordinate, read_annotations
-from ltr.data.layouts.stills import Polygons, Still, StillStore, away_from_borders
+from ltr.data.layouts.masks import Polygons
+from ltr.data.layouts.stills import Still, StillStore, away_from_borders
 from ltr.data.names import Names
 from ltr.data.store import Track, annotated_track
 from ltr.errors import DataError
@@ -44,16 +45,17 @@ def open_coco(name: str, folder: Path, names: Names) -> StillStore:
             raise entry.wrong(f"category_id {category} is not among the categories")
         box = entry.numbers("bbox", 4)
         file, size = picture = _picture(entry, pictures)
+        mask = _polygons(entry)
         tracks.append(
             annotated_track(
                 _names_of(entry, picture)[0],
                 box,
                 category=categories[category],
-                complete=away_from_borders(box, size),
+                pasteable=mask is not None and away_from_borders(box, size),
                 pictures=file,
             )
         )
-        stills.append(Still(images / file, size, _polygons(entry)))
+        stills.append(Still(images / file, size, mask))
     return StillStore(name, tracks, stills)
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from ltr.data.annotations import read_annotations
-from ltr.data.layouts.stills import MaskFile, Still, StillStore
+from ltr.data.layouts.masks import MaskFile
+from ltr.data.layouts.stills import Still, StillStore
 from ltr.data.names import Names
 from ltr.data.store import annotated_track
 
@@ -22,7 +23,7 @@ def open_objects(name: str, folder: Path, names: Names) -> StillStore:
                 entry.text("name"),
                 entry.numbers("bbox", 4),
                 category=entry.text("category") if entry.has("category") else None,
-                complete=entry.whole("borders_touched") == 0,
+                pasteable=entry.whole("borders_touched") == 0,
             )
         )
         size = entry.whole("height"), entry.whole("width")

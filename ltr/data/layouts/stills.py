@@ -9,49 +9,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ltr.data.layouts.masks import MaskFile, Polygons, size_text
 from ltr.data.store import Track
-from ltr.errors import DataError, FrameError
+from ltr.errors import FrameError
 from ltr.images import Frame, read_image
 
 NEAR_BORDER = 2
 """Pixels: what comes so near to a border of its photograph may go on beyond it."""
-_SHIFT = 4
-"""Bits of a vertex below the pixel."""
-
-
-@dataclass(frozen=True)
-class MaskFile:
-    """A mask in an image file: white where the target is."""
-
-    path: Path
-
-    def drawn(self, size_hw: tuple[int, int]) -> NDArray[np.uint8]:
-        """(H, W), 255 or 0. Raises FrameError, and DataError where it has another size."""
-        mask = read_image(self.path)[:, :, 0]
-        if mask.shape != size_hw:
-            raise DataError(
-                f"mask {self.path} is {_by(mask.shape)} pixels, its photograph {_by(size_hw)}: "
-                "fetch both again"
-            )
-        return np.where(mask > 127, np.uint8(255), np.uint8(0))
-
-
-@dataclass(frozen=True)
-class Polygons:
-    """A mask as the polygons around its parts."""
-
-    parts_xy: tuple[NDArray[np.float32], ...]
-    """Vertices (N, 2), (x, y), 0 at the outer edge of the first pixel, as COCO has them."""
-
-    def drawn(self, size_hw: tuple[int, int]) -> NDArray[np.uint8]:
-        """(H, W), 255 or 0."""
-        import cv2
-
-        mask = np.zeros(size_hw, np.uint8)
-        for part in self.parts_xy:  # one at a time, for where two of a call overlap is a hole
-            vertices = np.round((part - 0.5) * 2**_SHIFT).astype(np.int32)
-            cv2.fillPoly(mask, [vertices], 255, shift=_SHIFT)
-        return mask
 
 
 @dataclass(frozen=True)
@@ -79,8 +43,8 @@ class StillStore:
         picture = read_image(still.picture)
         if picture.shape[:2] != still.size_hw:
             raise FrameError(
-                f"image {still.picture} is {_by(picture.shape)} pixels, its annotation says "
-                f"{_by(still.size_hw)}: fetch it again"
+                f"image {still.picture} is {size_text(picture.shape)} pixels, its annotation says "
+                f"{size_text(still.size_hw)}: fetch it again"
             )
         return picture
 
@@ -102,7 +66,3 @@ def away_from_borders(box_xywh: Sequence[float], size_hw: tuple[int, int]) -> bo
     x, y, w, h = box_xywh
     height, width = size_hw
     return min(x, y, width - x - w, height - y - h) > NEAR_BORDER
-
-
-def _by(shape: Sequence[int]) -> str:
-    return f"{shape[1]} x {shape[0]}"

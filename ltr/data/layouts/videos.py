@@ -1,4 +1,5 @@
-"""A folder of videos, each with a boxes file of its name."""
+"""A folder of videos, each with a boxes file of its name and, where there are, an archive of
+masks."""
 
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from ltr.box_files import read_boxes
 from ltr.data.annotations import Entry, read_annotations
+from ltr.data.layouts.masks import MaskArchive
 from ltr.data.names import Names
 from ltr.data.sequences import check_lines, video_sequences
 from ltr.data.store import Track, annotated_track
@@ -26,10 +28,17 @@ OPEN_VIDEOS = 8
 class VideoStore:
     """Tracks of one video file each."""
 
-    def __init__(self, name: str, tracks: Sequence[Track], videos: Sequence[VideoFile]) -> None:
+    def __init__(
+        self,
+        name: str,
+        tracks: Sequence[Track],
+        videos: Sequence[VideoFile],
+        masks: Sequence[MaskArchive | None],
+    ) -> None:
         self.name = name
         self.tracks = tuple(tracks)
         self._videos = tuple(videos)
+        self._masks = tuple(masks)
         self._open: OrderedDict[int, None] = OrderedDict()
 
     def frame(self, track: int, number: int) -> Frame:
@@ -44,16 +53,19 @@ class VideoStore:
             raise FrameError(str(error)) from None
 
     def mask(self, track: int, number: int) -> NDArray[np.uint8] | None:
-        """None: videos have boxes alone."""
-        return None
+        """(H, W), 255 where the target is, else 0; None where the video has boxes alone. Raises
+        FrameError, and DataError where it has another size than the video."""
+        masks = self._masks[track]
+        return None if masks is None else masks.drawn(number, self._videos[track].size_hw)
 
 
 def open_videos(name: str, folder: Path, names: Names) -> VideoStore:
     """NAME.mp4, or another video, with NAME.txt; nan where the target is absent. A clips.json
-    beside them may say of each NAME what its `target` is. Raises DataError."""
+    beside them may say of each NAME what its `target` is, and masks/NAME.zip may hold its masks.
+    Raises DataError."""
     found = names.chosen(video_sequences(folder), lambda files: (files.name,))
     categories = _categories(folder / "clips.json")
-    tracks, videos = [], []
+    tracks, videos, masks = [], [], []
     for files in found:
         boxes = read_boxes(files.truth, begins_in_view=False)
         try:
@@ -63,8 +75,17 @@ def open_videos(name: str, folder: Path, names: Names) -> VideoStore:
         except FrameError as error:
             raise DataError(str(error)) from None
         check_lines(files.truth, len(boxes), frames, files.frames)
-        tracks.append(annotated_track(files.name, boxes, category=categories.get(files.name)))
-    return VideoStore(name, tracks, videos)
+        archive = folder / "masks" / f"{files.name}.zip"
+        masks.append(MaskArchive(archive) if os.path.lexists(archive) else None)
+        tracks.append(
+            annotated_track(
+                files.name,
+                boxes,
+                category=categories.get(files.name),
+                pasteable=masks[-1] is not None,
+            )
+        )
+    return VideoStore(name, tracks, videos, masks)
 
 
 def _categories(path: Path) -> dict[str, str]:

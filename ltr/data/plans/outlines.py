@@ -25,6 +25,8 @@ class Outline(NamedTuple):
     """(2,) of the box around it."""
     size: float
     """The geometric mean of that box's sides."""
+    cut: bool
+    """Whether it reaches a border of its picture, beyond which it may go on."""
 
 
 def outline_of(mask: NDArray[np.uint8]) -> Outline | None:
@@ -44,4 +46,5 @@ def outline_of(mask: NDArray[np.uint8]) -> Outline | None:
     stride = max(1, len(rows) // POSITIONS)
     inside = np.stack([columns, rows], axis=1)[::stride].astype(np.float64) + 0.5
     x, y, w, h = hull(convex)
-    return Outline(convex, inside, np.array([x + w / 2, y + h / 2]), math.sqrt(w * h))
+    cut = bool(seen[[0, -1]].any() or seen[:, [0, -1]].any())
+    return Outline(convex, inside, np.array([x + w / 2, y + h / 2]), math.sqrt(w * h), cut)

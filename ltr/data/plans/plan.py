@@ -53,7 +53,7 @@ def make_plan(
     pictures: Pictures,
 ) -> Plan:
     """The plan of a sample of one of the pools. Raises FrameError where a picture that it must know
-    the size or the mask of cannot be read, DataError where a part has no masks to paste by."""
+    the size or the mask of cannot be read, DataError where a part has too little to paste."""
     pool = draw_pool(rng, pools)
     if pool.part.use == "composite":
         number, crops, boxes = _composite(rng, config, pools, pool, pictures)
@@ -145,7 +145,7 @@ def _target(
         things = tuple(thing for p in shown if (thing := _pasteable(p, pictures)) is not None)
         if len(things) == len(shown):
             return number, things
-    raise _no_masks(pool)
+    raise _nothing_to_paste(pool)
 
 
 def _distractor(
@@ -165,24 +165,26 @@ def _distractor(
 
 
 def _thing(rng: Generator, pool: Pool, category: str | None, pictures: Pictures) -> Thing:
-    for _ in range(ATTEMPTS):
-        number = pool.draw(rng, category)
+    """A thing of a category, or of any where none of that one is found."""
+    for attempt in range(ATTEMPTS):
+        number = pool.draw(rng, category if attempt < ATTEMPTS // 2 else None)
         shown = np.flatnonzero(pictures.track(pool.store, number).visible)
         picture = Picture(pool.store, number, int(rng.choice(shown)))
         if (thing := _pasteable(picture, pictures)) is not None:
             return thing
-    raise _no_masks(pool)
+    raise _nothing_to_paste(pool)
 
 
 def _pasteable(picture: Picture, pictures: Pictures) -> Thing | None:
     outline = pictures.outline(picture)
-    if outline is None or outline.size < SMALLEST_OBJECT:
+    if outline is None or outline.cut or outline.size < SMALLEST_OBJECT:
         return None
     return Thing(picture, outline)
 
 
-def _no_masks(pool: Pool) -> DataError:
+def _nothing_to_paste(pool: Pool) -> DataError:
     return DataError(
-        f"data set {pool.part.name} ({pool.part.path}) has no masks to cut its objects out by: "
+        f"data set {pool.part.name} ({pool.part.path}) has too little to paste: {ATTEMPTS} objects "
+        f"in a row have no mask, reach a border or are shorter than {SMALLEST_OBJECT:g} pixels; "
         "give it the use motion instead of composite"
     )

@@ -44,9 +44,14 @@ def make_pools(config: DataConfig, stores: Sequence[Store], validation: bool) ->
         tracks = [
             number
             for number, track in enumerate(store.tracks)
-            if usable(track, config.sampling) and (part.use != "composite" or track.complete)
+            if usable(track, config.sampling) and (part.use != "composite" or track.pasteable)
         ]
         if not tracks and not validation:
+            if part.use == "composite" and not any(track.pasteable for track in store.tracks):
+                raise DataError(
+                    f"data set {part.name} ({part.path}) has nothing to paste: no track has masks "
+                    "and is shown whole; give it the use motion instead of composite"
+                )
             raise DataError(
                 f"data set {part.name} ({part.path}) has no track to train on: of "
                 f"{len(store.tracks)} that are not left out none is long and visible enough; see "

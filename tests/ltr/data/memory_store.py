@@ -52,7 +52,7 @@ def make_store(name="made", count=4, frames=1, seed=0, category="thing", **field
         places = rng.integers(30, 60, (frames, 2))
         boxes = np.concatenate([places, size.repeat(frames, 0)], axis=1).astype(np.float32)
         visible = rng.random(frames) < 0.8 if frames > 1 else np.ones(1, bool)
-        tracks.append(Track(f"{name}{number}", boxes, visible, category))
+        tracks.append(Track(f"{name}{number}", boxes, visible, category, fields.get("masks", True)))
     return MemoryStore(name, tracks, **fields)
 
 

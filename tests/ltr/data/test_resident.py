@@ -57,7 +57,7 @@ def test_equals_the_store_where_nothing_is_scaled(
         np.testing.assert_array_equal(mine.boxes_xywh, its.boxes_xywh)
         assert mine.boxes_xywh.dtype == np.float32
         np.testing.assert_array_equal(mine.visible, its.visible)
-        assert (mine.category, mine.complete) == (its.category, its.complete)
+        assert (mine.category, mine.pasteable) == (its.category, its.pasteable)
         for number in range(len(its.boxes_xywh)):
             frame, mask = store.frame(index, number), store.mask(index, number)
             np.testing.assert_array_equal(resident.frame(index, number), frame)

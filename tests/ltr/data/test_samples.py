@@ -231,9 +231,40 @@ def test_a_part_without_usable_tracks_is_named(make):
 
 
 def test_objects_without_masks_cannot_be_pasted(make):
-    samples = make(plain_config("composite"), make_store(masks=False))
-    with pytest.raises(DataError, match=r"composite0 .* has no masks .* use motion"):
+    with pytest.raises(DataError, match=r"composite0 .* has nothing to paste: .* use motion"):
+        make(plain_config("composite"), make_store(masks=False))
+
+
+def test_objects_without_masks_are_passed_over(make):
+    store = make_store(count=40)
+    store.tracks[1:] = [replace(track, pasteable=False) for track in store.tracks[1:]]
+    samples = make(plain_config("composite"), store)
+    assert set(samples.batch(range(6)).names) == {"composite0/made0"}
+
+
+def test_objects_that_are_too_small_are_told(make):
+    store = make_store(count=1)
+    store.tracks[0].boxes_xywh[:, 2:] = 8
+    samples = make(plain_config("composite"), store)
+    with pytest.raises(DataError, match=r"composite0 .* has too little to paste: 30 objects in a"):
         samples.batch([0])
+
+
+def test_what_reaches_a_border_is_not_pasted(make):
+    store = make_store("films", count=1, frames=30)
+    track = store.tracks[0]
+    track.visible[:] = True
+    track.boxes_xywh[::5, 0] = -5
+    samples = make(plain_config("composite", composition=Composition(occluded=1)), store)
+    shown = [
+        layer.picture.number
+        for number in range(4)
+        for layers in samples.plan(number).crops
+        for layer in layers
+        if layer.cut_out
+    ]
+    assert len(shown) >= 48
+    assert all(number % 5 for number in shown)
 
 
 def test_an_unreadable_picture_is_replaced_and_counted(make):

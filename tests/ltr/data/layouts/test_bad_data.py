@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import json
+import struct
+import zipfile
 from pathlib import Path
 from typing import Any
 
+import cv2
 import data_trees as trees
+import numpy as np
 import pytest
 from data_trees import WRITERS, opened, refusal
 
+import ltr.data.layouts.masks
 from ltr.data.configuration import Layout, Part
 from ltr.data.layouts import open_store
 from ltr.errors import DataError, FrameError
@@ -193,5 +199,78 @@ def test_pictures_and_masks_of_another_size(tmp_path: Path) -> None:
     with pytest.raises(DataError) as wrong:
         store.mask(0, 0)
     assert str(wrong.value) == (
-        f"mask {folder}/cup_mask.png is 63 x 48 pixels, its photograph 64 x 48: fetch both again"
+        f"mask {folder}/cup_mask.png is 63 x 48 pixels, its picture 64 x 48: fetch both again"
     )
+
+
+def png(size_hw: tuple[int, int]) -> bytes:
+    return cv2.imencode(".png", np.zeros(size_hw, np.uint8))[1].tobytes()
+
+
+def archived(data: bytes, method: int = zipfile.ZIP_DEFLATED, password: bool = False) -> bytes:
+    """A zip file whose first mask is `data`."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", method) as archive:
+        archive.writestr("00000.png", data)
+    made = bytearray(buffer.getvalue())
+    if password:  # the flag of the entry, and that of the table
+        made[6] |= 1
+        made[made.index(b"PK\x01\x02") + 8] |= 1
+    return bytes(made)
+
+
+def flipped(data: bytes, at: int) -> bytes:
+    return data[:at] + bytes([data[at] ^ 0xFF]) + data[at + 1 :]
+
+
+BOMB = png((48, 64))[:16] + struct.pack(">II", 2**20, 2**20) + png((48, 64))[24:]
+BAD_ARCHIVES = {
+    "empty": (b"", FrameError, "ZIP is damaged or no zip file (File is not a zip file)"),
+    "cut": (archived(png((48, 64)))[:-30], FrameError, "ZIP is damaged or no zip file"),
+    "flipped": (flipped(archived(png((48, 64))), 60), FrameError, "ZIP is damaged or no zip file"),
+    "secret": (
+        archived(png((48, 64)), password=True),
+        FrameError,
+        "packed in a way that is not read: pack it by deflate, without a password",
+    ),
+    "text": (archived(b"no picture"), FrameError, "ZIP/00000.png is no PNG"),
+    "header alone": (archived(png((48, 64))[:20]), DataError, "ZIP/00000.png is 64 x 0 pixels"),
+    "no pixels": (archived(png((48, 64))[:40]), FrameError, "ZIP/00000.png is in no format"),
+    "unpacks to much": (archived(bytes(10**6)), FrameError, "ZIP/00000.png unpacks to 1000000"),
+    "promises much": (archived(BOMB), DataError, "ZIP/00000.png is 1048576 x 1048576 pixels"),
+    "another size": (archived(png((48, 63))), DataError, "ZIP/00000.png is 63 x 48 pixels"),
+    "slow": (archived(png((48, 64)), zipfile.ZIP_LZMA), FrameError, "packed in a way that is not"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_ARCHIVES)
+def test_bad_archives_of_masks(tmp_path: Path, name: str) -> None:
+    data, kind, message = BAD_ARCHIVES[name]
+    trees.write_videos(tmp_path / "set")
+    path = tmp_path / "set" / "masks" / "b.zip"
+    path.parent.mkdir()
+    path.write_bytes(data)
+    store = opened(tmp_path, "videos")
+    with pytest.raises(kind) as refused:
+        store.mask(1, 0)
+    text = str(refused.value)
+    assert message.replace("ZIP", str(path)) in text
+    assert "\n" not in text
+    assert store.mask(0, 0) is None
+    assert [entry.name for entry in path.parent.iterdir()] == ["b.zip"]
+
+
+def test_an_archive_of_masks_that_is_too_large_or_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trees.write_videos(tmp_path / "set")
+    path = tmp_path / "set" / "masks" / "b.zip"
+    trees.write_mask_archive(path, 1)
+    store = opened(tmp_path, "videos")
+    monkeypatch.setattr(ltr.data.layouts.masks, "LARGEST_ARCHIVE", 100)
+    with pytest.raises(FrameError, match=r"b.zip is larger than 0 MB: pack the masks of one video"):
+        store.mask(1, 0)
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(FrameError, match=r"cannot read .*b.zip: Is a directory"):
+        store.mask(1, 0)

@@ -29,7 +29,7 @@ def test_videos(tmp_path: Path) -> None:
     assert [(t.name, t.category) for t in store.tracks] == [("a_cat", "cat"), ("b", None)]
     cat = store.tracks[0]
     assert not cat.still
-    assert cat.complete
+    assert not cat.pasteable
     np.testing.assert_array_equal(cat.boxes_xywh, np.float32(trees.BOXES))
     assert cat.visible.tolist() == [True, False, True]
     for track, number, shade in ((0, 2, 40), (1, 0, 120), (0, 0, 20), (1, 1, 130)):
@@ -37,6 +37,18 @@ def test_videos(tmp_path: Path) -> None:
     assert store.mask(0, 0) is None
     with pytest.raises(FrameError, match="has 3 frames, not one 3"):
         store.frame(0, 3)
+
+
+def test_masks_of_videos(tmp_path: Path) -> None:
+    trees.write_videos(tmp_path / "set")
+    mask = trees.write_mask_archive(tmp_path / "set" / "masks" / "b.zip", 3)
+    store = pickle.loads(pickle.dumps(opened(tmp_path, "videos")))
+    assert [track.pasteable for track in store.tracks] == [False, True]
+    assert store.mask(0, 1) is None
+    for number in (2, 0):
+        np.testing.assert_array_equal(store.mask(1, number), np.roll(mask, number, axis=1))
+    with pytest.raises(FrameError, match=r"archive .*b.zip has no 00003.png: fetch it again"):
+        store.mask(1, 3)
 
 
 def test_few_videos_are_open_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -59,8 +71,8 @@ def test_few_videos_are_open_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_coco(tmp_path: Path) -> None:
     trees.write_coco(tmp_path / "set")
     store = opened(tmp_path, "coco")
-    assert [(t.name, t.category, t.complete, t.pictures) for t in store.tracks] == [
-        ("one_10", "dog", True, "jpg/one.png"),
+    assert [(t.name, t.category, t.pasteable, t.pictures) for t in store.tracks] == [
+        ("one_10", "dog", False, "jpg/one.png"),
         ("one_11", "car", False, "jpg/one.png"),
         ("two_14", "dog", True, "jpg/two.png"),
     ]
@@ -96,7 +108,7 @@ def test_coco_as_it_is_published(tmp_path: Path) -> None:
 def test_objects(tmp_path: Path) -> None:
     trees.write_objects(tmp_path / "set")
     store = opened(tmp_path, "objects")
-    assert [(t.name, t.category, t.complete, t.pictures) for t in store.tracks] == [
+    assert [(t.name, t.category, t.pasteable, t.pictures) for t in store.tracks] == [
         ("cup", "cup", True, None),
         ("thing", None, False, None),
     ]
@@ -235,10 +247,11 @@ def test_the_shared_material(shared: Path) -> None:
     assert len(clips.tracks) == 137
     assert sum(len(track.boxes_xywh) for track in clips.tracks) == 15734
     assert all(track.category for track in clips.tracks)
+    assert sum(track.pasteable for track in clips.tracks) == 22
     assert len(photographs.tracks) == 2036
     assert len({track.pictures for track in photographs.tracks}) == 628
     assert len(objects.tracks) == 1728
-    assert sum(track.complete for track in objects.tracks) == 1485
+    assert sum(track.pasteable for track in objects.tracks) == 1485
     assert sum(track.category is None for track in objects.tracks) == 401
     for number in range(0, 1728, 200):  # the box of an object is the tight box of its mask
         mask = objects.mask(number, 0)
