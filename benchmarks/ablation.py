@@ -139,7 +139,10 @@ def trained(
     networks = {}
     for name, own in recipes.items():
         source = Source(
-            kept if own.bank else rendered, None, lambda numbers: samples().draw(numbers).batch
+            kept if own.bank else rendered,
+            None,
+            lambda numbers: samples().draw(numbers).batch,
+            lambda: samples().unreadable,
         )
         material = of_source(own, source)
         network = train(own, output / name, material, device)

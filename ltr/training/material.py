@@ -63,6 +63,8 @@ class Material(NamedTuple):
     losses: Objective
     crops: Callable[[Sequence[int]], Batch]
     """Samples of training by their numbers as crops, to be looked at."""
+    unreadable: Callable[[], int]
+    """How many pictures of training could not be read so far, so that others took their place."""
 
 
 class Source(NamedTuple):
@@ -73,6 +75,8 @@ class Source(NamedTuple):
     judged: Callable[[Iterable[Sequence[int]]], Iterator[Batch]] | None
     """Those of validation, if there are any."""
     crops: Callable[[Sequence[int]], Batch]
+    """As that of the material."""
+    unreadable: Callable[[], int]
     """As that of the material."""
 
 
@@ -91,6 +95,7 @@ def of_data(recipe: Recipe, root: Path, device: torch.device) -> Material:
         lambda numbers: batches(learned, numbers, workers),
         None if judged is None else lambda numbers: batches(judged, numbers, workers),
         lambda numbers: learned.draw(numbers).batch,
+        lambda: learned.unreadable,
     )
     return of_source(recipe, source)
 
@@ -116,4 +121,4 @@ def of_source(recipe: Recipe, source: Source) -> Material:
         taps = batch if isinstance(batch, TapsBatch) else taps_of(net, batch)
         return losses(net, taps, recipe, draws)
 
-    return Material(training, validation, objective, source.crops)
+    return Material(training, validation, objective, source.crops, source.unreadable)

@@ -7,7 +7,7 @@ from time import monotonic
 
 from ltr.progress import StatusLine, duration
 from ltr.training.learner import Learner, Step
-from ltr.training.material import Sampled
+from ltr.training.material import Material, Sampled
 from ltr.training.run import Run
 
 SECONDS_BETWEEN_LOG_LINES = 5.0
@@ -16,8 +16,9 @@ SECONDS_BETWEEN_LOG_LINES = 5.0
 class Meter:
     """Counts steps; a line of the log every few seconds and at the end of each epoch."""
 
-    def __init__(self, run: Run, learner: Learner) -> None:
-        self._run, self._learner, self._line = run, learner, StatusLine()
+    def __init__(self, run: Run, learner: Learner, material: Material) -> None:
+        self._run, self._learner, self._material = run, learner, material
+        self._line = StatusLine()
         self._begin_line()
 
     def wait_for(self, batches: Iterator[Sampled]) -> Sampled:
@@ -38,6 +39,7 @@ class Meter:
         losses = {
             name: sum(one.losses[name] for one in self._steps) / count for name in step.losses
         }
+        unreadable = self._material.unreadable()
         speed, waiting = count * recipe.batch / seconds, self._waited / seconds
         self._run.log(
             "train",
@@ -47,6 +49,7 @@ class Meter:
             gradient=sum(one.gradient for one in self._steps) / count,
             samples_per_second=speed,
             waiting=waiting,
+            unreadable=unreadable,
         )
         left = (recipe.epochs * recipe.steps - number) * seconds / count
         epoch, inside = divmod(number - 1, recipe.steps)
@@ -54,7 +57,7 @@ class Meter:
         self._line.tell(
             f"epoch {epoch + 1}/{recipe.epochs} step {inside + 1}/{recipe.steps}  loss "
             f"{losses['total']:.4g} ({parts})  {speed:.1f} samples/s, {waiting:.0%} waiting, "
-            f"{duration(left)} left"
+            f"{duration(left)} left" + f", {unreadable} pictures unreadable" * (unreadable > 0)
         )
         self._begin_line()
 

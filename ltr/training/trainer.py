@@ -71,7 +71,7 @@ def _loop(
     recipe, end = run.recipe, run.recipe.epochs * run.recipe.steps
     batches = material.training(learner.net, learner.step, end)
     saved, pictured = monotonic(), -math.inf
-    with closing(Meter(run, learner)) as meter:
+    with closing(Meter(run, learner, material)) as meter:
         while True:
             epoch, rest = divmod(learner.step, recipe.steps)
             due = epoch % recipe.validate_every == 0 or learner.step == end

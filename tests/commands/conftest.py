@@ -5,10 +5,23 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from data_trees import write_coco
 from setup_stand_in import House
+from toy_recipe import TOY
+
+from ltr.settings import to_toml
 
 
 @pytest.fixture
 def house(tmp_path: Path) -> House:
     """A copy of setup.sh and what it reads, with a stand-in for Python."""
     return House(tmp_path)
+
+
+@pytest.fixture
+def words(tmp_path: Path) -> list[str]:
+    """A training of two steps."""
+    write_coco(tmp_path / "data" / "photographs")
+    (tmp_path / "toy.toml").write_text(to_toml(TOY))
+    data, run = str(tmp_path / "data"), str(tmp_path / "run")
+    return ["train", str(tmp_path / "toy.toml"), "--data", data, "--run", run, "--device", "cpu"]

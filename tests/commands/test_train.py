@@ -7,59 +7,20 @@ import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
-from data_trees import write_coco
 from safetensors.torch import load_file
+from toy_recipe import TOY, steps_of
 
 import ltr.training.learner as learner
 from ltr.cli import main as ltr
-from ltr.data.configuration import Crops, DataConfig, Part, Sampling
-from ltr.models.box.energy import EnergyHeadConfig
-from ltr.models.tracker_net import NetworkConfig
 from ltr.recipes import RECIPES
 from ltr.settings import to_toml
-from ltr.training.checkpoint import read_training_state
-from ltr.training.recipe import EnergyLoss, FeatureBank, ParameterGroup, Recipe
+from ltr.training.recipe import FeatureBank
 
 Capture = pytest.CaptureFixture[str]
-TOY = Recipe(
-    preset="imagenet_mobile",
-    network=NetworkConfig(
-        trunk="mobilenet_v2",
-        channels=8,
-        box_head=EnergyHeadConfig(channels=(8, 8), hidden=(8, 8), reference=(8, 8)),
-    ),
-    start="",
-    data=DataConfig(
-        mix=(Part(name="photographs", layout="coco", path="photographs", use="motion"),),
-        sampling=Sampling(train_frames=1, test_frames=1),
-        crops=Crops(side=64),
-    ),
-    box=EnergyLoss(boxes=4),
-    iterations=1,
-    batch=2,
-    epochs=1,
-    steps=2,
-    groups=(ParameterGroup(parameters=("classifier.", "bb_regressor.")),),
-)
-
-
-@pytest.fixture
-def words(tmp_path: Path) -> list[str]:
-    """A training of two steps."""
-    write_coco(tmp_path / "data" / "photographs")
-    (tmp_path / "toy.toml").write_text(to_toml(TOY))
-    data, run = str(tmp_path / "data"), str(tmp_path / "run")
-    return ["train", str(tmp_path / "toy.toml"), "--data", data, "--run", run, "--device", "cpu"]
-
-
-def steps_of(folder: Path) -> int:
-    return read_training_state(folder / "states" / "newest.safetensors").progress.step
 
 
 @pytest.mark.parametrize("bank", [None, FeatureBank(samples=2, uses=2)])
@@ -119,61 +80,6 @@ def test_fields_are_options(words: list[str], tmp_path: Path, capsys: Capture) -
 
 
 @pytest.mark.parametrize(
-    ("more", "line"),
-    [
-        (["--bach", "3"], "ltr: unknown setting 'bach' (in --bach 3): did you mean batch?"),
-        (
-            ["--box.objectiv", "nce"],
-            "ltr: unknown setting 'box.objectiv' (in --box.objectiv nce): did you mean box.objective?",
-        ),
-        (
-            ["--batch", "many"],
-            "ltr: setting 'batch' takes a whole number, not 'many' (in --batch many)",
-        ),
-        (["--batch"], "ltr train: option --batch needs a value (see ltr train --help)"),
-        (
-            ["--devise", "cpu"],
-            "ltr train: unknown option '--devise': did you mean --device? (see ltr train --help)",
-        ),
-        (["dimp18"], "ltr train: one recipe at a time, not {0} and dimp18 (see ltr train --help)"),
-    ],
-)
-def test_bad_options(
-    words: list[str], tmp_path: Path, capsys: Capture, more: list[str], line: str
-) -> None:
-    assert ltr([*words, *more]) == 2
-    assert capsys.readouterr().err == line.format(tmp_path / "toy.toml") + "\n"
-    assert not (tmp_path / "run").exists()
-
-
-def test_bad_recipes_and_data(
-    words: list[str], tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("LTR_DATA", raising=False)
-    (tmp_path / "file").touch()
-    (tmp_path / "empty").mkdir()
-    toy = words[1]
-    for arguments, line in (
-        ([], "ltr train: missing argument RECIPE: `ltr recipes` lists them (see ltr train --help)"),
-        (["dimp81"], "ltr: unknown recipe 'dimp81': did you mean dimp18?"),
-        ([toy], "ltr: no data: give --data DIR, the folder of all data sets, or set LTR_DATA"),
-        (
-            [toy, "--data", str(tmp_path / "file")],
-            f"ltr: data {tmp_path / 'file'} is no folder: give the folder of all data sets as --data",
-        ),
-        (
-            [toy, "--data", str(tmp_path / "empty")],
-            f"ltr: {tmp_path / 'empty' / 'photographs'} is not there: give part 'photographs' of the data the path of its folder",
-        ),
-    ):
-        assert ltr(["train", *arguments, *(["--run", words[5]] if arguments else [])]) == 2
-        assert capsys.readouterr().err == line + "\n"
-    assert not (tmp_path / "run").exists()
-    monkeypatch.setenv("LTR_DATA", words[3])
-    assert ltr(["train", toy, "--run", words[5]]) == 0
-
-
-@pytest.mark.parametrize(
     ("number", "word"), [(signal.SIGINT, "interrupted"), (signal.SIGTERM, "terminated")]
 )
 def test_an_interrupt_says_how_to_go_on(
@@ -197,18 +103,6 @@ def test_an_interrupt_says_how_to_go_on(
     assert steps_of(tmp_path / "run") == 2
 
 
-def test_a_full_disk_is_one_line(
-    words: list[str], tmp_path: Path, capsys: Capture, file_size_limit: Callable[[int], None]
-) -> None:
-    assert ltr(words) == 0
-    capsys.readouterr()
-    file_size_limit(100_000)
-    other = str(tmp_path / "other")
-    assert ltr([*words[:5], other, *words[6:]]) == 1
-    state = Path(other) / "states" / "newest.safetensors"
-    assert capsys.readouterr().err == f"ltr: cannot write training state {state}: File too large\n"
-
-
 def test_recipes_show_and_diff(capsys: Capture) -> None:
     assert ltr(["recipes"]) == 0
     listed = capsys.readouterr().out.splitlines()
@@ -223,46 +117,6 @@ def test_recipes_show_and_diff(capsys: Capture) -> None:
     assert "data.sampling.max_gap  30 -> 200\n" in capsys.readouterr().out
     assert ltr(["diff", "dimp18", "nce_plus"]) == 2
     assert capsys.readouterr().err == ("ltr: unknown recipe 'nce_plus': did you mean nce_plus18?\n")
-
-
-@pytest.mark.parametrize(
-    ("changes", "line"),
-    [
-        (
-            {"network": replace(TOY.network, box_head=None)},
-            "box is an objective for a box head, but network.box_head is none: set one of them",
-        ),
-        (
-            {"classifier": None, "box": None},
-            "the recipe minimises nothing: set classifier or box, with a weight",
-        ),
-        (
-            {"bank": FeatureBank(samples=1)},
-            "bank.samples is 1, but a step uses 2 different ones: give bank.samples at least 2",
-        ),
-        (
-            {"data": replace(TOY.data, resident=True, workers=1)},
-            "data.resident keeps all frames in one process: set data.workers to 0, or turn it off",
-        ),
-        (
-            {"groups": (ParameterGroup(parameters=("clasifier.",)),)},
-            "groups.0.parameters: the network has none whose names begin with 'clasifier.': did you "
-            "mean classifier.?",
-        ),
-        (
-            {"start": "imagenet18"},
-            "start: tensor 'feature_extractor.conv1.weight' of network imagenet18 has shape [64, 3, "
-            "7, 7], the recipe's network none: take other start_parts",
-        ),
-    ],
-)
-def test_recipes_that_are_refused_leave_nothing(
-    words: list[str], tmp_path: Path, capsys: Capture, changes: dict[str, Any], line: str
-) -> None:
-    (tmp_path / "toy.toml").write_text(to_toml(replace(TOY, **changes)))
-    assert ltr(words) == 2
-    assert capsys.readouterr().err == f"ltr: {line}\n"
-    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.slow

@@ -77,7 +77,7 @@ def toy_material(recipe: Recipe, losses: Any = toy_losses) -> Material:
     def validation() -> Iterator[Noise]:
         return iter([noise(range(recipe.validation_samples))])
 
-    return Material(training, validation, losses, crops)
+    return Material(training, validation, losses, crops, lambda: 0)
 
 
 def train_toy(folder: Path, recipe: Recipe = TOY, losses: Any = toy_losses) -> Path | None:
