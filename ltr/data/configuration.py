@@ -9,7 +9,7 @@ from ltr.published_windows import Border
 from ltr.settings import group, setting
 
 Layout = Literal["videos", "folders", "lasot", "got10k", "trackingnet", "coco", "objects"]
-Use = Literal["video", "copies", "motion", "composite"]
+Use = Literal["video", "motion", "composite"]
 Pair = tuple[float, float]
 
 
@@ -31,8 +31,8 @@ class Part:
     use: Use = setting(
         "video",
         "1",
-        "video: frames of a track; copies: one photograph repeated; motion: one photograph moved "
-        "and changed for each frame; composite: an object pasted over other pictures",
+        "video: frames of a track, a photograph again and again; motion: one picture moved and "
+        "changed for each frame; composite: an object pasted over other pictures",
     )
 
 

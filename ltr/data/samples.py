@@ -62,6 +62,7 @@ class Samples:
         self.device = device
         self.unreadable = 0
         """Samples whose picture could not be read, so that others took their place."""
+        _check_readable(config, stores)
         self._drawn = 0
         self._seed = seed
         self._photometry = UNCHANGED if validation else config.photometry
@@ -151,6 +152,19 @@ def _stores(
             opened[files] = store
         stores.append(opened[files])
     return stores
+
+
+def _check_readable(config: DataConfig, stores: Sequence[Store]) -> None:
+    """Raise DataError where too many pictures of resident stores, which were all read, cannot
+    be."""
+    resident = {id(store): store for store in stores if isinstance(store, Resident)}
+    for store in resident.values():
+        total = sum(len(track.boxes_xywh) for track in store.tracks)
+        if store.unreadable > config.unreadable * total:
+            raise DataError(
+                f"{store.name}: {store.unreadable} of {total} pictures cannot be read, more than "
+                f"the share of {config.unreadable:g} (data.unreadable): fetch them again"
+            )
 
 
 def _photographs(planned: Sequence[tuple[Plan, Shown]], device: torch.device) -> Tensor:

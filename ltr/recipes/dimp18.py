@@ -21,7 +21,7 @@ DATA = DataConfig(
             path="trackingnet",
             names="trackingnet_train.txt",
         ),
-        Part(name="coco", layout="coco", path="coco", use="copies"),
+        Part(name="coco", layout="coco", path="coco"),
     ),
     left_out="got10k_votval.txt",
     sampling=Sampling(train_frames=3, test_frames=3, order="causal", max_gap=30),

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ltr.draws import example_draws
-from ltr.errors import TrainingError
+from ltr.errors import ConfigError, TrainingError
 from ltr.models.tracker_net import TrackerNet
 from ltr.training.averaging import average, decay_at
 from ltr.training.material import Losses, Objective, Sampled
@@ -48,7 +48,7 @@ class Learner:
 
     def learn(self, batch: Sampled, objective: Objective) -> Step:
         """One step. Raises TrainingError where the loss or its gradient is not finite, and then
-        nothing was changed."""
+        nothing was changed; ConfigError where nothing that is trained changes the loss."""
         self._set_trained()
         statistics = [buffer.clone() for buffer in self.net.buffers()]
         for group in self.optimizer.param_groups:
@@ -59,6 +59,11 @@ class Learner:
         numbers = torch.arange(first, first + self.recipe.batch, device=self.device)
         with self._autocast():
             losses = objective(self.net, batch, example_draws(self.recipe.seed, numbers))
+        if not losses.total.requires_grad:
+            raise ConfigError(
+                f"nothing that is trained in step {self.step + 1} changes the loss: set classifier "
+                "or box for what groups train, and begin=0 for one of them"
+            )
         self.scaler.scale(losses.total).backward()
         self.scaler.unscale_(self.optimizer)
         norm = torch.nn.utils.clip_grad_norm_(

@@ -15,6 +15,7 @@ import contextlib
 import fcntl
 import hashlib
 import json
+import math
 import os
 import re
 from collections.abc import Iterator
@@ -24,7 +25,7 @@ from typing import Any
 
 from ltr.checkpoints import find_network, printable, write_network
 from ltr.errors import ConfigError, ResultError
-from ltr.files import make_folder, write_text
+from ltr.files import is_temporary, make_folder, remove_stale, write_text
 from ltr.models.tracker_net import stored_tensors
 from ltr.settings import as_dict, to_toml
 from ltr.training.checkpoint import (
@@ -53,7 +54,8 @@ def open_run(folder: Path, recipe: Recipe, name: str) -> Iterator[Run]:
     """The run of a recipe in a folder, begun or gone on with; nobody else trains there meanwhile.
     Raises ConfigError where the folder holds another run, or something else, and then nothing was
     changed; CheckpointError for a damaged state, ResultError."""
-    if folder.is_dir() and (others := {path.name for path in folder.iterdir()} - _OWN):
+    there = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    if others := {name for name in there - _OWN if not is_temporary(name)}:
         raise ConfigError(
             f"{folder} holds {printable(min(others))!r}, which no training makes: give an empty or "
             "new folder as --run"
@@ -61,6 +63,8 @@ def open_run(folder: Path, recipe: Recipe, name: str) -> Iterator[Run]:
     for part in (folder, folder / STATES, folder / NETWORKS):
         make_folder(part)
     with _locked(folder):
+        for part in (folder, folder / STATES, folder / NETWORKS):
+            remove_stale(part)  # what kill -9 left in the middle of a state
         newest = folder / STATES / NEWEST
         state = read_training_state(newest) if newest.exists() else None
         if state is not None:
@@ -104,10 +108,9 @@ class Run:
         state, config = stored_tensors(learner.mean), as_dict(self.recipe.network)
         write_network(path, state, config, self._card(epoch, learner.step))
         best = self.progress.best_loss
-        better = losses is not None and (best is None or losses["total"] < best)
-        self.progress = Progress(
-            learner.step, epoch, losses["total"] if losses and better else best
-        )
+        loss = losses["total"] if losses is not None else math.nan
+        better = math.isfinite(loss) and (best is None or loss < best)
+        self.progress = Progress(learner.step, epoch, loss if better else best)
         if losses is not None:
             self.log("validation", losses=losses, network=path.name)
         if better:
@@ -172,12 +175,13 @@ def _scores(lines: list[dict[str, Any]], kind: str) -> dict[int, float]:
     """By epoch, from the last line of each: the larger the better."""
     scores = {}
     for line in lines:
-        losses, epoch = line.get("losses"), line.get("epoch")
-        score = line.get("auc")
+        losses, epoch, score = line.get("losses"), line.get("epoch"), line.get("auc")
         if kind == "validation":
             total = losses.get("total") if isinstance(losses, dict) else None
             score = -total if isinstance(total, (int, float)) else None
-        if line["kind"] == kind and isinstance(epoch, int) and isinstance(score, (int, float)):
+        if line["kind"] != kind or not isinstance(epoch, int):
+            continue
+        if isinstance(score, (int, float)) and math.isfinite(score):
             scores[epoch] = float(score)
     return scores
 

@@ -89,7 +89,7 @@ def _fitted(
     in the frame, and whether the target was found and any box accepted (B,)."""
     state, view, setting = step.state, step.view, step.preset.refinement
     if state.box_head is None:
-        raise ConfigError("fit_box fits boxes, but the network has no box head: choose another")
+        raise ConfigError("boxes are to be fitted, but the network has no box head: choose another")
     window = view.centre_yx, view.scale, step.preset.search.crop_side
     box = to_crop(centre_yx, size_hw, *window)  # (B, 4)
     targets = zip(state.names, step.frame_number, strict=True)

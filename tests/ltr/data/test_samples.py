@@ -84,7 +84,7 @@ def test_motion_seeks_photographs_with_enough_around_the_target(make) -> None:
     ("use", "rotation", "within"),
     [
         ("video", 0, 1),
-        ("copies", 0, 1),
+        ("still", 0, 1),
         ("motion", 0, 1),
         ("composite", 0, 1),
         ("motion", 20, 1.5),  # the corner of a turned thing fades
@@ -94,7 +94,9 @@ def test_motion_seeks_photographs_with_enough_around_the_target(make) -> None:
 def test_box_is_what_the_target_fills(make, use, rotation, within, shape):
     target = make_store("target", frames=40 if use == "video" else 1, shape=shape)
     motion = Motion(scale=0.2, aspect=0.2, rotation=rotation, flip=0.5)
-    config = plain_config(use, "video", composition=ALONE, motion=motion)
+    config = plain_config(
+        "video" if use == "still" else use, "video", composition=ALONE, motion=motion
+    )
     config = replace(config, mix=(config.mix[0], replace(config.mix[1], weight=1e-9)))
     samples = make(config, target, make_store("behind", frames=30, colour=BLUE))
     assert_boxes_true(samples.batch(range(12)), within)
@@ -154,16 +156,16 @@ def test_cuda_gives_the_same_samples(make):
 
 
 def test_parts_are_drawn_by_weight(make):
-    config = plain_config("copies", "copies")
+    config = plain_config("video", "video")
     config = replace(config, mix=tuple(map(lambda p, w: replace(p, weight=w), config.mix, (3, 1))))
     samples = make(config, make_store(), make_store())
-    share = sum(samples.plan(number).name.startswith("copies0") for number in range(400)) / 400
+    share = sum(samples.plan(number).name.startswith("video0") for number in range(400)) / 400
     assert 0.68 < share < 0.82
 
 
 def test_left_out_tracks_are_for_validation_alone(make, tmp_path):
     (tmp_path / "left.txt").write_text("made1\nmade3\n")
-    uses = "copies", "composite", "motion"
+    uses = "video", "composite", "motion"
     config = replace(plain_config(*uses), left_out="left.txt")
     stores = [make_store(count=6) for _ in uses]
     seen = {}
@@ -220,7 +222,7 @@ def test_all_layers_of_one_depth_at_once_are_those_one_by_one(make, window, rota
 
 def test_nothing_left_out_is_nothing_to_validate_with(make):
     with pytest.raises(DataError, match=r"nothing to validate with: .* left_out, which is empty"):
-        make(plain_config("copies"), make_store(), validation=True)
+        make(plain_config("video"), make_store(), validation=True)
 
 
 def test_a_part_without_usable_tracks_is_named(make):
@@ -268,7 +270,7 @@ def test_what_reaches_a_border_is_not_pasted(make):
 
 
 def test_an_unreadable_picture_is_replaced_and_counted(make):
-    config = replace(plain_config("copies", crops=Crops(side=32)), unreadable=0.5)
+    config = replace(plain_config("video", crops=Crops(side=32)), unreadable=0.5)
     samples = make(config, make_store(count=5, broken=frozenset({2})))
     batch = samples.batch(range(150))
     assert len(batch.names) == 150
@@ -280,7 +282,7 @@ def test_an_unreadable_picture_is_replaced_and_counted(make):
 
 
 def test_too_many_unreadable_pictures_stop_with_the_last_one(make):
-    config = replace(plain_config("copies", crops=Crops(side=32)), unreadable=0.05)
+    config = replace(plain_config("video", crops=Crops(side=32)), unreadable=0.05)
     samples = make(config, make_store(count=5, broken=frozenset({2})))
     samples.batch(range(99))
     with pytest.raises(DataError, match=r"of 149 samples .* \(data.unreadable\); .*broken_2.jpg"):
@@ -288,7 +290,7 @@ def test_too_many_unreadable_pictures_stop_with_the_last_one(make):
 
 
 def test_nothing_but_broken_pictures_ends(make):
-    samples = make(plain_config("copies"), make_store(count=2, broken=frozenset({0, 1})))
+    samples = make(plain_config("video"), make_store(count=2, broken=frozenset({0, 1})))
     with pytest.raises(DataError, match=r"50 pictures in a row .* broken_\d.jpg"):
         samples.batch([0])
 
@@ -338,3 +340,11 @@ def test_distractors_lie_in_the_crop_beside_the_target(make):
             assert shown.sum() > 0
             assert shown[y : y + h, x : x + w].sum() < 0.12 * w * h
     assert np.mean(counts) > 1
+
+
+def test_too_many_unreadable_pictures_of_resident_data_stop_at_once(make):
+    config = replace(plain_config("video", crops=Crops(side=32)), resident=True, unreadable=0.19)
+    broken = make_store(count=5, broken=frozenset({2}))
+    with pytest.raises(DataError, match=r"made: 1 of 5 pictures cannot be read, .* 0.19"):
+        make(config, broken)
+    make(replace(config, unreadable=0.2), broken).batch(range(3))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import subprocess
@@ -164,6 +165,33 @@ def test_a_loss_that_is_not_finite_ends_the_run(tmp_path: Path, cause: str, whol
     assert read_training_state(newest(tmp_path / "run")).progress.step == 5
     train_toy(tmp_path / "run")  # with the cause gone, as if it had not been
     assert state_bits(tmp_path / "run") == state_bits(whole)
+
+
+def test_nothing_that_is_trained_is_refused(tmp_path: Path) -> None:
+    recipe = replace(TOY, groups=(replace(TOY.groups[0], begin=0.5),))
+    with pytest.raises(ConfigError, match=r"nothing that is trained in step 1 changes the loss"):
+        train_toy(tmp_path / "run", recipe)
+
+
+def test_a_validation_loss_that_is_not_finite_is_never_the_best(tmp_path: Path) -> None:
+    def failing(net: TrackerNet, batch: Noise, draws: Draws) -> ToyLosses:
+        losses = toy_losses(net, batch, draws)
+        return losses if net.training else ToyLosses(losses.total * math.nan, losses.terms)
+
+    run = tmp_path / "run"
+    train_toy(run, losses=failing)
+    assert read_training_state(newest(run)).progress == Progress(8, 2)
+    assert sorted(os.listdir(run / "states")) == ["newest.safetensors"]
+    assert best_network(run) == run / "networks" / "epoch-0002.safetensors"
+
+
+def test_what_a_killed_writer_left_is_removed(whole: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    for part in (run, run / "states", run / "networks"):
+        part.mkdir(parents=True, exist_ok=True)
+        (part / "state.0123456789abcdef.partial").write_bytes(b"half a state")
+    train_toy(run)
+    assert not list(run.rglob("*.partial"))
 
 
 def test_a_full_disk_leaves_the_last_state(
