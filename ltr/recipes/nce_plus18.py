@@ -30,5 +30,5 @@ RECIPE = replace(
         *_MOBILE.groups[:2],
         replace(_MOBILE.groups[2], parameters=("feature_extractor.layer3.",)),
     ),
-    bank=FeatureBank(samples=300, uses=8),
+    bank=FeatureBank(samples=1500, uses=4),
 )

@@ -31,11 +31,13 @@ from ltr.training.recipe import (
 DATA = DataConfig(
     mix=(
         Part(name="clips", layout="videos", path="train", use="video", weight=1),
-        Part(name="photographs", layout="coco", path="images", use="motion", weight=0.5),
-        Part(name="objects", layout="objects", path="objects", use="motion", weight=0.5),
+        Part(name="photographs", layout="coco", path="images", use="motion", weight=0.4),
+        Part(name="objects", layout="objects", path="objects", use="motion", weight=0.2),
         Part(name="composites", layout="objects", path="objects", use="composite", weight=1),
     ),
     left_out="train/clips.json",
+    resident=True,
+    longest_side=480,
     sampling=Sampling(train_frames=3, test_frames=3, order="causal", max_gap=60),
     crops=Crops(side=288, area=5, window="exact"),
     photometry=Photometry(
@@ -50,7 +52,7 @@ DATA = DataConfig(
         coarse=0.2,
         noise=0.2,
     ),
-    motion=Motion(),
+    motion=Motion(largest=0.35),
     composition=Composition(),
 )
 RECIPE = Recipe(
@@ -66,11 +68,11 @@ RECIPE = Recipe(
     start="imagenet_mobile",
     start_parts=("feature_extractor.", "classifier.feature_extractor."),
     data=DATA,
-    classifier=HingeLoss(cross_entropy=5),
-    box=EnergyLoss(objective="nce_plus", weight=1, boxes=64),
+    classifier=HingeLoss(cross_entropy=1),
+    box=EnergyLoss(objective="nce_plus", beta=0.35, weight=1, boxes=64),
     iterations=8,
     batch=8,
-    epochs=20,
+    epochs=12,
     steps=250,
     groups=(
         ParameterGroup(
@@ -86,6 +88,6 @@ RECIPE = Recipe(
     schedule=CosineSchedule(),
     clip_gradient=10,
     averaging=0.998,
-    bank=FeatureBank(samples=800, uses=8),
+    bank=FeatureBank(samples=4000, uses=4),
     validation_samples=200,
 )
