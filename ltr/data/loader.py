@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from ltr.data.batch import Batch
 from ltr.data.configuration import DataConfig
-from ltr.data.samples import Drawn, Samples
+from ltr.data.samples import Draw, Samples
 from ltr.errors import ConfigError, TrackingError
 from ltr.transfer import upload
 
@@ -37,7 +37,7 @@ def batches(samples: Samples, numbers: Iterable[Sequence[int]], workers: int) ->
         return
     check_workers(samples.config, workers)
     loader = DataLoader(
-        _Drawing(samples),
+        _BatchesByNumber(samples),
         batch_sampler=numbers,  # type: ignore[arg-type]
         collate_fn=_as_it_is,
         num_workers=workers,
@@ -62,13 +62,13 @@ def _on(device: torch.device, batch: Batch) -> Batch:
     )
 
 
-class _Drawing(Dataset[Drawn]):
+class _BatchesByNumber(Dataset[Draw]):
     """What DataLoader wants: batches by their numbers."""
 
     def __init__(self, samples: Samples) -> None:
         self._samples = samples
 
-    def __getitems__(self, numbers: Sequence[int]) -> Drawn | TrackingError:
+    def __getitems__(self, numbers: Sequence[int]) -> Draw | TrackingError:
         try:
             return self._samples.draw(numbers)
         except TrackingError as error:  # raised over there it would be wrapped in a traceback

@@ -14,7 +14,7 @@ from ltr.data.resident import Resident
 from ltr.data.store import Store, Track
 from ltr.transfer import upload
 
-Shown = Mapping[tuple[Picture, bool], Tensor]
+Pixels = Mapping[tuple[Picture, bool], Tensor]
 """Frames (H, W, 3), and cut-outs (H, W, 4) where the second of the key is true; uint8."""
 KEPT = 32
 """Frames read last that are kept, since plans ask for the size of what is drawn soon after."""
@@ -54,7 +54,7 @@ class Pictures:
             self._sizes[key] = (height, width)
         return self._sizes[key]
 
-    def shown(self, crops: Iterable[Iterable[Layer]]) -> Shown:
+    def shown(self, crops: Iterable[Iterable[Layer]]) -> Pixels:
         """All that the layers of some crops show."""
         wanted = {(layer.picture, layer.cut_out): None for layers in crops for layer in layers}
         return {

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from ltr.crops import CropWindow, Patch, crop
-from ltr.data.pictures import Shown
+from ltr.data.pictures import Pixels
 from ltr.data.plans.layers import Layer, turn
 from ltr.transfer import upload
 from ltr.transforms import rotated_middles
@@ -24,7 +24,7 @@ AT_ONCE = 64
 """Crops whose layers are drawn at once: bounds the memory that it takes."""
 
 
-def render(crops: Sequence[Sequence[Layer]], shown: Shown, device: torch.device) -> Tensor:
+def render(crops: Sequence[Sequence[Layer]], shown: Pixels, device: torch.device) -> Tensor:
     """Crops (R, 3, n, n) float32 of grey levels, of pictures on `device`: of each its first layer,
     which fills it, and the others over it."""
     if device.type == "cpu":
@@ -33,7 +33,7 @@ def render(crops: Sequence[Sequence[Layer]], shown: Shown, device: torch.device)
     return torch.cat([by_depth(part, shown, device) for part in parts])
 
 
-def _one_by_one(layers: Sequence[Layer], shown: Shown) -> Tensor:
+def _one_by_one(layers: Sequence[Layer], shown: Pixels) -> Tensor:
     whole = pixels(layers[0], shown)
     for layer in layers[1:]:
         (y, x), (h, w) = layer.place_yx, layer.size_hw
@@ -44,7 +44,7 @@ def _one_by_one(layers: Sequence[Layer], shown: Shown) -> Tensor:
     return whole
 
 
-def pixels(layer: Layer, shown: Shown) -> Tensor:
+def pixels(layer: Layer, shown: Pixels) -> Tensor:
     """What a layer draws, (3, h, w) float32; with its mask, 0 to 255, (4, h, w)."""
     patch = crop([shown[layer.picture, layer.cut_out]], layer.window)
     if layer.degrees:
@@ -52,7 +52,7 @@ def pixels(layer: Layer, shown: Shown) -> Tensor:
     return patch[0]
 
 
-def by_depth(crops: Sequence[Sequence[Layer]], shown: Shown, device: torch.device) -> Tensor:
+def by_depth(crops: Sequence[Sequence[Layer]], shown: Pixels, device: torch.device) -> Tensor:
     """What `render` gives, the layers of one depth at once."""
     side = crops[0][0].size_hw[0]
     out = torch.empty(len(crops), 3, side, side, device=device)
@@ -86,7 +86,7 @@ def _published(layer: Layer) -> bool:
 
 
 def _drawn_together(
-    layers: Sequence[Layer], side: int, shown: Shown, device: torch.device
+    layers: Sequence[Layer], side: int, shown: Pixels, device: torch.device
 ) -> Tensor:
     """What layers of one kind draw in whole crops, (R, 3 or 4, side, side)."""
     keys = [(layer.picture, layer.cut_out) for layer in layers]

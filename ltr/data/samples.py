@@ -18,7 +18,7 @@ from ltr.data.configuration import DataConfig, Photometry
 from ltr.data.layouts import open_store
 from ltr.data.names import read_left_out
 from ltr.data.photometry import photographed, together
-from ltr.data.pictures import Pictures, Shown
+from ltr.data.pictures import Pictures, Pixels
 from ltr.data.plans.plan import Plan, make_plan
 from ltr.data.plans.pools import make_pools
 from ltr.data.render import render
@@ -38,7 +38,7 @@ UNCHANGED = Photometry(joint_grey=0, brightness=0)
 """Of validation: pixels as they are."""
 
 
-class Drawn(NamedTuple):
+class Draw(NamedTuple):
     """A batch and what could not be read while it was made."""
 
     batch: Batch
@@ -74,7 +74,7 @@ class Samples:
         read."""
         return self.counted(self.draw(numbers))
 
-    def draw(self, numbers: Sequence[int]) -> Drawn:
+    def draw(self, numbers: Sequence[int]) -> Draw:
         """The same, without counting what could not be read: for worker processes."""
         failures: list[str] = []
         planned = [self._planned(number, failures) for number in numbers]
@@ -94,9 +94,9 @@ class Samples:
             test_crops=crops[:, split:],
             test_boxes=boxes[:, split:],
         )
-        return Drawn(batch, tuple(failures))
+        return Draw(batch, tuple(failures))
 
-    def counted(self, drawn: Drawn) -> Batch:
+    def counted(self, drawn: Draw) -> Batch:
         """The batch of a draw, whose failures are counted. Raises DataError, see `batch`."""
         self._drawn += len(drawn.batch.names)
         self.unreadable += len(drawn.failures)
@@ -115,7 +115,7 @@ class Samples:
         rng = np.random.default_rng([self._seed, number, attempt])
         return make_plan(rng, self.config, self._photometry, self._pools, self._pictures)
 
-    def _planned(self, number: int, failures: list[str]) -> tuple[Plan, Shown]:
+    def _planned(self, number: int, failures: list[str]) -> tuple[Plan, Pixels]:
         """A sample's plan, and the pictures that it shows."""
         for attempt in range(MOST_ATTEMPTS):
             try:
@@ -167,7 +167,7 @@ def _check_readable(config: DataConfig, stores: Sequence[Store]) -> None:
             )
 
 
-def _photographs(planned: Sequence[tuple[Plan, Shown]], device: torch.device) -> Tensor:
+def _photographs(planned: Sequence[tuple[Plan, Pixels]], device: torch.device) -> Tensor:
     """The crops (B, S + T, 3, n, n) uint8 of B samples."""
     layers = [layers for plan, _ in planned for layers in plan.crops]
     shown = {key: picture for _, pictures in planned for key, picture in pictures.items()}

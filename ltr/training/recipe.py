@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from ltr.data.configuration import DataConfig
+from ltr.errors import ConfigError
+from ltr.models.stride import STRIDE
 from ltr.models.tracker_net import NetworkConfig
 from ltr.settings import group, setting
 
@@ -167,3 +169,9 @@ class Recipe:
     )
     validate_every: int = setting(1, "epochs", "how often", (1, 10**6))
     seed: int = setting(0, "1", "of everything that is drawn", (0, 2**31 - 1))
+
+    def __post_init__(self) -> None:
+        if self.data.crops.side % STRIDE:
+            raise ConfigError(
+                f"setting 'data.crops.side' is {self.data.crops.side}, not a multiple of {STRIDE}"
+            )

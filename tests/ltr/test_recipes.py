@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from ltr.errors import ConfigError
 from ltr.models.tracker_net import TrackerNet
 from ltr.recipes import RECIPES
-from ltr.settings import as_dict, from_dict, to_toml, with_toml
+from ltr.settings import as_dict, from_dict, replace, to_toml, with_toml
 from ltr.training.parameters import group_of_each
 from ltr.training.recipe import Recipe
 from ltr.training.start import first_network
@@ -39,3 +40,8 @@ def test_groups_name_parameters_and_presets_are_there(name: str) -> None:
 def test_starts_fit() -> None:
     for recipe in RECIPES.values():
         first_network(recipe)
+
+
+def test_crops_are_of_whole_cells() -> None:
+    with pytest.raises(ConfigError, match=r"'data.crops.side' is 280, not a multiple of 16"):
+        replace(RECIPES["dimp18"], "data.crops.side", "280")

@@ -65,11 +65,11 @@ def make_plan(
     return Plan(name, crops, boxes, draw_changes(photometry, len(crops), rng))
 
 
-Drawn = tuple[int, tuple[tuple[Layer, ...], ...], tuple[Box, ...]]
+_Content = tuple[int, tuple[tuple[Layer, ...], ...], tuple[Box, ...]]
 """The number of the target's track; layers and box of each crop."""
 
 
-def _filmed(rng: Generator, config: DataConfig, pool: Pool, pictures: Pictures) -> Drawn:
+def _filmed(rng: Generator, config: DataConfig, pool: Pool, pictures: Pictures) -> _Content:
     """Frames of a video as they are, or one photograph again and again."""
     number = pool.draw(rng)
     track = pictures.track(pool.store, number)
@@ -89,7 +89,7 @@ def _filmed(rng: Generator, config: DataConfig, pool: Pool, pictures: Pictures) 
     return number, layers, tuple(in_crops.tolist())
 
 
-def _moved(rng: Generator, config: DataConfig, pool: Pool, pictures: Pictures) -> Drawn:
+def _moved(rng: Generator, config: DataConfig, pool: Pool, pictures: Pictures) -> _Content:
     """One picture, moved for each frame."""
     for _ in range(ATTEMPTS):
         number = pool.draw(rng)
@@ -110,7 +110,7 @@ def _moved(rng: Generator, config: DataConfig, pool: Pool, pictures: Pictures) -
 
 def _composite(
     rng: Generator, config: DataConfig, pools: Sequence[Pool], pool: Pool, pictures: Pictures
-) -> Drawn:
+) -> _Content:
     """An object pasted over a picture of another part, or of its own where there is no other."""
     number, targets = _target(rng, config, pool, pictures)
     track = pictures.track(pool.store, number)
