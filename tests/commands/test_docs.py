@@ -6,14 +6,19 @@ import inspect
 import itertools
 import re
 import shlex
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
+import data_trees
 import numpy as np
 import pytest
 
+from ltr.data.configuration import Sampling
 from ltr.models.zoo import NETWORKS, PUBLISHED_FILES
+from ltr.recipes import RECIPES
 from ltr.settings import with_toml
+from ltr.training.recipe import FeatureBank, Recipe
 from pytracking import DEFAULT_NETWORK
 from pytracking.sources.demo_clip import DemoClip
 from pytracking.tracker.engine import TrackerEngine
@@ -34,6 +39,7 @@ BLOCKS = [
     )
 ]
 VARIANTS = "docs/write_your_own_variant.md"
+TRAINING = "docs/train.md"
 ELSEWHERE = ("bash setup.sh ", "source .venv/bin/activate")
 """Run by the project's own checks: they make the environment that this test runs in."""
 SETTINGS = preset_named(DEFAULT_NETWORK)
@@ -58,7 +64,31 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.fixture
+def trainings(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tiny data for every part of the recipe nce_plus_mobile, which is cut down to two steps."""
+    data_trees.write_videos(workplace / "data" / "train")
+    data_trees.write_coco(workplace / "data" / "images")
+    data_trees.write_objects(workplace / "data" / "objects")
+    whole = RECIPES["nce_plus_mobile"]
+    short = replace(
+        whole,
+        data=replace(
+            whole.data,
+            crops=replace(whole.data.crops, side=64),
+            sampling=Sampling(train_frames=1, test_frames=1, min_visible=2, min_frames=2),
+        ),
+        batch=2,
+        epochs=1,
+        steps=2,
+        bank=FeatureBank(samples=2, uses=2),
+        validation_samples=1,
+    )
+    monkeypatch.setitem(RECIPES, "nce_plus_mobile", short)
+
+
 @pytest.mark.parametrize(("document", "language", "text"), BLOCKS)
+@pytest.mark.usefixtures("trainings")
 def test_block(
     document: str, language: str, text: str, workplace: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -67,7 +97,8 @@ def test_block(
     for name, settings in files.items():
         Path(name).write_text(settings, encoding="utf-8")
     if language == "toml":
-        assert with_toml(SETTINGS, Path(text.split()[1])) != SETTINGS
+        defaults = Recipe() if document == TRAINING else SETTINGS
+        assert with_toml(defaults, Path(text.split()[1])) != defaults
         return
     if language == "python":
         exec(compile(text, document, "exec"), {"__name__": "__main__"})
@@ -100,6 +131,7 @@ def test_blocks_are_found() -> None:
     assert {name for name, _, _ in BLOCKS} >= {
         "README.md",
         "docs/published_networks.md",
+        "docs/train.md",
         "docs/write_your_own_variant.md",
     }
     assert len(BLOCKS) >= 9
