@@ -33,6 +33,6 @@ def taps_of(net: TrackerNet, batch: Batch) -> TapsBatch:
     """The trunk's features of a batch. Train and test frames pass the trunk one after another, each
     with batch statistics of its own where those are learned."""
     train, test = (
-        net.trunk(crops.flatten(0, 1).float()) for crops in (batch.train_crops, batch.test_crops)
+        net.trunk(crops.flatten(0, 1)) for crops in (batch.train_crops, batch.test_crops)
     )
     return TapsBatch(batch.numbers, batch.names, train, batch.train_boxes, test, batch.test_boxes)
