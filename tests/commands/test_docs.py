@@ -8,13 +8,14 @@ import re
 import shlex
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import cv2
 import data_trees
 import numpy as np
 import pytest
 
-from ltr.data.configuration import Sampling
+from ltr.data.configuration import Layout, Sampling, Use
 from ltr.models.zoo import NETWORKS, PUBLISHED_FILES
 from ltr.recipes import RECIPES
 from ltr.settings import with_toml
@@ -177,6 +178,16 @@ def test_published_presets_hold_what_is_said() -> None:
             group, field = setting.strip("`").split(".")
             found = {getattr(getattr(preset, group), field) for preset in published}
             assert found == {True if value == "on" else value.strip("`")}, setting
+
+
+def test_layouts_and_uses_of_training_data_are_those_of_the_code() -> None:
+    layouts = [
+        name for cell, _ in rows(TRAINING, "layout") for name in re.findall(r"`(\w+)`", cell)
+    ]
+    assert sorted(layouts) == sorted(get_args(Layout))
+    use = re.search(r"A part's use is (.*?)\.", (ROOT / TRAINING).read_text(), re.DOTALL)
+    assert use
+    assert sorted(re.findall(r"`(\w+)`", use[1])) == sorted(get_args(Use))
 
 
 def test_settings_and_functions_that_are_named_exist() -> None:
