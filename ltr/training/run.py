@@ -63,8 +63,9 @@ def open_run(folder: Path, recipe: Recipe, name: str) -> Iterator[Run]:
     for part in (folder, folder / STATES, folder / NETWORKS):
         make_folder(part)
     with _locked(folder):
-        for part in (folder, folder / STATES, folder / NETWORKS):
-            remove_stale(part)  # what kill -9 left in the middle of a state
+        for part in (folder, *(folder / name for name in (STATES, NETWORKS, PICTURES))):
+            if part.is_dir():
+                remove_stale(part)  # what kill -9 left in the middle of a file
         newest = folder / STATES / NEWEST
         state = read_training_state(newest) if newest.exists() else None
         if state is not None:

@@ -187,7 +187,7 @@ def test_a_validation_loss_that_is_not_finite_is_never_the_best(tmp_path: Path) 
 
 def test_what_a_killed_writer_left_is_removed(whole: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
-    for part in (run, run / "states", run / "networks"):
+    for part in (run, run / "states", run / "networks", run / "pictures"):
         part.mkdir(parents=True, exist_ok=True)
         (part / "state.0123456789abcdef.partial").write_bytes(b"half a state")
     train_toy(run)
