@@ -46,8 +46,9 @@ def train(
     often, from the first step on, samples and what the network makes of them are; 0: never. name:
     what network files call the recipe, by default the folder's name. Raises ConfigError where the
     folder holds another run or the recipe does not fit, and then nothing was made; TrainingError
-    for a loss that is not finite, DataError, CheckpointError, ResultError. At these, at an
-    interrupt and at whatever else ends it, the state after the last whole step is kept."""
+    for a loss that is not finite, DataError, CheckpointError, ResultError. At a loss that is not
+    finite, at a DataError and at an interrupt the state after the last whole step is kept; whatever
+    else ends it, a full disk too, leaves the state that was written last."""
     learner = Learner(recipe, first_network(recipe), device)
     with open_run(folder, recipe, name or folder.name) as run:
         run.begin(learner)
