@@ -8,6 +8,7 @@ again, so the last line of a step counts.
 from __future__ import annotations
 
 import json
+import math
 import os
 import time
 from collections.abc import Iterator, Mapping
@@ -24,7 +25,7 @@ def append_line(folder: Path, kind: Kind, values: Mapping[str, Any]) -> None:
     """One more line, whole, also where another process writes too. A line that a killed writer left
     torn is ended first. Raises ResultError."""
     path = folder / LOG
-    row = json.dumps({"kind": kind, "time": round(time.time(), 1), **values})
+    row = json.dumps(_finite({"kind": kind, "time": round(time.time(), 1), **values}))
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
         try:
@@ -37,6 +38,13 @@ def append_line(folder: Path, kind: Kind, values: Mapping[str, Any]) -> None:
             os.close(descriptor)
     except OSError as error:
         raise ResultError(f"cannot write log {path}: {error.strerror or error}") from None
+
+
+def _finite(value: Any) -> Any:
+    """A value as JSON has it, which knows no nan and no infinity: they become null."""
+    if isinstance(value, Mapping):
+        return {key: _finite(one) for key, one in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def read_log(folder: Path) -> Iterator[dict[str, Any]]:

@@ -182,6 +182,9 @@ def test_a_validation_loss_that_is_not_finite_is_never_the_best(tmp_path: Path) 
     train_toy(run, losses=failing)
     assert read_training_state(newest(run)).progress == Progress(8, 2)
     assert sorted(os.listdir(run / "states")) == ["newest.safetensors"]
+    lines = [row for row in read_log(run) if row["kind"] == "validation"]
+    assert [row["losses"]["total"] for row in lines] == [None, None]
+    assert "NaN" not in (run / "log.jsonl").read_text()  # which is no JSON
     assert best_network(run) == run / "networks" / "epoch-0002.safetensors"
 
 
