@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -38,6 +39,20 @@ def shared() -> Path:
 def golden(shared: Path) -> Callable[[str], np.lib.npyio.NpzFile]:
     """Reference numbers of an independent implementation, by file name."""
     return lambda name: np.load(shared / "reference" / name)
+
+
+@pytest.fixture
+def signals_not_ignored() -> Iterator[None]:
+    """Python's own handlers, also where the tests run in the background or under nohup, which ignore some signals."""
+    usual = {
+        signal.SIGINT: signal.default_int_handler,
+        signal.SIGTERM: signal.SIG_DFL,
+        signal.SIGHUP: signal.SIG_DFL,
+    }
+    before = {number: signal.signal(number, handler) for number, handler in usual.items()}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture

@@ -123,9 +123,10 @@ def test_a_run_becomes_a_bundled_network(made: Path, monkeypatch: pytest.MonkeyP
     assert str(made) not in card
     assert "/somewhere" not in card + json.dumps(read_header(path).card)
     for text in (
-        "- recipe: `mine`, epoch 1 of 20 (step 10, batch 4), sha256 of its fields 0123456789abcdef;",
+        f"- recipe: `mine`, epoch 1 of {RECIPE.epochs} (step 10, batch 4), sha256 of its fields "
+        "0123456789abcdef;",
         'start` "imagenet_mobile" -> earlier/epoch-0007, ',
-        "`batch` 8 -> 4",
+        f"`batch` {RECIPES[NAME].batch} -> 4",
         "- commit: abc123\n- hardware: an abacus\n- hours: 0.0\n",
         "| clips | train/ | video | 100% | 1 | 3 | 1 |",
         "| **1** | **8** | **8** | **3** | **0.700 (1 sequences)** |\n| 2 | 4 | 4 | 1.5 | 0.350",

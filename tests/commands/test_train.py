@@ -79,6 +79,7 @@ def test_fields_are_options(words: list[str], tmp_path: Path, capsys: Capture) -
     )
 
 
+@pytest.mark.usefixtures("signals_not_ignored")
 @pytest.mark.parametrize(
     ("number", "word"), [(signal.SIGINT, "interrupted"), (signal.SIGTERM, "terminated")]
 )

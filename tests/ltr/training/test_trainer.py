@@ -116,6 +116,7 @@ def test_a_signal_from_outside(tmp_path: Path, number: signal.Signals, error: st
     assert read_training_state(newest(tmp_path / "run")).progress.step == 6
 
 
+@pytest.mark.usefixtures("signals_not_ignored")
 @pytest.mark.parametrize("number", [None, signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_ended_in_a_step_and_resumed_is_bit_equal(
     whole: Path, tmp_path: Path, number: signal.Signals | None
