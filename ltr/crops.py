@@ -132,7 +132,7 @@ def _crop_stack(
 def _crop_packed(frames: Sequence[Tensor], window: CropWindow, frame_of: Sequence[int]) -> Tensor:
     """All windows at once, of frames whose pixels are laid one after another."""
     device, channels = window.start.device, frames[0].shape[2]
-    sizes = torch.tensor([frame.shape[:2] for frame in frames])
+    sizes = torch.tensor([frame.shape[:2] for frame in frames], device="cpu")
     first_pixels = sizes.prod(1).cumsum(0) - sizes.prod(1)
     table = upload(torch.cat([sizes, first_pixels[:, None]], dim=1)[list(frame_of)], device)
     height, width, first_pixel = table[:, :, None].unbind(1)

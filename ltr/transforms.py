@@ -66,7 +66,8 @@ def rotated_middles(
     x = torch.arange(out_hw[1], dtype=torch.float64, device=device)[None, :] - (out_hw[1] - 1) / 2
     angles = [math.radians(angle) for angle in degrees]
     turns = [[math.cos(angle), math.sin(angle)] for angle in angles]
-    cos, sin = upload(torch.tensor(turns, dtype=torch.float64), device)[:, :, None, None].unbind(1)
+    table = upload(torch.tensor(turns, dtype=torch.float64, device="cpu"), device)
+    cos, sin = table[:, :, None, None].unbind(1)
     from_x, from_y = cos * x - sin * y, sin * x + cos * y
     grid = torch.stack([from_x / (last_x / 2), from_y / (last_y / 2)], dim=-1)
     return F.grid_sample(
