@@ -19,13 +19,17 @@ class Meter:
     def __init__(self, run: Run, learner: Learner, material: Material) -> None:
         self._run, self._learner, self._material = run, learner, material
         self._line = StatusLine()
-        self._begin_line()
+        self._started = False
 
     def wait_for(self, batches: Iterator[Sampled]) -> Sampled:
-        """The next batch."""
+        """The next batch. The wait for the first, before which a bank is filled, does not count."""
         begin = monotonic()
         batch = next(batches)
-        self._waited += monotonic() - begin
+        if self._started:
+            self._waited += monotonic() - begin
+        else:
+            self._begin_line()
+            self._started = True
         return batch
 
     def add(self, step: Step) -> None:
