@@ -8,27 +8,13 @@ import pytest
 import torch
 
 from ltr.errors import ConfigError
-from ltr.models.box.energy import EnergyHeadConfig
 from ltr.models.folding import fold
-from ltr.models.tracker_net import NetworkConfig
 from ltr.networks import load_network
+from ltr.recipes import RECIPES
 from ltr.training.recipe import Recipe
 from ltr.training.start import first_network
 
-MOBILE = Recipe(
-    network=NetworkConfig(
-        trunk="mobilenet_v2",
-        feature_blocks=1,
-        feature_block="signed",
-        channels=96,
-        box_head=EnergyHeadConfig(channels=(16, 16), hidden=(16, 16), reference=(16, 16)),
-    ),
-    start="imagenet_mobile",
-    start_parts=("feature_extractor.", "classifier.feature_extractor."),
-)
-RESNET = replace(
-    MOBILE, network=replace(MOBILE.network, trunk="resnet18", channels=256), start="imagenet18"
-)
+MOBILE, RESNET = RECIPES["nce_plus_mobile"], RECIPES["nce_plus18"]
 
 
 @pytest.mark.parametrize("recipe", [MOBILE, RESNET], ids=["mobile", "resnet18"])
