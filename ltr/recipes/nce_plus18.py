@@ -30,5 +30,6 @@ RECIPE = replace(
         *_MOBILE.groups[:2],
         replace(_MOBILE.groups[2], parameters=("feature_extractor.layer3.",)),
     ),
-    bank=FeatureBank(samples=1500, uses=4),
+    epochs=6,
+    bank=FeatureBank(samples=1500, uses=8),
 )

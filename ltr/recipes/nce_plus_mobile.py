@@ -31,15 +31,17 @@ from ltr.training.recipe import (
 DATA = DataConfig(
     mix=(
         Part(name="clips", layout="videos", path="train", use="video", weight=1),
-        Part(name="photographs", layout="coco", path="images", use="motion", weight=0.4),
-        Part(name="objects", layout="objects", path="objects", use="motion", weight=0.2),
+        Part(name="photographs", layout="coco", path="images", use="motion", weight=0.6),
+        Part(name="objects", layout="objects", path="objects", use="motion", weight=0.4),
         Part(name="composites", layout="objects", path="objects", use="composite", weight=1),
     ),
     left_out="train/clips.json",
     resident=True,
-    longest_side=480,
+    longest_side=400,
     sampling=Sampling(train_frames=3, test_frames=3, order="causal", max_gap=60),
-    crops=Crops(side=288, area=5, window="exact"),
+    crops=Crops(
+        side=288, area=5, window="exact", train_scale_jitter=0.1, test_scale_jitter=0.3
+    ),
     photometry=Photometry(
         joint_grey=0.1,
         joint_flip=0.5,
@@ -68,17 +70,17 @@ RECIPE = Recipe(
     start="imagenet_mobile",
     start_parts=("feature_extractor.", "classifier.feature_extractor."),
     data=DATA,
-    classifier=HingeLoss(cross_entropy=1),
+    classifier=HingeLoss(cross_entropy=0.2),
     box=EnergyLoss(objective="nce_plus", beta=0.35, weight=1, boxes=64),
     iterations=8,
     batch=8,
-    epochs=12,
+    epochs=8,
     steps=250,
     groups=(
         ParameterGroup(
-            parameters=("classifier.feature_extractor.",), learning_rate=1e-3, weight_decay=0.01
+            parameters=("classifier.feature_extractor.",), learning_rate=2e-3, weight_decay=0.01
         ),
-        ParameterGroup(parameters=("bb_regressor.",), learning_rate=1e-3, weight_decay=0.01),
+        ParameterGroup(parameters=("bb_regressor.",), learning_rate=2e-3, weight_decay=0.05),
         ParameterGroup(
             parameters=tuple(f"feature_extractor.features.{k}." for k in range(7, 14)),
             learning_rate=2e-5,
@@ -88,6 +90,6 @@ RECIPE = Recipe(
     schedule=CosineSchedule(),
     clip_gradient=10,
     averaging=0.998,
-    bank=FeatureBank(samples=4000, uses=4),
+    bank=FeatureBank(samples=2500, uses=8),
     validation_samples=200,
 )
