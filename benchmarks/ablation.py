@@ -1,14 +1,14 @@
 """What each part of a recipe brings: short trainings of equal length, tracked.
 
     python benchmarks/ablation.py nce_plus_mobile --output outputs/ablation [--steps 1000]
-        [--set precision=bfloat16] [--only overlap nce_plus] [--ascent 7e-4 3e-3] [--jobs 2]
+        [--set precision=bfloat16] [--only overlap nce_plus] [--ascent 2e-3 5e-3] [--jobs 2]
 
 The variants: the box head alone, trained by overlap regression, ML-IS, KLD-IS, NCE and NCE+; then,
 with the recipe's own objective, the classifier trained too; then the end of the trunk as well, in
 the last third and without a bank of features. Each is a run in OUTPUT/VARIANT, which goes on where
 it was interrupted. It is tracked on SHARED/data/val and the clips left out of training as
-`judge.py` does, with each of the steps of ascent that `--ascent` gives, for energies of other
-objectives have other scales; the best of them counts. The floor is the training-free network that
+`judge.py` does, with each of the steps of ascent that `--ascent` gives for sizes, a tenth for
+places, for energies of other objectives have other scales; the best of them counts. The floor is the training-free network that
 the recipe begins with. The table, with 95 % bootstrap intervals of the differences from the floor,
 is printed and lies in OUTPUT/ablation.md.
 
@@ -173,7 +173,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=STEPS, help="of each training")
     parser.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE")
     parser.add_argument("--only", nargs="+", choices=LABELS, default=list(LABELS))
-    parser.add_argument("--ascent", nargs="+", type=float, default=[7e-4, 3e-3], metavar="STEP")
+    parser.add_argument("--ascent", nargs="+", type=float, default=[2e-3, 5e-3], metavar="STEP")
     parser.add_argument("--seeds", type=int, default=1, help="of the tracker")
     parser.add_argument("--jobs", type=int, default=1, help="processes that track")
     parser.add_argument("--device", default="cpu", help="of training")
@@ -194,7 +194,7 @@ def ablation(given: argparse.Namespace) -> str:
     networks = trained(recipes, given.output, data, choose_device(given.device))
     contenders = {
         name: {
-            step: f"{shlex.quote(str(network))} 'refinement.step=[{step}, {step}]'"
+            step: f"{shlex.quote(str(network))} 'refinement.step=[{step / 10:g}, {step:g}]'"
             for step in given.ascent
         }
         for name, network in networks.items()

@@ -101,9 +101,9 @@ _NCE_PLUS = TrackerPreset(
     refinement=Refinement(
         "relative",
         iterations=10,
-        step=(7e-4, 7e-4),
+        step=(5e-4, 5e-3),  # energies are steeper in the place than in the size
         search_follows=False,
-        share=(0.28, 0.42),
+        share=(0.6, 0.7),
         calibration=0.7,
     )
 )
