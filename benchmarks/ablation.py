@@ -8,9 +8,9 @@ with the recipe's own objective, the classifier trained too; then the end of the
 the last third and without a bank of features. Each is a run in OUTPUT/VARIANT, which goes on where
 it was interrupted. It is tracked on SHARED/data/val and the clips left out of training as
 `judge.py` does, with each of the steps of ascent that `--ascent` gives for sizes, a tenth for
-places, for energies of other objectives have other scales; the best of them counts. The floor is the training-free network that
-the recipe begins with. The table, with 95 % bootstrap intervals of the differences from the floor,
-is printed and lies in OUTPUT/ablation.md.
+places, for energies of other objectives have other scales; the best of them counts. The floor is
+the training-free network that the recipe begins with. The table, with 95 % bootstrap intervals of
+the differences from the floor, is printed and lies in OUTPUT/ablation.md.
 
 Samples are made once and kept in OUTPUT/samples, 1.5 MB each, for all variants that use a bank;
 with `--only` several processes may share the variants, and a last call makes the table.
