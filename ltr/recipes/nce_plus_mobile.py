@@ -39,9 +39,7 @@ DATA = DataConfig(
     resident=True,
     longest_side=400,
     sampling=Sampling(train_frames=3, test_frames=3, order="causal", max_gap=60),
-    crops=Crops(
-        side=288, area=5, window="exact", train_scale_jitter=0.1, test_scale_jitter=0.3
-    ),
+    crops=Crops(side=288, area=5, window="exact", train_scale_jitter=0.1, test_scale_jitter=0.3),
     photometry=Photometry(
         joint_grey=0.1,
         joint_flip=0.5,
