@@ -10,12 +10,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from published_weights import filled_net
 from state_trackers import BOXES, SMALL, bits, multi_of, small_engine, tracker_of
 
 from ltr.errors import BoxError, ConfigError, TrackingError
 from ltr.images import Frame
-from ltr.models.folding import InferenceNet, fold
+from ltr.models.folding import InferenceNet
 from ltr.settings import with_assignments
 from pytracking import MultiTracker, Prediction, Tracker
 from pytracking.api import Snapshot
@@ -32,12 +31,10 @@ def small(inference_net: Callable[[str], InferenceNet]) -> TrackerEngine:
 
 
 @pytest.fixture(scope="module")
-def refined(shared: Path) -> TrackerEngine:
+def refined(networks: Callable[[str], InferenceNet]) -> TrackerEngine:
     """With a box head, random samples and random boxes; the weights are the reference's."""
-    net = filled_net("dimp18", shared / "reference")
-    return TrackerEngine(
-        fold(net), with_assignments(preset_named("dimp18"), [*SMALL, *REFINED]), seed=5
-    )
+    preset = with_assignments(preset_named("dimp18"), [*SMALL, *REFINED])
+    return TrackerEngine(networks("dimp18"), preset, seed=5)
 
 
 @pytest.fixture(params=["small", "refined"])
