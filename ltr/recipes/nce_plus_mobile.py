@@ -72,11 +72,14 @@ RECIPE = Recipe(
     box=EnergyLoss(objective="nce_plus", beta=0.35, weight=1, boxes=64),
     iterations=8,
     batch=8,
-    epochs=8,
+    epochs=10,
     steps=250,
     groups=(
         ParameterGroup(
-            parameters=("classifier.feature_extractor.",), learning_rate=2e-3, weight_decay=0.01
+            parameters=("classifier.feature_extractor.",),
+            learning_rate=2e-3,
+            weight_decay=0.01,
+            share=0.5,
         ),
         ParameterGroup(parameters=("bb_regressor.",), learning_rate=2e-3, weight_decay=0.05),
         ParameterGroup(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 
 def decay_at(decay: float, step: int) -> float:
@@ -13,10 +15,22 @@ def decay_at(decay: float, step: int) -> float:
 
 
 @torch.no_grad()
-def average(mean: nn.Module, net: nn.Module, decay: float) -> None:
+def average(
+    mean: nn.Module,
+    net: nn.Module,
+    decay: float,
+    begun: Mapping[str, tuple[Tensor, float]] | None = None,
+) -> None:
     """mean <- decay mean + (1 - decay) net, batch statistics included; whole numbers are those of
-    `net`."""
-    for kept, new in zip(mean.state_dict().values(), net.state_dict().values(), strict=True):
+    `net`. In the place of the tensors of `begun` stands a share of the way from there to `net`: a
+    mean of the weights before and after a training, which keeps what the former were good at
+    (WiSE-FT, Wortsman et al. 2022)."""
+    state = net.state_dict()
+    for key, kept in mean.state_dict().items():
+        new = state[key]
+        if begun and key in begun:
+            first, share = begun[key]
+            new = torch.lerp(first, new, share)
         if kept.is_floating_point():
             kept.lerp_(new, 1 - decay)
         else:

@@ -15,7 +15,7 @@ from ltr.errors import ConfigError, TrainingError
 from ltr.models.tracker_net import TrackerNet
 from ltr.training.averaging import average, decay_at
 from ltr.training.material import Losses, Objective, Sampled
-from ltr.training.parameters import begun, optimizer_of, set_trained
+from ltr.training.parameters import beginnings, begun, optimizer_of, set_trained
 from ltr.training.recipe import Recipe
 from ltr.training.schedule import rate_factor
 
@@ -40,6 +40,7 @@ class Learner:
         self.net = net.to(device)
         self.mean = copy.deepcopy(self.net).eval() if recipe.averaging else self.net
         """What is validated and stored."""
+        self._begun = beginnings(self.net, recipe.groups)
         self.optimizer = optimizer_of(self.net, recipe)
         self.scaler = torch.amp.GradScaler(device.type, enabled=recipe.precision == "float16")
         self.step = 0
@@ -81,7 +82,8 @@ class Learner:
         self.scaler.step(self.optimizer)
         self.scaler.update()
         if self.mean is not self.net:
-            average(self.mean, self.net, decay_at(self.recipe.averaging, self.step))
+            decay = decay_at(self.recipe.averaging, self.step)
+            average(self.mean, self.net, decay, self._begun)
         self.step += 1
         return step
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ltr.errors import ConfigError, suggestion
 from ltr.training.recipe import ParameterGroup, Recipe
@@ -29,6 +29,20 @@ def group_of_each(net: nn.Module, groups: Sequence[ParameterGroup]) -> dict[str,
             )
         found.update(dict.fromkeys(own, index))
     return {name: found[name] for name in names if name in found}
+
+
+def beginnings(net: nn.Module, groups: Sequence[ParameterGroup]) -> dict[str, tuple[Tensor, float]]:
+    """Of tensors in groups whose share is below 1: what they are now, and the share. Buffers are in
+    the group of their module's parameters."""
+    of_each = group_of_each(net, groups)
+    of_modules = {name.rpartition(".")[0]: index for name, index in of_each.items()}
+    shares = {
+        key: groups[of_each.get(key, of_modules[key.rpartition(".")[0]])].share
+        for key, tensor in net.state_dict().items()
+        if key.rpartition(".")[0] in of_modules and tensor.is_floating_point()
+    }
+    state = net.state_dict()
+    return {key: (state[key].clone(), share) for key, share in shares.items() if share < 1}
 
 
 def optimizer_of(net: nn.Module, recipe: Recipe) -> torch.optim.AdamW:

@@ -97,6 +97,9 @@ class ParameterGroup:
     begin: float = setting(
         0.0, "1", "share of the training after which they are trained; 1: never", (0, 1)
     )
+    share: float = setting(
+        1.0, "1", "of the way from their beginning that is stored; below 1 with averaging", (0, 1)
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -175,3 +178,5 @@ class Recipe:
             raise ConfigError(
                 f"setting 'data.crops.side' is {self.data.crops.side}, not a multiple of {STRIDE}"
             )
+        if not self.averaging and any(group.share < 1 for group in self.groups):
+            raise ConfigError("a share below 1 in groups is one of the mean: set averaging too")

@@ -14,7 +14,7 @@ from toy_training import TOY
 
 from ltr.errors import ConfigError
 from ltr.training.averaging import average, decay_at
-from ltr.training.parameters import begun, group_of_each, optimizer_of, set_trained
+from ltr.training.parameters import beginnings, begun, group_of_each, optimizer_of, set_trained
 from ltr.training.recipe import CosineSchedule, ParameterGroup, Recipe, StepSchedule
 from ltr.training.schedule import rate_factor
 
@@ -60,6 +60,28 @@ def test_mean_of_weights() -> None:
     for key, tensor in mean.state_dict().items():
         torch.testing.assert_close(tensor.double(), expected[key], rtol=1e-6, atol=1e-6)
     assert [decay_at(0.5, step) for step in (0, 8, 80)] == [0.1, 0.5, 0.5]
+
+
+def test_a_share_of_the_way_from_the_beginning() -> None:
+    """Weights and batch statistics; of the longest name's group, others follow the weights."""
+    groups = (
+        ParameterGroup(parameters=("head.", "trunk.1."), share=0.25),
+        ParameterGroup(parameters=("head.0.",)),
+    )
+    net = small_net()
+    first = {key: tensor.clone() for key, tensor in net.state_dict().items()}
+    mean, plain, begun = copy.deepcopy(net), copy.deepcopy(net), beginnings(net, groups)
+    assert {key.rpartition(".")[0] for key in begun} == {"head.1", "trunk.1"}
+    for step in range(5):
+        for tensor in net.state_dict().values():
+            tensor.add_(1 + step)
+        average(mean, net, 0.9, begun)
+        average(plain, net, 0.9)
+    for key, tensor in mean.state_dict().items():
+        part = "head.1." in key or "trunk.1." in key
+        share = 0.25 if part and tensor.is_floating_point() else 1.0
+        way = plain.state_dict()[key] - first[key]
+        torch.testing.assert_close(tensor - first[key], share * way if share < 1 else way)
 
 
 def test_the_longest_name_wins_and_vectors_do_not_decay() -> None:
