@@ -45,3 +45,9 @@ def test_starts_fit() -> None:
 def test_crops_are_of_whole_cells() -> None:
     with pytest.raises(ConfigError, match=r"'data.crops.side' is 280, not a multiple of 16"):
         replace(RECIPES["dimp18"], "data.crops.side", "280")
+
+
+def test_a_share_is_one_of_a_mean() -> None:
+    """Without averaging there is nothing that could go a part of the way."""
+    with pytest.raises(ConfigError, match="a share below 1 in groups .* set averaging too"):
+        replace(RECIPES["nce_plus_mobile"], "averaging", "0")
