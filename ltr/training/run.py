@@ -161,9 +161,9 @@ def networks_of(folder: Path) -> dict[int, Path]:
 
 
 def best_network(folder: Path) -> Path | None:
-    """The network of a run that tracks best: by the mean AUC of `tracking` lines in its log, or, as
-    long as there are none, by validation loss; without either the newest; None where there is no
-    network yet. Raises ResultError."""
+    """The network of a run that tracks best: by the mean AUC of those `tracking` lines in its log
+    that are of the same sequences as the newest, or, as long as there are none, by validation loss;
+    without either the newest; None where there is no network yet. Raises ResultError."""
     networks, lines = networks_of(folder), list(read_log(folder))
     for scores in (_scores(lines, "tracking"), _scores(lines, "validation")):
         present = {epoch: score for epoch, score in scores.items() if epoch in networks}
@@ -175,7 +175,10 @@ def best_network(folder: Path) -> Path | None:
 def _scores(lines: list[dict[str, Any]], kind: str) -> dict[int, float]:
     """By epoch, from the last line of each: the larger the better."""
     scores = {}
+    newest = next((line for line in reversed(lines) if line["kind"] == "tracking"), None)
     for line in lines:
+        if kind == "tracking" and newest and _sequences(line) != _sequences(newest):
+            continue
         losses, epoch, score = line.get("losses"), line.get("epoch"), line.get("auc")
         if kind == "validation":
             total = losses.get("total") if isinstance(losses, dict) else None
@@ -185,6 +188,12 @@ def _scores(lines: list[dict[str, Any]], kind: str) -> dict[int, float]:
         if isinstance(score, (int, float)) and math.isfinite(score):
             scores[epoch] = float(score)
     return scores
+
+
+def _sequences(line: dict[str, Any]) -> frozenset[str]:
+    """What was tracked."""
+    found = line.get("sequences")
+    return frozenset(found) if isinstance(found, dict) else frozenset()
 
 
 def _superfluous(folder: Path) -> list[Path]:

@@ -286,6 +286,11 @@ def test_best_network_is_that_which_tracks_best(whole: Path, tmp_path: Path) -> 
         for epoch, auc in scores.items():
             append_line(run, "tracking", {"epoch": epoch, "auc": auc})
         assert best_network(run) == run / "networks" / f"epoch-{best:04d}.safetensors"
+    easy = {"epoch": 1, "auc": 0.99, "sequences": {"easy": 0.99}}
+    hard = {"epoch": 2, "auc": 0.2, "sequences": {"hard": 0.2}}
+    for line in (easy, hard):  # of other sequences: a mean says nothing
+        append_line(run, "tracking", line)
+    assert best_network(run) == run / "networks" / "epoch-0002.safetensors"
 
 
 @pytest.mark.slow
