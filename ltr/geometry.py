@@ -140,6 +140,14 @@ def moved_back(centre_yx: Tensor, size_hw: Tensor, offset_yxhw: Tensor) -> tuple
     return centre_yx - way * size, size
 
 
+def share_of(offset_yxhw: Tensor, place: float, area: float, aspect: float) -> Tensor:
+    """An offset (..., 4) by the share of its way, of the mean of its log sizes, and of their
+    distance from the mean."""
+    way, growth = offset_yxhw.split(2, dim=-1)
+    mean = growth.mean(dim=-1, keepdim=True)
+    return torch.cat([place * way, area * mean + aspect * (growth - mean)], dim=-1)
+
+
 def scale_limits(
     size_hw: Tensor, scale: Tensor, frame_hw: tuple[int, int], min_side: float
 ) -> Tensor:

@@ -231,11 +231,11 @@ class Refinement:
         "whether the next frame is searched, and this one learned from, at the fitted box; if not, "
         "the size search alone decides both, and the fitted box is only reported",
     )
-    share: tuple[float, float] = setting(
-        (1.0, 1.0),
+    share: tuple[float, float, float] = setting(
+        (1.0, 1.0, 1.0),
         "1",
-        "how far (place, size) go from the box that is searched to the fitted one, sizes by their "
-        "logarithms; less is steadier and follows less",
+        "how far (place, area, aspect) go from the box that is searched to the fitted one, the "
+        "latter two by their logarithms; less is steadier and follows less",
         (0, 1),
     )
     calibration: float = setting(

@@ -103,7 +103,7 @@ _NCE_PLUS = TrackerPreset(
         iterations=10,
         step=(5e-4, 5e-3),  # energies are steeper in the place than in the size
         search_follows=False,
-        share=(0.6, 0.7),
+        share=(0.6, 0.75, 0.5),
         calibration=0.7,
     )
 )

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ltr.errors import ConfigError
-from ltr.geometry import from_crop, middle_yx, moved_back, moved_by, offset_of, to_crop
+from ltr.geometry import from_crop, middle_yx, moved_back, moved_by, offset_of, share_of, to_crop
 from ltr.models.box.ascent import (
     Fit,
     ascend,
@@ -19,7 +19,7 @@ from ltr.models.box.ascent import (
     step_lengths,
 )
 from ltr.models.tracking_network import ConditionedHead, Taps
-from ltr.transfer import constant, upload
+from ltr.transfer import upload
 from pytracking.tracker.localization import NOT_FOUND, UNCERTAIN
 from pytracking.tracker.observer import Observer, shown_to
 from pytracking.tracker.preset_settings import Refinement, TrackerPreset
@@ -101,10 +101,10 @@ def _fitted(
         centre = centre + view.scale[:, None] / 2
     if setting.calibration:
         centre, size = moved_back(centre, size, state.bias_yxhw)
-    if setting.share != (1, 1):
-        (place, growth), near = setting.share, (centre_yx, size_hw)
-        share = constant((place, place, growth, growth), box.device, torch.float32)
-        centre, size = moved_by(*near, offset_of(centre, size, *near) * share)
+    if setting.share != (1, 1, 1):
+        near = centre_yx, size_hw
+        offset = share_of(offset_of(centre, size, *near), *setting.share)
+        centre, size = moved_by(*near, offset)
     return centre, size, fit.accepted & (estimate.status != NOT_FOUND)
 
 

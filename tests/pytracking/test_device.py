@@ -31,7 +31,7 @@ def from_host(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
 
 REPORTED = (
     "refinement.search_follows=false",
-    "refinement.share=[0.3,0.4]",
+    "refinement.share=[0.3,0.4,0.5]",
     "refinement.calibration=0.7",
     "size.ratios=[1.08,0.92]",
 )

@@ -155,19 +155,21 @@ def test_what_is_searched_does_not_hang_on_the_head(wild: tuple[float, ...]) -> 
 
 def test_the_share_lies_between_searched_and_fitted() -> None:
     whole, _, _ = tracked(preset_with(), last=1)
-    states, _, _ = tracked(preset_with(share=(0.25, 0.5)), last=1)
-    share = torch.tensor([0.25, 0.25, 0.5, 0.5])
-    expected = share * whole[1].offset_yxhw
+    states, _, _ = tracked(preset_with(share=(0.25, 0.5, 0.75)), last=1)
+    y, x, h, w = whole[1].offset_yxhw[0]
+    mean = (h + w) / 2
+    sizes = [0.5 * mean + 0.75 * (side - mean) for side in (h, w)]
+    expected = torch.stack([0.25 * y, 0.25 * x, *sizes])[None]
     torch.testing.assert_close(states[1].offset_yxhw, expected, atol=1e-5, rtol=1e-5)
     assert expected.abs().min() > 0.01
-    _, none, _ = tracked(preset_with(share=(0.0, 0.0)))
+    _, none, _ = tracked(preset_with(share=(0.0, 0.0, 0.0)))
     _, searched, _ = tracked(replace(preset_with(), refinement=Refinement()))
     np.testing.assert_allclose(none, searched, atol=1e-4)
 
 
 def test_a_search_that_follows_goes_its_share_of_the_way() -> None:
     """From the last size, so that the size is damped over time."""
-    states, boxes, _ = tracked(preset_with(share=(0.4, 0.6), search_follows=True), last=2)
+    states, boxes, _ = tracked(preset_with(share=(0.4, 0.6, 0.6), search_follows=True), last=2)
     free, _, _ = tracked(preset_with(search_follows=True), last=1)
     way, whole = ((s[1].size_hw / s[0].size_hw).log() for s in (states, free))
     torch.testing.assert_close(way, 0.6 * whole, atol=1e-4, rtol=1e-4)
@@ -188,7 +190,7 @@ def test_the_last_box_is_reported_where_the_target_is_not_found() -> None:
 
 def test_many_targets_copies_and_files(tmp_path: Path) -> None:
     """Bias and offset are each target's own, and go wherever its state goes."""
-    engine = TrackerEngine(ColourNetwork(), preset_with(calibration=0.7, share=(0.5, 0.7)))
+    engine = TrackerEngine(ColourNetwork(), preset_with(calibration=0.7, share=(0.5, 0.7, 0.6)))
     both, alone = MultiTracker(engine), Tracker(engine, name="blue")
     pixels, red, blue = frame(0)
     both.add(pixels, red, "red")
@@ -221,7 +223,7 @@ def test_defaults_are_those_of_the_published_trackers() -> None:
     setting = Refinement()
     own = {"search_follows", "share", "calibration"}
     assert own <= {field.name for field in fields(setting)}
-    assert (setting.search_follows, setting.share, setting.calibration) == (True, (1, 1), 0)
+    assert (setting.search_follows, setting.share, setting.calibration) == (True, (1, 1, 1), 0)
 
 
 def test_a_box_is_not_fitted_without_a_box_head() -> None:
