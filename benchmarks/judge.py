@@ -123,7 +123,7 @@ def scores_of(
 def score(task: Task) -> float:
     """Success AUC of a task, whose boxes are made where they are not there."""
     start = perf_counter()
-    tracker = Tracker(engine_of(task.contender, task.seed))
+    tracker = Tracker(engine_of(task.contender, task.seed), name=task.sequence.name)
     auc = kept_auc(tracker, task.sequence, task.output / _network(task.contender))
     if (seconds := perf_counter() - start) > 1:
         of = f"{task.contender}, seed {task.seed}: {task.sequence.name}"

@@ -235,7 +235,7 @@ def main() -> None:
 
 
 def publish(given: argparse.Namespace, folder: Path = CHECKPOINTS) -> None:
-    """Write all four files into `folder`, the network first."""
+    """Track, then write all four files into `folder`, the network first."""
     name, data = given.name, given.shared / "data"
     training = read_training(given.run, given.network, name)
     recipe, start = training.recipe, RECIPES[name].start
@@ -251,10 +251,6 @@ def publish(given: argparse.Namespace, folder: Path = CHECKPOINTS) -> None:
         "licence": LICENCE,
     }
     table = data_table(recipe.data, data)
-    path = bundle(folder, name, load_network(training.network), facts, MOST_BYTES[name])
-    print(f"{path}: {path.stat().st_size} bytes, of {training.network}")
-    made_from = f"weights of `{start}`, trained by `ltr train {name}` on the data its card names"
-    write_licence(folder, name, made_from, TERMS)
     sequences = sequences_of(given.shared, "held out")
     contender = shlex.quote(str(training.network))
     scores = scores_of([start, contender], sequences, given.scores, given.seeds, given.jobs)
@@ -272,6 +268,10 @@ def publish(given: argparse.Namespace, folder: Path = CHECKPOINTS) -> None:
         f"## Learning curve\n\n{NO_BENCHMARK}.\n\n{curve(training.log, training.card['epoch'])}",
         *more,
     ]
+    path = bundle(folder, name, load_network(training.network), facts, MOST_BYTES[name])
+    print(f"{path}: {path.stat().st_size} bytes, of {training.network}")
+    made_from = f"weights of `{start}`, trained by `ltr train {name}` on the data its card names"
+    write_licence(folder, name, made_from, TERMS)
     write_card(folder, name, facts, "\n\n".join(sections), "publish.py")
     print(comparison(scores, len(find_sequences(data / "val"))))
 

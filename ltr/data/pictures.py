@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -18,6 +18,9 @@ Pixels = Mapping[tuple[Picture, bool], Tensor]
 """Frames (H, W, 3), and cut-outs (H, W, 4) where the second of the key is true; uint8."""
 KEPT = 32
 """Frames read last that are kept, since plans ask for the size of what is drawn soon after."""
+KNOWN = 4096
+"""Sizes and outlines that are kept, each."""
+Value = TypeVar("Value")
 
 
 class Pictures:
@@ -39,20 +42,21 @@ class Pictures:
         store = self._stores[picture.store]
         if isinstance(store, Resident):
             return store.pixels(picture.track, picture.number)
-        if picture not in self._recent:
-            if len(self._recent) >= KEPT:
-                self._recent.pop(next(iter(self._recent)))
+
+        def read() -> Tensor:
             frame = store.frame(picture.track, picture.number)
-            self._recent[picture] = upload(torch.from_numpy(frame), self.device)
-        return self._recent[picture]
+            return upload(torch.from_numpy(frame), self.device)
+
+        return _remembered(self._recent, picture, read, KEPT)
 
     def frame_hw(self, picture: Picture) -> tuple[int, int]:
-        """Height and width; all frames of a track have those of one of them."""
-        key = picture._replace(number=0)
-        if key not in self._sizes:
+        """Height and width: there are videos whose frames are not all alike."""
+
+        def measured() -> tuple[int, int]:
             height, width = self.frame(picture).shape[:2]
-            self._sizes[key] = (height, width)
-        return self._sizes[key]
+            return height, width
+
+        return _remembered(self._sizes, picture, measured, KNOWN)
 
     def shown(self, crops: Iterable[Iterable[Layer]]) -> Pixels:
         """All that the layers of some crops show."""
@@ -70,10 +74,12 @@ class Pictures:
 
     def outline(self, picture: Picture) -> Outline | None:
         """The outline of the picture's object; None where it has no mask."""
-        if picture not in self._outlines:
+
+        def traced() -> Outline | None:
             mask = self._stores[picture.store].mask(picture.track, picture.number)
-            self._outlines[picture] = None if mask is None else outline_of(mask)
-        return self._outlines[picture]
+            return None if mask is None else outline_of(mask)
+
+        return _remembered(self._outlines, picture, traced, KNOWN)
 
     def _mask(self, picture: Picture) -> Tensor:
         """(H, W) uint8 on the device, of a picture with an outline."""
@@ -89,3 +95,14 @@ class Pictures:
     def __getstate__(self) -> dict[str, Any]:
         """What worker processes get: the way to the pictures, not what was read."""
         return {**self.__dict__, "device": torch.device("cpu"), "_recent": {}}
+
+
+def _remembered(
+    known: dict[Picture, Value], picture: Picture, make: Callable[[], Value], most: int
+) -> Value:
+    """What is known of a picture, made where it is not; of `most` the oldest goes."""
+    if picture not in known:
+        if len(known) >= most:
+            known.pop(next(iter(known)))
+        known[picture] = make()
+    return known[picture]

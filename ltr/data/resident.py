@@ -48,7 +48,8 @@ class Resident:
         begin = monotonic()
         self.name = store.name
         self.device = device
-        self.unreadable = 0
+        self.read = self.unreadable = 0
+        """Pictures that were tried, and those of them that cannot be read."""
         self.bytes = 0
         """What the pictures and masks take."""
         self._longest_side = longest_side
@@ -62,6 +63,7 @@ class Resident:
             try:
                 if key not in kept:
                     kept[key] = self._pictures(store, index)
+                    self.read += len(kept[key].pixels)
                 drawn, readable = self._masks(store, index, kept[key])
             except torch.OutOfMemoryError:
                 raise DataError(

@@ -159,11 +159,10 @@ def _check_readable(config: DataConfig, stores: Sequence[Store]) -> None:
     be."""
     resident = {id(store): store for store in stores if isinstance(store, Resident)}
     for store in resident.values():
-        total = sum(len(track.boxes_xywh) for track in store.tracks)
-        if store.unreadable > config.unreadable * total:
+        if store.unreadable > config.unreadable * store.read:
             raise DataError(
-                f"{store.name}: {store.unreadable} of {total} pictures cannot be read, more than "
-                f"the share of {config.unreadable:g} (data.unreadable): fetch them again"
+                f"{store.name}: {store.unreadable} of {store.read} pictures cannot be read, more "
+                f"than the share of {config.unreadable:g} (data.unreadable): fetch them again"
             )
 
 

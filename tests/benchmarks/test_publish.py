@@ -143,6 +143,18 @@ def test_a_run_becomes_a_bundled_network(made: Path, monkeypatch: pytest.MonkeyP
     assert (folder / f"{NAME}.md").read_text() == card
 
 
+def test_nothing_is_published_before_it_was_tracked(
+    made: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def interrupted(*_: object) -> dict[str, Array]:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(publish, "scores_of", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        publish.publish(arguments(made), tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
 def test_what_cannot_be_published(made: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"run is for the preset nce_plus_mobile, not nce_plus18"):
         publish.publish(arguments(made, name="nce_plus18"), tmp_path)

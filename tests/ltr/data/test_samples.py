@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from memory_store import BLUE, GREEN, make_store, plain_config
+from memory_store import BLUE, GREEN, MemoryStore, make_store, plain_config
 
 from ltr.data import samples as samples_module
 from ltr.data.configuration import Composition, Crops, Motion, Photometry
@@ -267,6 +267,26 @@ def test_what_reaches_a_border_is_not_pasted(make):
     ]
     assert len(shown) >= 48
     assert all(number % 5 for number in shown)
+
+
+class Changing(MemoryStore):
+    """A film whose pictures become smaller, as those of GOT-10k's 007947 do."""
+
+    def frame(self, track: int, number: int) -> np.ndarray:
+        return super().frame(track, number)[: 120 if number < 15 else 90]
+
+
+def test_a_video_may_change_its_size(make):
+    """What was read before does not tell how large a picture is."""
+    crops = Crops(side=96, window="published_2020", border="inside")
+    config = plain_config("video", crops=crops)
+    store = Changing(**vars(make_store(count=2, frames=30)))
+    samples = make(config, store)
+    together = samples.batch(range(12))
+    for number in range(11, -1, -1):
+        alone = make(config, store).batch([number])
+        assert torch.equal(alone.test_crops[0], together.test_crops[number])
+        assert torch.equal(alone.test_boxes[0], together.test_boxes[number])
 
 
 def test_an_unreadable_picture_is_replaced_and_counted(make):
