@@ -38,6 +38,8 @@ class Progress:
     """The last epoch whose network was validated."""
     best_loss: float | None = None
     """The least validation loss so far."""
+    licence: str = ""
+    """Of the network that it began with."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,7 @@ def read_training_state(path: Path) -> StoredState:
             all(type(n) is int and 0 <= n < 2**53 for n in counts)
             and (loss is None or (type(loss) is float and math.isfinite(loss)))
             and all(type(n) in (int, float) and 0 <= n < 1e30 for n in texts["scaler"].values())
+            and isinstance(progress.licence, str)
             and isinstance(texts["recipe"], dict)
         )
     except (TypeError, AttributeError):
@@ -137,7 +140,7 @@ def _network_tensors(learner: Learner) -> dict[str, Tensor]:
         f"{prefix}/{key}": tensor
         for prefix, net in nets.items()
         for key, tensor in net.state_dict().items()
-    }
+    } | {f"begun/{key}": tensor for key, (tensor, _) in learner.begun.items()}
 
 
 def _trained_parameters(learner: Learner) -> dict[str, nn.Parameter]:

@@ -40,7 +40,8 @@ class Learner:
         self.net = net.to(device)
         self.mean = copy.deepcopy(self.net).eval() if recipe.averaging else self.net
         """What is validated and stored."""
-        self._begun = beginnings(self.net, recipe.groups)
+        self.begun = beginnings(self.net, recipe.groups)
+        """Where tensors began that the mean follows by a share."""
         self.optimizer = optimizer_of(self.net, recipe)
         self.scaler = torch.amp.GradScaler(device.type, enabled=recipe.precision == "float16")
         self.step = 0
@@ -83,7 +84,7 @@ class Learner:
         self.scaler.update()
         if self.mean is not self.net:
             decay = decay_at(self.recipe.averaging, self.step)
-            average(self.mean, self.net, decay, self._begun)
+            average(self.mean, self.net, decay, self.begun)
         self.step += 1
         return step
 

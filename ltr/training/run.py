@@ -43,7 +43,7 @@ from ltr.training.recipe import Recipe
 RECIPE, STATES, NETWORKS, LOCK = "recipe.toml", "states", "networks", "lock"
 PICTURES, TRACKING = "pictures", "tracking"
 NEWEST, BEST = "newest.safetensors", "best.safetensors"
-WAITING = 3
+WAITING = 10
 """So many networks, the newest ones, are kept until somebody has tracked with them."""
 _OWN = {RECIPE, STATES, NETWORKS, LOCK, LOG, PICTURES, TRACKING, "tensorboard"}
 _NETWORK = re.compile(r"epoch-(\d{4,9})\.safetensors")
@@ -92,6 +92,10 @@ class Run:
         if self._state is not None:
             restore(learner, self._state)
         else:
+            start = self.recipe.start
+            self.progress = replace(
+                self.progress, licence=find_network(start).licence if start else ""
+            )
             write_text(self.folder / RECIPE, to_toml(self.recipe), "recipe")
             self.save(learner)
         self.log("event", event="begin" if self._state is None else "resume")
@@ -111,7 +115,9 @@ class Run:
         best = self.progress.best_loss
         loss = losses["total"] if losses is not None else math.nan
         better = math.isfinite(loss) and (best is None or loss < best)
-        self.progress = Progress(learner.step, epoch, loss if better else best)
+        self.progress = replace(
+            self.progress, step=learner.step, validated=epoch, best_loss=loss if better else best
+        )
         if losses is not None:
             self.log("validation", losses=losses, network=path.name)
         if better:
@@ -134,7 +140,6 @@ class Run:
         write_training_state(path, learner, self.progress, as_dict(self.recipe))
 
     def _card(self, epoch: int, step: int) -> dict[str, Any]:
-        started = find_network(self.recipe.start).licence if self.recipe.start else ""
         digest = hashlib.sha256(json.dumps(as_dict(self.recipe), sort_keys=True).encode())
         return {
             "summary": f"{self.name}, epoch {epoch} of {self.recipe.epochs}",
@@ -144,7 +149,7 @@ class Run:
             "step": step,
             "epoch": epoch,
             "start": self.recipe.start,
-            "licence": started,
+            "licence": self.progress.licence,
         }
 
 
@@ -162,8 +167,8 @@ def networks_of(folder: Path) -> dict[int, Path]:
 
 def best_network(folder: Path) -> Path | None:
     """The network of a run that tracks best: by the mean AUC of those `tracking` lines in its log
-    that are of the same sequences as the newest, or, as long as there are none, by validation loss;
-    without either the newest; None where there is no network yet. Raises ResultError."""
+    that answer the largest question, or, as long as there are none, by validation loss; without
+    either the newest; None where there is no network yet. Raises ResultError."""
     networks, lines = networks_of(folder), list(read_log(folder))
     for scores in (_scores(lines, "tracking"), _scores(lines, "validation")):
         present = {epoch: score for epoch, score in scores.items() if epoch in networks}
@@ -175,9 +180,10 @@ def best_network(folder: Path) -> Path | None:
 def _scores(lines: list[dict[str, Any]], kind: str) -> dict[int, float]:
     """By epoch, from the last line of each: the larger the better."""
     scores = {}
-    newest = next((line for line in reversed(lines) if line["kind"] == "tracking"), None)
+    asked = [_question(line) for line in lines if line["kind"] == "tracking"]
+    largest = max(reversed(asked), key=lambda question: question[0], default=None)
     for line in lines:
-        if kind == "tracking" and newest and _sequences(line) != _sequences(newest):
+        if kind == "tracking" and _question(line) != largest:
             continue
         losses, epoch, score = line.get("losses"), line.get("epoch"), line.get("auc")
         if kind == "validation":
@@ -190,10 +196,13 @@ def _scores(lines: list[dict[str, Any]], kind: str) -> dict[int, float]:
     return scores
 
 
-def _sequences(line: dict[str, Any]) -> frozenset[str]:
-    """What was tracked."""
+def _question(line: dict[str, Any]) -> tuple[int, str]:
+    """How many sequences a line of tracking is of, and all that its mean hangs on beside the
+    network: means of different questions cannot be compared."""
     found = line.get("sequences")
-    return frozenset(found) if isinstance(found, dict) else frozenset()
+    names = sorted(found) if isinstance(found, dict) else []
+    others = [line.get(key) for key in ("seeds", "preset", "settings")]
+    return len(names), json.dumps([names, *others])
 
 
 def _superfluous(folder: Path) -> list[Path]:

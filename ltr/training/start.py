@@ -16,14 +16,19 @@ from ltr.training.recipe import Recipe
 _FEATURES = "classifier.feature_extractor."
 
 
+def blank_network(recipe: Recipe) -> TrackerNet:
+    """The recipe's network, all numbers drawn by its seed. Raises ConfigError."""
+    with torch.random.fork_rng(devices=()):
+        torch.default_generator.manual_seed(recipe.seed)
+        return TrackerNet(recipe.network)
+
+
 def first_network(recipe: Recipe) -> TrackerNet:
     """The recipe's network: numbers drawn by its seed, and in the place of `start_parts` those of
     `start`. Raises ConfigError, or CheckpointError for `start`.
 
     The classifier's last convolution becomes the last one, however many blocks stand before it."""
-    with torch.random.fork_rng(devices=()):
-        torch.default_generator.manual_seed(recipe.seed)
-        net = TrackerNet(recipe.network)
+    net = blank_network(recipe)
     if not recipe.start:
         return net
     begun = load_network(recipe.start)

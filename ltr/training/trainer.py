@@ -24,7 +24,7 @@ from ltr.training.meter import Meter
 from ltr.training.pictures import SAMPLES, write_sheet
 from ltr.training.recipe import Recipe
 from ltr.training.run import NEWEST, STATES, Run, best_network, open_run
-from ltr.training.start import first_network
+from ltr.training.start import blank_network, first_network
 
 SAVE_MINUTES = 5.0
 PICTURE_MINUTES = 10.0
@@ -49,7 +49,8 @@ def train(
     for a loss that is not finite, DataError, CheckpointError, ResultError. At a loss that is not
     finite, at a DataError and at an interrupt the state after the last whole step is kept; whatever
     else ends it, a full disk too, leaves the state that was written last."""
-    learner = Learner(recipe, first_network(recipe), device)
+    begun = (folder / STATES / NEWEST).exists()  # then `start` may be gone
+    learner = Learner(recipe, (blank_network if begun else first_network)(recipe), device)
     with open_run(folder, recipe, name or folder.name) as run:
         run.begin(learner)
         try:

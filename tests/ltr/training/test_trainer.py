@@ -16,10 +16,12 @@ import torch
 from safetensors.torch import load_file
 from toy_training import CPU, TOY, Noise, ToyLosses, toy_losses, toy_material, train_toy
 
+from ltr.checkpoints import read_header, write_network
 from ltr.draws import Draws
 from ltr.errors import ConfigError, ResultError, TrainingError
 from ltr.models.tracker_net import TrackerNet, stored_tensors
 from ltr.networks import open_network
+from ltr.settings import as_dict
 from ltr.signals import Termination, termination
 from ltr.training.checkpoint import Progress, read_training_state
 from ltr.training.learner import Learner
@@ -137,6 +139,29 @@ def test_ended_in_a_step_and_resumed_is_bit_equal(
     assert read_training_state(newest(tmp_path / "run")).progress.step == (6 if number else 4)
     train_toy(tmp_path / "run")
     assert state_bits(tmp_path / "run") == state_bits(whole)
+
+
+def test_a_run_that_has_begun_needs_its_start_no_more(tmp_path: Path) -> None:
+    """Nor does another file of that name change it: a share is one of the way from the beginning."""
+    start = tmp_path / "start.safetensors"
+    net = TrackerNet(TOY.network)
+    write_network(start, stored_tensors(net), as_dict(TOY.network), {"licence": "mine"})
+    recipe = replace(TOY, start=str(start), start_parts=("classifier.",))
+    train_toy(tmp_path / "whole", recipe)
+
+    def ending(net: TrackerNet, batch: Noise, draws: Draws) -> ToyLosses:
+        if net.training and int(batch.numbers[0]) == 5 * TOY.batch:
+            raise KeyboardInterrupt
+        return toy_losses(net, batch, draws)
+
+    with pytest.raises(KeyboardInterrupt):
+        train_toy(tmp_path / "run", recipe, ending)
+    start.unlink()
+    train_toy(tmp_path / "run", recipe)
+    assert state_bits(tmp_path / "run") == state_bits(tmp_path / "whole")
+    for run in ("run", "whole"):
+        last = read_header(tmp_path / run / "networks" / "epoch-0002.safetensors")
+        assert last.card["licence"] == "mine"
 
 
 def test_a_finished_run_has_nothing_to_do(whole: Path) -> None:
@@ -286,10 +311,15 @@ def test_best_network_is_that_which_tracks_best(whole: Path, tmp_path: Path) -> 
         for epoch, auc in scores.items():
             append_line(run, "tracking", {"epoch": epoch, "auc": auc})
         assert best_network(run) == run / "networks" / f"epoch-{best:04d}.safetensors"
-    easy = {"epoch": 1, "auc": 0.99, "sequences": {"easy": 0.99}}
-    hard = {"epoch": 2, "auc": 0.2, "sequences": {"hard": 0.2}}
-    for line in (easy, hard):  # of other sequences: a mean says nothing
+    many, few = {"a": 0.4, "b": 0.4, "c": 0.4}, {"easy": 0.99, "d": 0.97}
+    other = {"sequences": many, "settings": ["size.interval=3"]}
+    for line in (
+        {"epoch": 1, "auc": 0.4, "sequences": many},
+        {"epoch": 2, "auc": 0.98, "sequences": few},  # a quick look
+    ):
         append_line(run, "tracking", line)
+        assert best_network(run) == run / "networks" / "epoch-0001.safetensors"
+    append_line(run, "tracking", {"epoch": 2, "auc": 0.3, **other})  # of as many: the newest counts
     assert best_network(run) == run / "networks" / "epoch-0002.safetensors"
 
 

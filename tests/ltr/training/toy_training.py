@@ -31,7 +31,11 @@ TOY = Recipe(
     batch=2,
     epochs=2,
     steps=4,
-    groups=(ParameterGroup(parameters=("classifier.",), learning_rate=1e-2, weight_decay=0.1),),
+    groups=(
+        ParameterGroup(
+            parameters=("classifier.",), learning_rate=1e-2, weight_decay=0.1, share=0.75
+        ),
+    ),
     schedule=CosineSchedule(),
     averaging=0.9,
     clip_gradient=1.0,
