@@ -14,6 +14,7 @@ from ltr.commands.options import complete_recipes
 from ltr.console import PATH, debug_option
 from ltr.errors import ConfigError, ResultError, TrainingError, nearest
 from ltr.signals import ending_of, loading
+from ltr.training import PICTURE_MINUTES, SAVE_MINUTES
 
 
 @click.command(
@@ -51,7 +52,7 @@ from ltr.signals import ending_of, loading
 @click.option(
     "--save-minutes",
     type=click.FloatRange(0, min_open=True),
-    default=5.0,
+    default=SAVE_MINUTES,
     show_default=True,
     metavar="N",
     help="How often the state is saved, beside each epoch's end.",
@@ -59,7 +60,7 @@ from ltr.signals import ending_of, loading
 @click.option(
     "--pictures",
     type=click.FloatRange(0),
-    default=10.0,
+    default=PICTURE_MINUTES,
     show_default=True,
     metavar="MINUTES",
     help="How often samples and what the network makes of them are drawn, into RUN/pictures; "
@@ -113,7 +114,13 @@ def train(
     except KeyboardInterrupt as error:
         status, word = ending_of(error)
         again = ["ltr", "train", *words, "--data", str(data), "--run", str(folder)]
-        again += [] if device == "auto" else ["--device", device]
+        more = (
+            ("--device", device, "auto"),
+            ("--save-minutes", str(save_minutes), str(SAVE_MINUTES)),
+            ("--pictures", str(pictures), str(PICTURE_MINUTES)),
+        )
+        for option, text, usual in more:
+            again += [] if text == usual else [option, text]
         kept = f"; to go on: {shlex.join(again)}" if state.exists() else ""
         print(f"ltr: {word}{kept}", file=sys.stderr)
         return status

@@ -48,9 +48,11 @@ def label_maps(
     return kind(cell_yx, loss.sigma * cells_per_target, size_hw)
 
 
-def classifier_weights(loss: HingeLoss | DivergenceLoss) -> dict[str, float]:
-    """The weights of the terms by name."""
-    weights = {FINAL: loss.final, FIRST: loss.first, BETWEEN: loss.between}
+def classifier_weights(loss: HingeLoss | DivergenceLoss, iterations: int) -> dict[str, float]:
+    """The weights by name of the terms that there are after so many steps of descent."""
+    weights = {FINAL: loss.final, FIRST: loss.first}
+    if iterations > 1:
+        weights[BETWEEN] = loss.between
     if isinstance(loss, HingeLoss):
         weights[CROSS_ENTROPY] = loss.cross_entropy
     return weights

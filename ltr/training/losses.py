@@ -83,5 +83,7 @@ def check_objectives(recipe: Recipe) -> None:
 
 def _weights(recipe: Recipe) -> dict[str, float]:
     """The weights of the terms by name."""
-    weights = {} if recipe.classifier is None else classifier_weights(recipe.classifier)
+    weights = {}
+    if recipe.classifier is not None:
+        weights = classifier_weights(recipe.classifier, recipe.iterations)
     return weights if recipe.box is None else {**weights, BOX_LOSS: recipe.box.weight}

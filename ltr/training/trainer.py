@@ -18,6 +18,7 @@ import torch
 
 from ltr.errors import DataError, TrainingError
 from ltr.signals import postponed
+from ltr.training import PICTURE_MINUTES, SAVE_MINUTES
 from ltr.training.learner import Learner
 from ltr.training.material import Material
 from ltr.training.meter import Meter
@@ -25,9 +26,6 @@ from ltr.training.pictures import SAMPLES, write_sheet
 from ltr.training.recipe import Recipe
 from ltr.training.run import NEWEST, STATES, Run, best_network, open_run
 from ltr.training.start import blank_network, first_network
-
-SAVE_MINUTES = 5.0
-PICTURE_MINUTES = 10.0
 
 
 def train(

@@ -93,13 +93,14 @@ def test_an_interrupt_says_how_to_go_on(
 ) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(learner, "average", lambda *_: os.kill(os.getpid(), number))
-        assert ltr([*words, "--averaging", "0.5"]) == 128 + number
+        assert ltr([*words, "--averaging", "0.5", "--pictures", "0"]) == 128 + number
     line = capsys.readouterr().err.splitlines()[-1]
     begin = f"ltr: {word}; to go on: "
     assert line.startswith(begin)
     assert steps_of(tmp_path / "run") == 1
     again = shlex.split(line.removeprefix(begin))
     assert again[0] == "ltr"
+    assert again[-2:] == ["--pictures", "0.0"]
     assert ltr(again[1:]) == 0
     assert steps_of(tmp_path / "run") == 2
 

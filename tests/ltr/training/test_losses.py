@@ -204,5 +204,8 @@ def test_recipes_that_cannot_be_trained() -> None:
     without = replace(RECIPE, network=replace(RECIPE.network, box_head=None))
     with pytest.raises(ConfigError, match=r"network\.box_head is none"):
         losses(net, batch, without, DRAWS)
+    between = HingeLoss(final=0, first=0)  # one step of descent has none between
+    with pytest.raises(ConfigError, match="minimises nothing"):
+        losses(net, batch, replace(RECIPE, classifier=between, box=None, iterations=1), DRAWS)
     with pytest.raises(ConfigError, match="minimises nothing"):
         losses(net, batch, replace(RECIPE, classifier=None, box=None), DRAWS)
