@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from torch import Tensor
 
 import ltr.training.classifier_loss as classifier_loss_module
 import ltr.training.losses as losses_module
+from ltr import recipes
 from ltr.data.batch import Batch
 from ltr.data.configuration import Crops, DataConfig
 from ltr.draws import example_draws
@@ -26,42 +27,20 @@ from ltr.images import MEAN, STD
 from ltr.label_maps import gaussian, training_density
 from ltr.models.backbone import Taps
 from ltr.models.tracker_net import TrackerNet, TrainingOutput
-from ltr.models.zoo import NETWORKS
 from ltr.training.box_loss import LOSS, Proposals, overlap_loss
 from ltr.training.classifier_loss import divergence, hinge
 from ltr.training.losses import Losses, losses
-from ltr.training.recipe import DivergenceLoss, EnergyLoss, HingeLoss, OverlapLoss, Recipe
+from ltr.training.parameters import optimizer_of
 from ltr.training.taps import TapsBatch, taps_of
 
 Golden = Callable[[str], np.lib.npyio.NpzFile]
 
 SIDE = 112
 RECIPES = {
-    "dimp18": Recipe(
-        network=NETWORKS["dimp18"],
-        data=DataConfig(crops=Crops(side=SIDE, area=5.0)),
-        classifier=HingeLoss(),
-        box=OverlapLoss(),
-        iterations=5,
-    ),
-    "prdimp18": Recipe(
-        network=NETWORKS["prdimp18"],
-        data=DataConfig(crops=Crops(side=SIDE, area=5.0)),
-        classifier=DivergenceLoss(),
-        box=EnergyLoss(objective="kld_is", weight=0.0025),
-        iterations=5,
-    ),
+    name: replace(recipes.RECIPES[name], data=DataConfig(crops=Crops(side=SIDE, area=5.0)))
+    for name in ("dimp18", "prdimp18")
 }
-RATES = {
-    "dimp18": {
-        "classifier.filter_initializer.": 5e-5,
-        "classifier.filter_optimizer.": 5e-4,
-        "classifier.feature_extractor.": 5e-5,
-        "bb_regressor.": 1e-3,
-        "feature_extractor.": 2e-4,
-    },
-    "prdimp18": {"classifier.": 1e-3, "bb_regressor.": 1e-3, "feature_extractor.": 2e-4},
-}
+"""As they are published here, on the reference's small crops."""
 STATISTICS = {
     "dimp18": {
         "iou": (LOSS, 1.0),
@@ -209,14 +188,10 @@ def test_step(name: str, golden: Golden, shared: Path, monkeypatch: pytest.Monke
             step.check(f"grad/{parameter_name}", parameter.grad, 0.2)
 
     before = {key: value.clone() for key, value in step.net.state_dict().items()}
-    groups = [
-        {
-            "params": [p for key, p in step.net.named_parameters() if key.startswith(part)],
-            "lr": rate,
-        }
-        for part, rate in RATES[name].items()
-    ]
-    torch.optim.Adam(groups).step()
+    optimizer = optimizer_of(step.net, RECIPES[name])
+    for group in optimizer.param_groups:
+        group["lr"] = RECIPES[name].groups[group["group"]].learning_rate
+    optimizer.step()
     state = step.net.state_dict()
     for k, parameter_name, _ in step.compared():
         moved = (state[parameter_name] - before[parameter_name]).double().norm().item()
