@@ -321,17 +321,3 @@ def test_best_network_is_that_which_tracks_best(whole: Path, tmp_path: Path) -> 
         assert best_network(run) == run / "networks" / "epoch-0001.safetensors"
     append_line(run, "tracking", {"epoch": 2, "auc": 0.3, **other})  # of as many: the newest counts
     assert best_network(run) == run / "networks" / "epoch-0002.safetensors"
-
-
-@pytest.mark.slow
-def test_memory_does_not_grow_over_two_thousand_steps(tmp_path: Path) -> None:
-    """Resident pages after 500 steps, when every allocation has been made once, and after 2,000."""
-    pages: dict[int, int] = {}
-
-    def watched(net: TrackerNet, batch: Noise, draws: Draws) -> ToyLosses:
-        if net.training and (step := int(batch.numbers[0]) // TOY.batch) in (500, 1999):
-            pages[step] = int(Path("/proc/self/statm").read_text().split()[1])
-        return toy_losses(net, batch, draws)
-
-    train_toy(tmp_path / "run", replace(TOY, epochs=20, steps=100), watched)
-    assert (pages[1999] - pages[500]) * os.sysconf("SC_PAGE_SIZE") < 8e6
