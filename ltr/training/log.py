@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ltr.errors import ResultError
+from ltr.progress import tell
 
 LOG = "log.jsonl"
 Kind = Literal["train", "validation", "tracking", "event"]
@@ -78,14 +79,19 @@ class Curves:
             self._writer = SummaryWriter(str(folder / "tensorboard"))
 
     def add(self, kind: Kind, step: int, values: Mapping[str, Any]) -> None:
-        """A point of the curve kind/name of each number, and of those in tables among them."""
+        """A point of the curve kind/name of each number, and of those in tables among them. Curves
+        that cannot be written end with a note: the log has the same numbers."""
         if self._writer is None:
             return
-        for name, value in values.items():
-            for key, number in (value if isinstance(value, dict) else {"": value}).items():
-                if isinstance(number, float):
-                    self._writer.add_scalar(f"{kind}/{name}/{key}".rstrip("/"), number, step)
-        self._writer.flush()
+        try:
+            for name, value in values.items():
+                for key, number in (value if isinstance(value, dict) else {"": value}).items():
+                    if isinstance(number, float):
+                        self._writer.add_scalar(f"{kind}/{name}/{key}".rstrip("/"), number, step)
+            self._writer.flush()
+        except OSError as error:
+            tell(f"no more curves for TensorBoard: {error.strerror or error}")
+            self._writer = None
 
     def close(self) -> None:
         """End the file."""
