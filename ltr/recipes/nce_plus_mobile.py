@@ -86,6 +86,7 @@ RECIPE = Recipe(
             parameters=tuple(f"feature_extractor.features.{k}." for k in range(7, 14)),
             learning_rate=2e-5,
             begin=1,
+            batch_norms=False,
         ),
     ),
     schedule=CosineSchedule(),

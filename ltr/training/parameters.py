@@ -70,8 +70,13 @@ def set_trained(net: nn.Module, recipe: Recipe, now: Sequence[bool]) -> None:
     """Record gradients of the parameters whose group is trained `now`, and learn the batch
     statistics of the modules that they are in; all else stays as it is, bit for bit."""
     groups = group_of_each(net, recipe.groups)
+    kinds = (nn.BatchNorm1d, nn.BatchNorm2d)
+    norms = {name for name, module in net.named_modules() if isinstance(module, kinds)}
     for name, parameter in net.named_parameters():
-        parameter.requires_grad_(name in groups and now[groups[name]])
+        trained = name in groups and now[groups[name]]
+        if trained and name.rpartition(".")[0] in norms:
+            trained = recipe.groups[groups[name]].batch_norms
+        parameter.requires_grad_(trained)
         if not parameter.requires_grad:
             parameter.grad = None
     for module in net.modules():

@@ -97,6 +97,9 @@ class ParameterGroup:
     begin: float = setting(
         0.0, "1", "share of the training after which they are trained; 1: never", (0, 1)
     )
+    batch_norms: bool = setting(
+        True, "1", "whether batch norms are trained too, and learn statistics"
+    )
     share: float = setting(
         1.0, "1", "of the way from their beginning that is stored; below 1 with averaging", (0, 1)
     )

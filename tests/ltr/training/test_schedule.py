@@ -129,6 +129,14 @@ def test_what_is_trained_now() -> None:
     assert {n for n, m in net.named_modules() if m.training} == {
         *("", "head", "head.0", "trunk", "trunk.0", "trunk.1")
     }
+    frozen = replace(recipe, groups=(groups[0], replace(groups[1], batch_norms=False), groups[2]))
+    set_trained(net, frozen, begun(recipe, 4))
+    assert {n for n, m in net.named_modules() if m.training} == {
+        *("", "head", "head.0", "trunk", "trunk.0")
+    }
+    assert {n for n, p in net.named_parameters() if p.requires_grad and "trunk" in n} == {
+        *("trunk.0.weight", "trunk.0.bias")
+    }
 
 
 def test_groups_without_parameters_are_refused() -> None:
