@@ -208,12 +208,18 @@ def ablation(given: argparse.Namespace) -> str:
     changed = f" with {', '.join(f'`{text}`' for text in given.set)}" if given.set else ""
     seeds = f"{given.seeds} seed{'s' * (given.seeds > 1)}"
     ascents = ", ".join(f"{step:g}" for step in given.ascent)
+    varied = ""
+    if recipe.bank is not None and "trunk" in given.only:
+        varied = (
+            f" The last, whose features change, meets a sample once, the others "
+            f"{recipe.bank.uses} times."
+        )
     text = "\n\n".join(
         [
             "## What each part brings",
             f"Trainings of {given.steps} steps of {recipe.batch} samples by `{given.recipe}`"
             f"{changed}, one each, tracked with {seeds}, each with the best of the steps of ascent "
-            f"{ascents}. Used for model selection, **not a benchmark**.",
+            f"{ascents}.{varied} Used for model selection, **not a benchmark**.",
             comparison(table, len(find_sequences(data / "val"))),
             worst_sequences(table, [sequence.name for sequence in sequences]),
         ]
