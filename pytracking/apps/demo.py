@@ -17,6 +17,7 @@ from ltr.drawing import short
 from ltr.errors import ResultError
 from ltr.images import Frame
 from ltr.progress import with_progress
+from ltr.signals import postponed
 from pytracking.apps.track import TrackerChoice, ending
 from pytracking.evaluation.metrics import overlap, success_auc
 from pytracking.sinks.boxes_file import BoxesFile
@@ -133,8 +134,9 @@ def tracked(clip: DemoClip, tracker: Tracker, output: Path) -> Run:
             number = index + 1
             if index == 0:
                 tracker.initialize(frame, first)
-                boxes.write_first(first)
-                video.write(overlay.first(number, frame, {UNNAMED: first}))
+                with postponed():  # both files have the same frames
+                    boxes.write_first(first)
+                    video.write(overlay.first(number, frame, {UNNAMED: first}))
                 continue
             tracker.observer = pictures = Pictures() if index in wanted else None
             begin = perf_counter()
@@ -142,8 +144,9 @@ def tracked(clip: DemoClip, tracker: Tracker, output: Path) -> Run:
             seconds += perf_counter() - begin
             true_box: Box = tuple(clip.boxes_xywh[index].tolist())
             predictions.append(prediction)
-            boxes.write(prediction)
-            video.write(overlay.next(number, frame, {UNNAMED: prediction}, true_box))
+            with postponed():
+                boxes.write(prediction)
+                video.write(overlay.next(number, frame, {UNNAMED: prediction}, true_box))
             if pictures is not None:
                 what = f"{number}: {wanted[index]}"
                 columns.append(column(pictures, frame, prediction, true_box, what))

@@ -17,7 +17,7 @@ from ltr.files import safe_name, write_text
 from ltr.geometry import checked_box
 from ltr.progress import with_progress
 from ltr.settings import as_dict, to_toml, with_assignments, with_toml
-from ltr.signals import ending_of
+from ltr.signals import ending_of, postponed
 from pytracking.api import MultiTracker, Tracker, load_engine
 from pytracking.apps.run_report import Course, report
 from pytracking.debug.strips import INDEX, Strips
@@ -213,26 +213,29 @@ def _track_all(
                     tracker.add(frame, box, name)
                 tracker.engine.net.synchronize()
                 took = perf_counter() - begin
-                for name, box in targets.items():
-                    files[name].write_first(checked_box(box))
-                    results.write(ResultRow(number, name, checked_box(box), math.nan, "init", took))
-                course.seconds.append(took)
-                picture = overlay.first(number, frame, targets)
-                video.write(picture)
+                with postponed():  # all files have the same frames
+                    for name, box in targets.items():
+                        given = checked_box(box)
+                        files[name].write_first(given)
+                        results.write(ResultRow(number, name, given, math.nan, "init", took))
+                    course.seconds.append(took)
+                    picture = overlay.first(number, frame, targets)
+                    video.write(picture)
                 preview.show(picture)
                 continue
             tracker.observer = strips.observer(number) if strips else None
             predictions = tracker.track(frame)
             took = perf_counter() - begin
-            for name, prediction in predictions.items():
-                files[name].write(prediction)
-                box, score, status = prediction.box, prediction.score, prediction.status
-                results.write(ResultRow(number, name, box, score, status, took))
-            course.add(number, predictions, took)
-            picture = overlay.next(number, frame, predictions)
-            video.write(picture)
-            if strips:
-                strips.write(number, frame, list(predictions), list(predictions.values()))
+            with postponed():
+                for name, prediction in predictions.items():
+                    files[name].write(prediction)
+                    box, score, status = prediction.box, prediction.score, prediction.status
+                    results.write(ResultRow(number, name, box, score, status, took))
+                course.add(number, predictions, took)
+                picture = overlay.next(number, frame, predictions)
+                video.write(picture)
+                if strips:
+                    strips.write(number, frame, list(predictions), list(predictions.values()))
             preview.show(picture)
 
 
