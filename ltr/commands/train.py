@@ -93,7 +93,7 @@ def train(
         from ltr.commands.options import recipe_named
         from ltr.settings import replace
         from ltr.training.material import of_data
-        from ltr.training.run import NEWEST, STATES
+        from ltr.training.run import NEWEST, STATES, check_run
         from ltr.training.trainer import train as train_recipe
         from ltr.transfer import choose_device
 
@@ -108,6 +108,7 @@ def train(
     folder = run or Path("outputs", "train", title)
     chosen = choose_device(device)
     state = folder / STATES / NEWEST
+    check_run(folder, recipe)  # before all data are read
     try:
         material = of_data(recipe, data, chosen)
         best = train_recipe(recipe, folder, material, chosen, save_minutes, pictures, name=title)

@@ -49,28 +49,36 @@ _OWN = {RECIPE, STATES, NETWORKS, LOCK, LOG, PICTURES, TRACKING, "tensorboard"}
 _NETWORK = re.compile(r"epoch-(\d{4,9})\.safetensors")
 
 
-@contextlib.contextmanager
-def open_run(folder: Path, recipe: Recipe, name: str) -> Iterator[Run]:
-    """The run of a recipe in a folder, begun or gone on with; nobody else trains there meanwhile.
-    Raises ConfigError where the folder holds another run, or something else, and then nothing was
-    changed; CheckpointError for a damaged state, ResultError."""
+def check_run(folder: Path, recipe: Recipe) -> StoredState | None:
+    """The newest state of the run of a recipe in a folder, None where there is none. Raises
+    ConfigError where the folder holds another run, or something else; CheckpointError for a damaged
+    state."""
     there = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
     if others := {name for name in there - _OWN if not is_temporary(name)}:
         raise ConfigError(
             f"{folder} holds {printable(min(others))!r}, which no training makes: give an empty or "
             "new folder as --run"
         )
+    newest = folder / STATES / NEWEST
+    state = read_training_state(newest) if newest.exists() else None
+    if state is not None:
+        _check_same(folder, state, recipe)
+    return state
+
+
+@contextlib.contextmanager
+def open_run(folder: Path, recipe: Recipe, name: str) -> Iterator[Run]:
+    """The run of a recipe in a folder, begun or gone on with; nobody else trains there meanwhile.
+    Raises ConfigError where the folder holds another run, or something else, and then nothing was
+    changed; CheckpointError for a damaged state, ResultError."""
+    check_run(folder, recipe)
     for part in (folder, folder / STATES, folder / NETWORKS):
         make_folder(part)
     with _locked(folder):
         for part in (folder, *(folder / name for name in (STATES, NETWORKS, PICTURES))):
             if part.is_dir():
                 remove_stale(part)  # what kill -9 left in the middle of a file
-        newest = folder / STATES / NEWEST
-        state = read_training_state(newest) if newest.exists() else None
-        if state is not None:
-            _check_same(folder, state, recipe)
-        run = Run(folder, recipe, name, state)
+        run = Run(folder, recipe, name, check_run(folder, recipe))
         try:
             yield run
         finally:

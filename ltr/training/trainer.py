@@ -45,8 +45,8 @@ def train(
     what network files call the recipe, by default the folder's name. Raises ConfigError where the
     folder holds another run or the recipe does not fit, and then nothing was made; TrainingError
     for a loss that is not finite, DataError, CheckpointError, ResultError. At a loss that is not
-    finite, at a DataError and at an interrupt the state after the last whole step is kept; whatever
-    else ends it, a full disk too, leaves the state that was written last."""
+    finite, at an interrupt and where no samples come the state after the last whole step is kept;
+    whatever else ends it, a full disk too, leaves the state that was written last."""
     begun = (folder / STATES / NEWEST).exists()  # then `start` may be gone
     learner = Learner(recipe, (blank_network if begun else first_network)(recipe), device)
     with open_run(folder, recipe, name or folder.name) as run:
@@ -81,7 +81,12 @@ def _loop(
                     run.validated(learner, losses)
             if learner.step == end:
                 return
-            batch = meter.wait_for(batches)
+            try:
+                batch = meter.wait_for(batches)
+            except RuntimeError:  # as of a worker that was killed: the learner is whole
+                with postponed():
+                    run.save(learner)
+                raise
             with postponed():  # an interrupt finds whole steps and whole states
                 meter.add(learner.learn(batch, material.losses))
                 if learner.step % recipe.steps == 0 or monotonic() - saved > 60 * save_minutes:

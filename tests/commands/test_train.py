@@ -61,6 +61,17 @@ def test_pictures_change_nothing(
     assert drawn == {"0": [], "1e-9": [first, *rest], "60": [first]}
 
 
+def test_another_recipe_is_refused_before_data_are_read(
+    words: list[str], capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert ltr(words) == 0
+    read: list[object] = []
+    monkeypatch.setattr("ltr.training.material.of_data", lambda *given: read.append(given))
+    assert ltr([*words, "--steps", "3"]) == 2
+    assert "holds a training of another recipe: steps 2 -> 3" in capsys.readouterr().err
+    assert not read
+
+
 def test_fields_are_options(words: list[str], tmp_path: Path, capsys: Capture) -> None:
     own = ["--steps", "3", "--groups.0.learning_rate=0.5", "--schedule.epochs", "2"]
     own += ["--data.workers", "0"]  # near to an option

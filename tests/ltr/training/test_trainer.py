@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,9 +27,11 @@ from ltr.signals import Termination, termination
 from ltr.training.checkpoint import Progress, read_training_state
 from ltr.training.learner import Learner
 from ltr.training.log import append_line, read_log
+from ltr.training.material import Sampled
 from ltr.training.recipe import ParameterGroup
 from ltr.training.run import best_network
 from ltr.training.start import first_network
+from ltr.training.trainer import train
 
 PROGRAM = [sys.executable, str(Path(__file__).with_name("toy_training.py"))]
 
@@ -162,6 +165,21 @@ def test_a_run_that_has_begun_needs_its_start_no_more(tmp_path: Path) -> None:
     for run in ("run", "whole"):
         last = read_header(tmp_path / run / "networks" / "epoch-0002.safetensors")
         assert last.card["licence"] == "mine"
+
+
+def test_where_no_samples_come_nothing_is_lost(whole: Path, tmp_path: Path) -> None:
+    """A worker that was killed, for memory say, is a RuntimeError of torch's."""
+    material = toy_material(TOY)
+
+    def ending(net: TrackerNet, begin: int, end: int) -> Iterator[Sampled]:
+        yield from itertools.islice(material.training(net, begin, end), 5)
+        raise RuntimeError("DataLoader worker (pid 42) is killed by signal: Killed.")
+
+    with pytest.raises(RuntimeError, match="Killed"):
+        train(TOY, tmp_path / "run", material._replace(training=ending), CPU, picture_minutes=0)
+    assert read_training_state(newest(tmp_path / "run")).progress.step == 5
+    train_toy(tmp_path / "run")
+    assert state_bits(tmp_path / "run") == state_bits(whole)
 
 
 def test_a_finished_run_has_nothing_to_do(whole: Path) -> None:
