@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from pytracking.evaluation.metrics import overlap
 from pytracking.sources.demo_clip import DemoClip, Twin
 
-NETWORKS = ("imagenet_mobile", "imagenet18")
+NETWORKS = ("nce_plus_mobile", "nce_plus18", "imagenet_mobile", "imagenet18")
 GOOD_MEAN, GOOD_AFTER = 0.55, 0.3
 """Overlaps that a seed should reach: in the mean, and on every frame after crossing and
 occlusion."""

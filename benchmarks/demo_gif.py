@@ -1,6 +1,6 @@
 """Track the demo clip and write what came of it as the GIF that opens README.
 
-    python benchmarks/demo_gif.py [--network imagenet18] [--output docs/demo.gif]
+    python benchmarks/demo_gif.py [--network nce_plus_mobile] [--output docs/demo.gif]
 
 Every second frame, at ten a second, from before the twin passes until after the panel has gone.
 Needs Pillow, which matplotlib brings.
@@ -20,7 +20,7 @@ from PIL import Image
 
 from ltr.drawing import DARK, LIGHT
 from ltr.images import Frame
-from pytracking import Tracker
+from pytracking import DEFAULT_NETWORK, Tracker
 from pytracking.sinks.overlays import Overlay, scaled
 from pytracking.sinks.palette import FIRST_COLOUR
 from pytracking.sources.demo_clip import WIDTH, DemoClip
@@ -104,7 +104,7 @@ def write_gif(path: Path, images: Sequence[Levels], palette: NDArray[np.int64]) 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--network", default="imagenet18")
+    parser.add_argument("--network", default=DEFAULT_NETWORK)
     parser.add_argument("--output", type=Path, default=Path("docs/demo.gif"))
     arguments = parser.parse_args()
     frames = list(shown_frames(arguments.network))

@@ -261,7 +261,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--frames", type=int, default=120)
     parser.add_argument(
-        "--net", nargs="+", default=["imagenet18", "imagenet_mobile", "dimp18", "dimp50"]
+        "--net",
+        nargs="+",
+        default=[
+            *("nce_plus_mobile", "nce_plus18", "imagenet_mobile", "imagenet18", "dimp18", "dimp50")
+        ],
     )
     parser.add_argument("--targets", nargs="+", type=int, default=[1, 4, 16])
     parser.add_argument("--device", default="cpu")

@@ -54,6 +54,8 @@ def test_wheel(tmp_path: Path) -> None:
     for name in (
         "imagenet18.safetensors",
         "imagenet_mobile.safetensors",
+        "nce_plus18.safetensors",
+        "nce_plus_mobile.safetensors",
         "models.json",
         "LICENSE.md",
     ):
@@ -79,7 +81,7 @@ def test_wheel(tmp_path: Path) -> None:
     for k in range(6):
         video.write(clip.frame(k)[:, :, ::-1])
     video.release()
-    for network in ("imagenet18", "imagenet_mobile"):
+    for network in ("imagenet18", "imagenet_mobile", "nce_plus18", "nce_plus_mobile"):
         command = python.with_name("pytracking")
         assert str(tmp_path / "venv") in run(command, "networks", network, cwd=tmp_path)
         tracks(python, network, tmp_path, network)

@@ -16,8 +16,10 @@ from pytracking.sequences.sequence import find_sequences
 SHORT = {
     "imagenet18": {"Deer": 0.60, "Skiing": 0.38},
     "imagenet_mobile": {"Deer": 0.65, "Skiing": 0.40},
+    "nce_plus18": {"Deer": 0.58, "Skiing": 0.45},
+    "nce_plus_mobile": {"Deer": 0.48, "Skiing": 0.45},
 }
-MEAN = {"imagenet18": 0.68, "imagenet_mobile": 0.67}
+MEAN = {"imagenet18": 0.68, "imagenet_mobile": 0.67, "nce_plus18": 0.71, "nce_plus_mobile": 0.71}
 STATIC_BOX = {"Deer": 0.086, "Skiing": 0.023}
 """AUC of the first box repeated."""
 
@@ -33,7 +35,11 @@ def auc(network: str, names: list[str] | None, shared: Path, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    "network", ["imagenet_mobile", pytest.param("imagenet18", marks=pytest.mark.slow)]
+    "network",
+    [
+        *("imagenet_mobile", "nce_plus_mobile"),
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("imagenet18", "nce_plus18")),
+    ],
 )
 def test_two_short_sequences(network: str, shared: Path, tmp_path: Path) -> None:
     scores = auc(network, list(SHORT[network]), shared, tmp_path)
