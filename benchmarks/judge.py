@@ -5,7 +5,8 @@
     python benchmarks/judge.py --all imagenet18 imagenet_mobile
     python benchmarks/judge.py --held-out --seeds 3 run/networks/epoch-0012.safetensors
     python benchmarks/judge.py run/networks/epoch-0012.safetensors --held-out --jobs 2
-        --vary refinement.iterations 5 10 --vary refinement.share "[.4, .5, .5]" "[.6, .8, .5]"
+        --vary refinement.iterations 5 10
+        --vary refinement.share "[0.4, 0.5, 0.5]" "[0.6, 0.8, 0.5]"
 
 A contender is a network, a name or a file, and settings that differ from those of its preset, as
 words of a shell. With `--vary` each is followed by its variants with all combinations of these

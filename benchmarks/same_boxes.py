@@ -4,8 +4,8 @@
     python benchmarks/same_boxes.py --write FILE [--frames 60]
     python benchmarks/same_boxes.py --compare OLD NEW
 
-Tracks the validation sequences of SHARED/data/val with both bundled networks, and the ten golden
-trajectories of SHARED/reference with the reference's networks and draws; one thread. `--before`
+Tracks the validation sequences of SHARED/data/val with both training-free networks, and the ten
+golden trajectories of SHARED/reference with the reference's networks and draws; one thread. `--before`
 does so in a checkout of COMMIT, which must hold this program, and here, and compares; `--frames`
 stops each validation sequence early. Exit status 1 where a box, score or status differs.
 """

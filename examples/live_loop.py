@@ -17,7 +17,7 @@ if len(sys.argv) != 3:
 name, box = sys.argv[1:]
 source = cv2.VideoCapture(int(name) if name.isdigit() else name)
 rate = source.get(cv2.CAP_PROP_FPS) or 25.0
-tracker = Tracker.load("imagenet_mobile", color="bgr")  # the fast one
+tracker = Tracker.load("imagenet_mobile", color="bgr")  # the fastest
 tracker.initialize(source.read()[1], [float(number) for number in box.split(",")])
 
 start, seen, tracked = perf_counter(), 1, 0

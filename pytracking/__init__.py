@@ -64,8 +64,8 @@ __all__ = [
 ]
 
 DEFAULT_NETWORK = "nce_plus_mobile"
-"""The bundled network that loses fewer targets; imagenet_mobile is the fast one. README.md has the
-table."""
+"""The faster of the two trained networks, which sequences left out of training do not tell apart.
+README.md has the table."""
 _MODULES = {
     "ltr.errors": (
         "BoxError CheckpointError ConfigError DataError FrameError ResultError SourceEndedEarly "

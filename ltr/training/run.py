@@ -214,11 +214,22 @@ def _question(line: dict[str, Any]) -> tuple[int, str]:
 
 
 def _superfluous(folder: Path) -> list[Path]:
-    """Networks that are neither the newest nor the best nor wait, the newest WAITING, to be tracked
-    with."""
-    networks, tracked = networks_of(folder), _scores(list(read_log(folder)), "tracking")
+    """Networks that are neither the newest, nor the best by any question that was asked, nor wait,
+    the newest WAITING, to be tracked with."""
+    networks, lines = networks_of(folder), list(read_log(folder))
+    by_question: dict[tuple[int, str], list[dict[str, Any]]] = {}
+    for line in lines:
+        if line["kind"] == "tracking":
+            by_question.setdefault(_question(line), []).append(line)
+    kept = {networks[max(networks)], best_network(folder)}
+    tracked: set[int] = set()
+    for own in by_question.values():
+        scores = _scores(own, "tracking")
+        tracked |= scores.keys()
+        if present := [epoch for epoch in scores if epoch in networks]:
+            kept.add(networks[max(present, key=lambda epoch: (scores[epoch], epoch))])
     waiting = sorted(epoch for epoch in networks if epoch not in tracked)[-WAITING:]
-    kept = {networks[epoch] for epoch in (*waiting, max(networks))} | {best_network(folder)}
+    kept |= {networks[epoch] for epoch in waiting}
     return [path for path in networks.values() if path not in kept]
 
 

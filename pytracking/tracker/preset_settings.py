@@ -1,6 +1,6 @@
 """Every number of the online algorithm, as a typed setting with unit and visible effect.
 
-Defaults are those of the bundled networks (no training, no box head)."""
+Defaults are those of the networks imagenet_* (no training, no box head)."""
 
 from __future__ import annotations
 

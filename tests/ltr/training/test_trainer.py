@@ -29,7 +29,7 @@ from ltr.training.learner import Learner
 from ltr.training.log import append_line, read_log
 from ltr.training.material import Sampled
 from ltr.training.recipe import ParameterGroup
-from ltr.training.run import best_network
+from ltr.training.run import _superfluous, best_network
 from ltr.training.start import first_network
 from ltr.training.trainer import train
 
@@ -142,6 +142,21 @@ def test_ended_in_a_step_and_resumed_is_bit_equal(
     assert read_training_state(newest(tmp_path / "run")).progress.step == (6 if number else 4)
     train_toy(tmp_path / "run")
     assert state_bits(tmp_path / "run") == state_bits(whole)
+
+
+def test_another_question_removes_no_best_network(tmp_path: Path) -> None:
+    """Networks that are the best by any settings stay, and those that nobody has tracked with."""
+    folder = tmp_path / "networks"
+    folder.mkdir()
+    for epoch in range(1, 21):
+        (folder / f"epoch-{epoch:04d}.safetensors").touch()
+    for epoch in range(1, 20):
+        auc = 0.9 if epoch == 3 else 0.1
+        append_line(tmp_path, "tracking", {"epoch": epoch, "auc": auc, "sequences": {"a": auc}})
+    other = {"auc": 0.3, "sequences": {"a": 0.3}, "settings": ["size.interval=3"]}
+    append_line(tmp_path, "tracking", {"epoch": 19, **other})
+    left = {path.name for path in folder.iterdir()} - {p.name for p in _superfluous(tmp_path)}
+    assert left == {f"epoch-{epoch:04d}.safetensors" for epoch in (3, 19, 20)}
 
 
 def test_a_run_that_has_begun_needs_its_start_no_more(tmp_path: Path) -> None:
