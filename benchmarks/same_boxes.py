@@ -5,9 +5,9 @@
     python benchmarks/same_boxes.py --compare OLD NEW
 
 Tracks the validation sequences of SHARED/data/val with both training-free networks, and the ten
-golden trajectories of SHARED/reference with the reference's networks and draws; one thread. `--before`
-does so in a checkout of COMMIT, which must hold this program, and here, and compares; `--frames`
-stops each validation sequence early. Exit status 1 where a box, score or status differs.
+golden trajectories of SHARED/reference with the reference's networks and draws; one thread.
+`--before` does so in a checkout of COMMIT, which must hold this program, and here, and compares;
+`--frames` stops each validation sequence early. Exit status 1 where a box, score or status differs.
 """
 
 from __future__ import annotations
