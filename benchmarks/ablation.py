@@ -209,7 +209,7 @@ def ablation(given: argparse.Namespace) -> str:
     seeds = f"{given.seeds} seed{'s' * (given.seeds > 1)}"
     ascents = ", ".join(f"{step:g}" for step in given.ascent)
     varied = ""
-    if recipe.bank is not None and "trunk" in given.only:
+    if recipe.bank is not None and "trunk" in given.only and len(given.only) > 1:
         varied = (
             f" The last, whose features change, meets a sample once, the others "
             f"{recipe.bank.uses} times."

@@ -271,7 +271,7 @@ def publish(given: argparse.Namespace, folder: Path = CHECKPOINTS) -> None:
     path = bundle(folder, name, load_network(training.network), facts, MOST_BYTES[name])
     print(f"{path}: {path.stat().st_size} bytes, of {training.network}")
     made_from = f"weights of `{start}`, trained by `ltr train {name}` on the data its card names"
-    write_licence(folder, name, made_from, TERMS)
+    write_licence(folder, name, made_from, f"Those of `{start}`, above. {TERMS}")
     write_card(folder, name, facts, "\n\n".join(sections), "publish.py")
     print(comparison(scores, len(find_sequences(data / "val"))))
 

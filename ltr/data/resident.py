@@ -49,7 +49,7 @@ class Resident:
         self.name = store.name
         self.device = device
         self.read = self.unreadable = 0
-        """Pictures that were tried, and those of them that cannot be read."""
+        """Pictures that were tried; pictures and masks that cannot be read."""
         self.bytes = 0
         """What the pictures and masks take."""
         self._longest_side = longest_side

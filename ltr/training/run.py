@@ -18,7 +18,7 @@ import json
 import math
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -179,10 +179,15 @@ def best_network(folder: Path) -> Path | None:
     either the newest; None where there is no network yet. Raises ResultError."""
     networks, lines = networks_of(folder), list(read_log(folder))
     for scores in (_scores(lines, "tracking"), _scores(lines, "validation")):
-        present = {epoch: score for epoch, score in scores.items() if epoch in networks}
-        if present:
-            return networks[max(present, key=lambda epoch: (present[epoch], epoch))]
+        if best := _best(networks, scores):
+            return best
     return networks[max(networks)] if networks else None
+
+
+def _best(networks: Mapping[int, Path], scores: Mapping[int, float]) -> Path | None:
+    """Of the networks that are there, that of the highest score, the later of equal ones."""
+    present = [epoch for epoch in scores if epoch in networks]
+    return networks[max(present, key=lambda epoch: (scores[epoch], epoch))] if present else None
 
 
 def _scores(lines: list[dict[str, Any]], kind: str) -> dict[int, float]:
@@ -226,8 +231,7 @@ def _superfluous(folder: Path) -> list[Path]:
     for own in by_question.values():
         scores = _scores(own, "tracking")
         tracked |= scores.keys()
-        if present := [epoch for epoch in scores if epoch in networks]:
-            kept.add(networks[max(present, key=lambda epoch: (scores[epoch], epoch))])
+        kept.add(_best(networks, scores))
     waiting = sorted(epoch for epoch in networks if epoch not in tracked)[-WAITING:]
     kept |= {networks[epoch] for epoch in waiting}
     return [path for path in networks.values() if path not in kept]

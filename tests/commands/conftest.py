@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,24 @@ from ltr.settings import to_toml
 def house(tmp_path: Path) -> House:
     """A copy of setup.sh and what it reads, with a stand-in for Python."""
     return House(tmp_path)
+
+
+@pytest.fixture
+def interrupt_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Interrupts evaluations as they come to the sequence of a name."""
+    import pytracking.apps.evaluate as evaluate
+
+    track = evaluate.track_sequence
+
+    def at(name: str) -> None:
+        def interrupted(tracker, sequence, path):  # type: ignore[no-untyped-def]
+            if sequence.name == name:
+                raise KeyboardInterrupt
+            return track(tracker, sequence, path)
+
+        monkeypatch.setattr(evaluate, "track_sequence", interrupted)
+
+    return at
 
 
 @pytest.fixture

@@ -9,11 +9,13 @@ import subprocess
 import sys
 import time
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from demo_video import write_demo_video
 
 from pytracking.cli import main as pytracking
 from pytracking.sources.demo_clip import DemoClip
@@ -35,12 +37,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path, clip = tmp_path_factory.mktemp("video") / "cat.mp4", DemoClip(0)
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 25.0, (640, 360))
-    for k in range(N):
-        writer.write(clip.frame(k)[:, :, ::-1])
-    writer.release()
-    np.savetxt(path.with_suffix(".txt"), clip.boxes_xywh[:N], delimiter=",", fmt="%.3f")
+    path = write_demo_video(tmp_path_factory.mktemp("video") / "cat.mp4", N)
+    np.savetxt(path.with_suffix(".txt"), DemoClip(0).boxes_xywh[:N], delimiter=",", fmt="%.3f")
     return path
 
 
@@ -354,23 +352,14 @@ def test_what_was_there_before_stays_when_nothing_could_be_tracked(
 def test_interrupted_evaluation_keeps_what_was_finished(
     folder: Path,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    interrupt_at: Callable[[str], None],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    import pytracking.apps.evaluate as evaluate
-
     data, out = tmp_path / "data", tmp_path / "out"
     data.mkdir()
     for name in ("first", "second"):
         (data / name).symlink_to(folder)
-    track = evaluate.track_sequence
-
-    def interrupted(tracker, sequence, path):  # type: ignore[no-untyped-def]
-        if sequence.name == "second":
-            raise KeyboardInterrupt
-        return track(tracker, sequence, path)
-
-    monkeypatch.setattr(evaluate, "track_sequence", interrupted)
+    interrupt_at("second")
     assert pytracking(["evaluate", str(data), "--output", str(out)]) == 130
     said = capsys.readouterr().err.splitlines()[-1]
     assert said == f"pytracking: interrupted; kept the 1 sequences that were finished in {out}"

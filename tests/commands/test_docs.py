@@ -14,6 +14,7 @@ import cv2
 import data_trees
 import numpy as np
 import pytest
+from demo_video import write_demo_video
 
 from ltr.data.configuration import Layout, Sampling, Use
 from ltr.models.zoo import NETWORKS, PUBLISHED_FILES
@@ -50,14 +51,10 @@ SETTINGS = preset_named(DEFAULT_NETWORK)
 def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with the files that the documents speak of: video.mp4, results.csv, and DATA with the sequence NAME."""
     clip = DemoClip(0)
-    video = cv2.VideoWriter(
-        str(tmp_path / "video.mp4"), cv2.VideoWriter.fourcc(*"mp4v"), 25, (640, 360)
-    )
+    write_demo_video(tmp_path / "video.mp4", 4)
     (tmp_path / "DATA" / "NAME").mkdir(parents=True)
     for k in range(4):
-        video.write(clip.frame(k)[:, :, ::-1])
         cv2.imwrite(str(tmp_path / "DATA" / "NAME" / f"{k}.png"), clip.frame(k)[:, :, ::-1])
-    video.release()
     np.savetxt(tmp_path / "DATA" / "NAME" / "groundtruth.txt", clip.boxes_xywh[:4], delimiter=",")
     rows = "frame,target,x,y,w,h,score,status\n1,target,230,150,60,60,,init\n"
     (tmp_path / "results.csv").write_text(rows, encoding="utf-8")

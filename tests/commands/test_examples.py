@@ -11,6 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from demo_video import write_demo_video
 
 import pytracking
 from pytracking.sources.demo_clip import DemoClip
@@ -27,12 +28,7 @@ BOX = "{:.1f},{:.1f},{:.1f},{:.1f}".format(*DemoClip(0).boxes_xywh[0])
 @pytest.fixture(autouse=True)
 def video(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A working folder with video.mp4, the first frames of the demo clip."""
-    writer = cv2.VideoWriter(
-        str(tmp_path / "video.mp4"), cv2.VideoWriter.fourcc(*"mp4v"), 25, (640, 360)
-    )
-    for k in range(FRAMES):
-        writer.write(DemoClip(0).frame(k)[:, :, ::-1])
-    writer.release()
+    write_demo_video(tmp_path / "video.mp4", FRAMES)
     monkeypatch.chdir(tmp_path)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from demo_video import write_demo_video
 
 from ltr.checkpoints import find_network
 from ltr.paths import utf8_name
@@ -48,13 +49,6 @@ with VideoWriter(os.path.join(folder, os.fsdecode(b"m\\xf7.mp4")), 25) as video:
 """
 
 
-def write_clip(path: Path) -> None:
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 25.0, (640, 360))
-    for k in range(N):
-        writer.write(DemoClip(0).frame(k)[:, :, ::-1])
-    writer.release()
-
-
 def frames_in(path: Path) -> int:
     with utf8_name(path) as name:
         capture = cv2.VideoCapture(name, cv2.CAP_FFMPEG)
@@ -62,7 +56,7 @@ def frames_in(path: Path) -> int:
 
 
 def test_paths_that_are_not_utf8(tmp_path: Path) -> None:
-    write_clip(tmp_path / "plain.mp4")
+    write_demo_video(tmp_path / "plain.mp4", N)
     folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/d\xff"))
     frames = folder / os.fsdecode(b"f\xfd")
     try:

@@ -10,6 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from demo_video import write_demo_video
 
 from ltr.files import safe_name
 from pytracking import read_results
@@ -37,12 +38,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path, clip = tmp_path_factory.mktemp("video") / "cat.mp4", DemoClip(0)
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 25.0, (640, 360))
-    for k in range(N):
-        writer.write(clip.frame(k)[:, :, ::-1])
-    writer.release()
-    return path
+    return write_demo_video(tmp_path_factory.mktemp("video") / "cat.mp4", N)
 
 
 Track = Callable[..., tuple[int, str, str]]

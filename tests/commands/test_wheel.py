@@ -9,9 +9,9 @@ import sys
 import zipfile
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
+from demo_video import write_demo_video
 
 from pytracking.sources.demo_clip import DemoClip
 
@@ -74,13 +74,7 @@ def test_wheel(tmp_path: Path) -> None:
     assert "opencv-python" in packages
     assert not packages & {"matplotlib", "pandas", "av"}
 
-    clip = DemoClip(0)
-    video = cv2.VideoWriter(
-        str(tmp_path / "video.mp4"), cv2.VideoWriter.fourcc(*"mp4v"), 25, (640, 360)
-    )
-    for k in range(6):
-        video.write(clip.frame(k)[:, :, ::-1])
-    video.release()
+    write_demo_video(tmp_path / "video.mp4", 6)
     for network in ("imagenet18", "imagenet_mobile", "nce_plus18", "nce_plus_mobile"):
         command = python.with_name("pytracking")
         assert str(tmp_path / "venv") in run(command, "networks", network, cwd=tmp_path)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import cv2
 import pytest
+from demo_video import write_demo_video
 from run_line import FAST, N, Run, sequence
 
 from pytracking.cli import main as pytracking
-from pytracking.sources.demo_clip import DemoClip
 
 
 @pytest.fixture(autouse=True)
@@ -19,12 +18,7 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path, clip = tmp_path_factory.mktemp("clip") / "cat.mp4", DemoClip(0)
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 25.0, (640, 360))
-    for k in range(N):
-        writer.write(clip.frame(k)[:, :, ::-1])
-    writer.release()
-    return path
+    return write_demo_video(tmp_path_factory.mktemp("clip") / "cat.mp4", N)
 
 
 @pytest.fixture

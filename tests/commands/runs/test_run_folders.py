@@ -143,20 +143,13 @@ def test_evaluate_overwrites_its_own_alone(frames: Path, run: Run) -> None:
     assert names("a") == ["Girl.txt", "Man.txt", "run.json", "scores.json"]
 
 
-def test_an_interrupted_evaluation(frames: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_evaluation(
+    frames: Path, run: Run, interrupt_at: Callable[[str], None]
+) -> None:
     """What was finished stays, without what an earlier run has left; nothing leaves nothing."""
-    import pytracking.apps.evaluate as evaluate
-
     sequence(Path("g/Boy"))
     assert run("evaluate g --output a") == (0, "")
-    track = evaluate.track_sequence
-
-    def interrupted(tracker, sequence, path):  # type: ignore[no-untyped-def]
-        if sequence.name == "Girl":
-            raise KeyboardInterrupt
-        return track(tracker, sequence, path)
-
-    monkeypatch.setattr(evaluate, "track_sequence", interrupted)
+    interrupt_at("Girl")
     said = "pytracking: interrupted; kept the {} sequences that were finished in {}\n"
     assert run("evaluate g --output a --overwrite") == (130, said.format(1, "a"))
     assert names("a") == ["Boy.txt", "run.json", "scores.json"]
