@@ -34,14 +34,13 @@ def validation_tracks(shared: Path, most: int | None) -> Iterator[tuple[str, np.
     from pytracking import Tracker
     from pytracking.evaluation.protocols import first_box
     from pytracking.sequences.sequence import find_sequences
-    from pytracking.sources.opening import open_source
     from pytracking.tracker.prediction import STATUSES
 
     for network in NETWORKS:
         tracker = Tracker.load(network, device="cpu")
         for sequence in find_sequences(shared / "data" / "val"):
             rows = []
-            for number, frame in enumerate(open_source(sequence.frames), 1):
+            for number, frame in enumerate(sequence.frames, 1):
                 if number == 1:
                     tracker.initialize(frame, first_box(sequence.boxes_xywh))
                 else:

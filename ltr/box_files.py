@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -22,32 +22,76 @@ def read_boxes(path: Path, begins_in_view: bool = True) -> NDArray[np.float64]:
 
     The first must be there, and have a size, where the target `begins_in_view`: to be tracked it
     has to, to be learned from not. Raises DataError with the line that is wrong."""
+    lines = _lines(path)
+    if not lines and begins_in_view:
+        raise _not_in_view(path)
+    boxes = _numbers(path, lines, 4, "box x,y,w,h")
+    absent = np.isnan(boxes).all(axis=1)
+    if (torn := np.isnan(boxes).any(axis=1) & ~absent).any():
+        at = int(torn.argmax())
+        raise DataError(f"{_shown(path, lines, at)} holds a number that no box in a frame has")
+    if (turned := (boxes[:, 2:] < 0).any(axis=1)).any():
+        raise DataError(
+            f"{_shown(path, lines, int(turned.argmax()))} has a negative size: write "
+            "nan,nan,nan,nan where the target is absent"
+        )
+    if begins_in_view and np.isnan(boxes[0]).all():
+        raise _not_in_view(path)
+    if begins_in_view and not boxes[0, 2:].min() > 0:
+        raise DataError(
+            f"{_shown(path, lines, 0)} has no area: a sequence begins with its target in view"
+        )
+    return boxes
+
+
+def read_rows(path: Path, columns: int = 4, what: str = "box x,y,w,h") -> NDArray[np.float64]:
+    """(N, columns) the numbers of a text file as they are written, also what no box can be: nan,
+    zero and negative sizes. What is published is read so, for each protocol has a rule for it.
+
+    Lines end with the last one that is not empty; numbers are separated by commas, tabs or blanks.
+    Raises DataError with the line that is no `what`."""
+    return _numbers(path, _lines(path), columns, what)
+
+
+def _lines(path: Path) -> list[str]:
     try:
-        lines = read_regular(path).decode("utf-8-sig").rstrip().splitlines()
+        return read_regular(path).decode("utf-8-sig").rstrip().splitlines()
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or error
         raise DataError(f"cannot read boxes {path}: {why}") from None
-    rows = []
-    for number, line in enumerate(lines, 1):
-        try:
-            row = [parse_number(part) for part in line.replace(",", " ").split()]
-        except ValueError:
-            row = []
-        shown = f"{path}, line {number}: {line.strip()[:60]!r}"
-        if len(row) != 4:
-            raise DataError(f"{shown} is not a box x,y,w,h")
-        absent = all(map(math.isnan, row))
-        if not absent and not all(abs(value) <= FARTHEST for value in row):
-            raise DataError(f"{shown} holds a number that no box in a frame has")
-        if min(row[2:]) < 0:
-            raise DataError(
-                f"{shown} has a negative size: write nan,nan,nan,nan where the target is absent"
-            )
-        if begins_in_view and number == 1 and not absent and not min(row[2:]) > 0:
-            raise DataError(f"{shown} has no area: a sequence begins with its target in view")
-        rows.append(row)
-    if not rows or (begins_in_view and np.isnan(rows[0]).any()):
-        raise DataError(
-            f"{path} has no box in its first line: a sequence begins with its target in view"
-        )
-    return np.array(rows)
+
+
+def _numbers(path: Path, lines: list[str], columns: int, what: str) -> NDArray[np.float64]:
+    if not lines:
+        raise DataError(f"{path} is empty: there must be a {what} in each line")
+    rows = [line.replace(",", " ").split() for line in lines]
+    # all at once, for a data set has a million lines; what is wrong is looked for where it is
+    plain = all(len(row) == columns for row in rows) and all(map(str.isascii, lines))
+    try:
+        if not plain or any("_" in line for line in lines):
+            raise ValueError
+        table = np.array(list(map(float, chain.from_iterable(rows)))).reshape(-1, columns)
+    except ValueError:
+        at = next(k for k, row in enumerate(rows) if not _is_row(row, columns))
+        raise DataError(f"{_shown(path, lines, at)} is not a {what}") from None
+    if (far := (np.abs(table) > FARTHEST).any(axis=1)).any():
+        at = int(far.argmax())
+        raise DataError(f"{_shown(path, lines, at)} holds a number that no box in a frame has")
+    return table
+
+
+def _is_row(row: list[str], columns: int) -> bool:
+    try:
+        return len([parse_number(part) for part in row]) == columns
+    except ValueError:
+        return False
+
+
+def _shown(path: Path, lines: list[str], at: int) -> str:
+    return f"{path}, line {at + 1}: {lines[at].strip()[:60]!r}"
+
+
+def _not_in_view(path: Path) -> DataError:
+    return DataError(
+        f"{path} has no box in its first line: a sequence begins with its target in view"
+    )

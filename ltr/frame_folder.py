@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import Protocol
 
 from ltr.errors import FrameError, SourceEndedEarly
 from ltr.images import DEFAULT_FRAME_RATE, IMAGE_SUFFIXES, Frame, read_image
@@ -41,16 +44,68 @@ class FrameFolder:
         return read_image(self.files[number])
 
     def __iter__(self) -> Iterator[Frame]:
-        for done in range(len(self.files)):
-            try:
-                frame = self.frame(done)
-            except FrameError as error:
-                if done == 0:
-                    raise
-                raise SourceEndedEarly(
-                    f"folder {self.path} stopped after {done} of {len(self.files)} frames: {error}"
-                ) from None
-            yield frame
+        return _in_order(self)
+
+
+@dataclass(frozen=True)
+class NumberedFrames:
+    """The images of a folder whose names follow from their numbers, so that folders of thousands
+    need not be listed. Opens no file until a frame is asked for."""
+
+    path: Path
+    first: int
+    """The number in the name of frame 0."""
+    digits: int
+    """So many at the least, with zeros before the number."""
+    count: int | None = None
+    """How many there are; None: up to the highest number in the folder, which is listed once."""
+
+    @cached_property
+    def _last(self) -> int:
+        pattern = re.compile(rf"[0-9]{{{self.digits},}}\.jpg")
+        numbers = (int(p.stem) for p in image_files(self.path) if pattern.fullmatch(p.name))
+        return max(numbers, default=self.first - 1)
+
+    def __len__(self) -> int:
+        """Raises FrameError where the folder has to be listed and cannot be."""
+        return self._last - self.first + 1 if self.count is None else self.count
+
+    def file(self, number: int) -> Path:
+        """The image of frame `number`, from 0."""
+        return self.path / f"{self.first + number:0{self.digits}d}.jpg"
+
+    def frame(self, number: int) -> Frame:
+        """Frame `number`, from 0. Raises FrameError where it cannot be read, IndexError beyond the
+        last one."""
+        if not 0 <= number < len(self):
+            raise IndexError(f"folder {self.path} has {len(self)} frames, not one {number}")
+        return read_image(self.file(number))
+
+    def __iter__(self) -> Iterator[Frame]:
+        return _in_order(self)
+
+
+class _Images(Protocol):
+    @property
+    def path(self) -> Path: ...
+    def __len__(self) -> int: ...
+    def frame(self, number: int) -> Frame: ...
+
+
+def _in_order(images: _Images) -> Iterator[Frame]:
+    """Every frame. Raises FrameError where the first one cannot be read, SourceEndedEarly at
+    another one."""
+    count = len(images)
+    for done in range(count):
+        try:
+            frame = images.frame(done)
+        except FrameError as error:
+            if done == 0:
+                raise
+            raise SourceEndedEarly(
+                f"folder {images.path} stopped after {done} of {count} frames: {error}"
+            ) from None
+        yield frame
 
 
 def image_files(folder: Path, missing_ok: bool = False) -> list[Path]:

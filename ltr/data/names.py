@@ -56,6 +56,19 @@ def read_lines(path: Path) -> tuple[str, ...]:
     return lines
 
 
+def read_names(path: Path) -> tuple[str, ...]:
+    """The names of folders or files beside a list, one a line. Raises DataError for one that leads
+    elsewhere."""
+    names = read_lines(path)
+    for at, name in enumerate(names, 1):
+        if "/" in name or "\\" in name or "\0" in name or name in (".", ".."):
+            raise DataError(
+                f"{path}, line {at}: {name[:60]!r} is no name of a sequence, which lies beside the "
+                "list: fetch the list again"
+            )
+    return names
+
+
 def read_left_out(path: Path) -> frozenset[str]:
     """The names of what is not trained on: one a line, or in JSON (a file NAME.json) the names
     whose value has a true `left_out`. Raises DataError, also where there is none."""

@@ -22,7 +22,6 @@ from pytracking.sequences.sequence import Sequence, find_sequences
 from pytracking.sinks.boxes_file import BoxesFile
 from pytracking.sinks.run_folder import Destination, RunFolder, run_folder
 from pytracking.sinks.run_inputs import check_inputs_kept
-from pytracking.sources.opening import open_source
 
 
 def run_evaluate(
@@ -43,7 +42,8 @@ def run_evaluate(
         overwrite,
         numbered=output is None,
     )
-    own = [(s.truth, s.frames, s.frames / "img", s.frames.parent) for s in sequences]
+    frames = [(s, s.frames.path) for s in sequences]
+    own = [(s.annotation, path, path / "img", path.parent) for s, path in frames]
     annotations = [("the annotations", place) for places in own for place in (folder, *places)]
     check_inputs_kept([*annotations, *choice.inputs()], [results])
     with run_folder(results) as run:
@@ -114,9 +114,7 @@ def track_sequence(tracker: Tracker, sequence: Sequence, path: Path) -> Array:
     truth = sequence.boxes_xywh
     box = first_box(truth)
     predictions = []
-    for index, frame in enumerate(
-        with_progress(open_source(sequence.frames), len(truth), sequence.name)
-    ):
+    for index, frame in enumerate(with_progress(sequence.frames, len(truth), sequence.name)):
         if index == 0:
             try:
                 tracker.initialize(frame, box)
@@ -138,5 +136,5 @@ def track_sequence(tracker: Tracker, sequence: Sequence, path: Path) -> Array:
 def _mismatch(sequence: Sequence, frames: str) -> DataError:
     return DataError(
         f"sequence {sequence.name} has {len(sequence.boxes_xywh)} boxes, but {frames} frames in "
-        f"{sequence.frames}"
+        f"{sequence.frames.path}"
     )

@@ -96,8 +96,8 @@ def sequences_of(
     for sequence in found:
         if (other := met.setdefault(sequence.name, sequence)) is not sequence:
             raise DataError(
-                f"two sequences are named {sequence.name!r}, {other.frames} and {sequence.frames}: "
-                "rename one of them"
+                f"two sequences are named {sequence.name!r}, {other.frames.path} and "
+                f"{sequence.frames.path}: rename one of them"
             )
     return chosen(found, names)
 

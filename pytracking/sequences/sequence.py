@@ -3,44 +3,29 @@ the same name."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ltr.box_files import read_boxes
+from ltr.data.annotated import AnnotatedVideo, UnopenedFrames
 from ltr.data.sequences import folder_sequences, video_sequences
 from ltr.errors import DataError
 
-
-@dataclass(frozen=True)
-class Sequence:
-    """A target in a video, with its true boxes."""
-
-    name: str
-    frames: Path
-    """A video file or a folder of images."""
-    boxes_xywh: NDArray[np.float64]
-    """(N, 4), one row a frame; NaN where the target is absent."""
-
-    @property
-    def truth(self) -> Path:
-        """The file of its boxes."""
-        own = self.frames / "groundtruth.txt"
-        return own if self.frames.is_dir() else self.frames.with_suffix(".txt")
+Sequence = AnnotatedVideo
+"""A target in a video with its true boxes: what `ltr.data` makes of each layout, so that whoever
+trains and whoever evaluates read the same."""
 
 
 def find_sequences(folder: Path) -> list[Sequence]:
     """The sequences of a folder, by name: itself, its sub-folders with a groundtruth.txt, its
-    videos with a NAME.txt beside them. Raises DataError if there is none."""
+    videos with a NAME.txt beside them. Each begins with its target in view; boxes are nan where it
+    is absent. Raises DataError if there is none."""
     if not folder.is_dir():
         raise DataError(
             f"{folder} is not a folder: sequences are NAME/groundtruth.txt, or NAME.mp4 with "
             "NAME.txt"
         )
     sequences = [
-        Sequence(name, frames, read_boxes(truth))
+        Sequence(name, UnopenedFrames(frames), read_boxes(truth), truth)
         for name, frames, truth in folder_sequences(folder, depth=1) + video_sequences(folder)
     ]
     if not sequences:

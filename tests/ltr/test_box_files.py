@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ltr.box_files import read_boxes
+from ltr.box_files import read_boxes, read_rows
 from ltr.errors import DataError
 
 
@@ -48,6 +48,29 @@ def test_refused(tmp_path: Path, text: str, said: str) -> None:
     with pytest.raises(DataError) as error:
         read_boxes(path)
     assert str(error.value) == said.replace("PATH", str(path))
+
+
+def test_what_is_published_is_read_as_it_is_written(tmp_path: Path) -> None:
+    """Also what no box can be, in a file whose separators change; but nothing that is no number."""
+    path = written(tmp_path, "613,731,247,-11\n0\t0 0,0\nNaN,NaN,NaN,NaN\n 1.00,2,nan,4\n\n")
+    expected = [(613, 731, 247, -11), (0,) * 4, (np.nan,) * 4, (1, 2, np.nan, 4)]
+    np.testing.assert_array_equal(read_rows(path), expected)
+    for text, columns, said in (
+        ("1,2,3,4\n1,2,3\n1,2,3,4,5\n", 4, "line 2: '1,2,3' is not a box x,y,w,h"),
+        ("1,2,3,4\n1,2,x,4\n", 4, "line 2: '1,2,x,4' is not a box x,y,w,h"),
+        ("1,2,3,4\n1,2,3,4_0\n", 4, "line 2: '1,2,3,4_0' is not a box x,y,w,h"),
+        (
+            "1,2,3,4\n1,2,3,1e9\n",
+            4,
+            "line 2: '1,2,3,1e9' holds a number that no box in a frame has",
+        ),
+        ("1,2,3,4\n", 6, "line 1: '1,2,3,4' is not a box x,y,w,h"),
+    ):
+        with pytest.raises(DataError) as error:
+            read_rows(written(tmp_path, text), columns)
+        assert str(error.value) == f"{path}, {said}"
+    with pytest.raises(DataError, match="is empty: there must be a box x,y,w,h in each line"):
+        read_rows(written(tmp_path, "\n"))
 
 
 def test_byte_order_mark(tmp_path: Path) -> None:

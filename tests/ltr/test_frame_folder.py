@@ -8,7 +8,7 @@ import pytest
 from numbered_clip import HEIGHT, WIDTH, cut, index_of, until_error, write_images
 
 from ltr.errors import FrameError, SourceEndedEarly
-from ltr.frame_folder import FrameFolder, image_files
+from ltr.frame_folder import FrameFolder, NumberedFrames, image_files
 
 
 def refusal(path: Path) -> str:
@@ -124,3 +124,26 @@ def test_frames_by_number(tmp_path: Path) -> None:
         with pytest.raises(IndexError) as error:
             folder.frame(number)
         assert str(error.value) == f"folder {tmp_path} has 3 frames, not one {number}"
+
+
+def test_frames_whose_names_follow_from_their_numbers(tmp_path: Path) -> None:
+    """Also where nobody says how many there are; a gap is not passed over."""
+    folder = write_images(tmp_path / "clip", [f"{k}.jpg" for k in range(7, 12)])
+    (folder / "groundtruth.txt").write_text("")
+    (folder / "cover12.jpg").write_bytes(b"not of the numbers")
+    for count in (None, 5):
+        source = NumberedFrames(folder, first=7, digits=1, count=count)
+        assert len(source) == 5
+        assert [index_of(frame) for frame in source] == list(range(5))
+        assert index_of(source.frame(3)) == 3
+        with pytest.raises(IndexError, match="has 5 frames, not one 5"):
+            source.frame(5)
+    (folder / "9.jpg").unlink()
+    source = NumberedFrames(folder, first=7, digits=1)
+    assert len(source) == 5
+    frames, error = until_error(source)
+    assert len(frames) == 2
+    assert isinstance(error, SourceEndedEarly)
+    assert "stopped after 2 of 5 frames: cannot read image" in str(error)
+    with pytest.raises(FrameError, match="cannot list folder"):
+        len(NumberedFrames(tmp_path / "none", first=0, digits=1))

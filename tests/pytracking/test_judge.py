@@ -32,15 +32,15 @@ def demo_sequences(folder: Path, *names: str) -> list[Sequence]:
 def test_it_judges_on_ten_validation_sequences_and_49_clips(shared: Path) -> None:
     sequences = judge.sequences_of(shared, "listed")
     assert len(sequences) == len({s.name for s in sequences}) == 59
-    assert {s.frames.parent.name for s in sequences[:10]} == {"val"}
-    assert {s.frames.parent.name for s in sequences[10:]} == {"train"}
+    assert {s.frames.path.parent.name for s in sequences[:10]} == {"val"}
+    assert {s.frames.path.parent.name for s in sequences[10:]} == {"train"}
     assert len(judge.sequences_of(shared, "all")) > 59
 
 
 def test_trained_networks_are_judged_on_what_is_left_out(shared: Path) -> None:
     held_out = judge.sequences_of(shared, "held out")
     assert len(held_out) == len({s.name for s in held_out}) == 36
-    assert {s.frames.parent.name for s in held_out[:10]} == {"val"}
+    assert {s.frames.path.parent.name for s in held_out[:10]} == {"val"}
     clips = json.loads((shared / "data" / "train" / "clips.json").read_text())
     assert all(clips[s.name]["left_out"] for s in held_out[10:])
 

@@ -21,6 +21,14 @@ from ltr.data.layouts import open_store
 from ltr.errors import DataError, FrameError
 
 
+def test_names_that_lead_out_of_the_data(tmp_path: Path) -> None:
+    trees.write_got10k(tmp_path / "set")
+    (tmp_path / "set" / "list.txt").write_text("GOT-10k_Train_000001\n../secret\n")
+    assert refusal(tmp_path, "got10k") == (
+        "SET/list.txt, line 2: '../secret' is no name of a sequence, which lies beside the list: fetch the list again"
+    )
+
+
 def test_lasot_that_contradicts_itself(tmp_path: Path) -> None:
     trees.write_lasot(tmp_path / "set")
     flags = tmp_path / "set" / "dog" / "dog-1" / "out_of_view.txt"

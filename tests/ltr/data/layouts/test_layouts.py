@@ -154,6 +154,16 @@ def test_lasot(tmp_path: Path) -> None:
     assert [t.name for t in opened(tmp_path, "lasot", "names.txt").tracks] == ["dog-1"]
 
 
+def test_broken_boxes_of_lasot_are_no_reason_to_refuse_it(tmp_path: Path) -> None:
+    """It has some in frames where the target is said to be seen, such as tiger-6's 118th."""
+    trees.write_lasot(tmp_path / "set")
+    truth = tmp_path / "set" / "dog" / "dog-1" / "groundtruth.txt"
+    truth.write_text("1,2,3,4\n613,731,247,-11\n1,1,-1,-1\n1,1,0,0\n")
+    dog = opened(tmp_path, "lasot").tracks[1]
+    assert dog.visible.tolist() == [True, False, False, False]
+    assert np.isnan(dog.boxes_xywh[1:]).all()
+
+
 def test_got10k(tmp_path: Path) -> None:
     trees.write_got10k(tmp_path / "set")
     store = opened(tmp_path, "got10k")
