@@ -65,6 +65,10 @@ ONLY = {
     },
     "pytracking.evaluation.metrics": set(),
     "pytracking.evaluation.protocols": {"pytracking.evaluation.metrics"},
+    "pytracking.evaluation.scoring": {
+        "pytracking.evaluation.metrics",
+        "pytracking.evaluation.protocols",
+    },
 }
 LAZY = {
     "av",

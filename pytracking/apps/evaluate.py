@@ -17,7 +17,8 @@ from pytracking.api import Tracker
 from pytracking.apps.track import TrackerChoice, ending
 from pytracking.evaluation.bootstrap import bootstrap_interval
 from pytracking.evaluation.metrics import Array
-from pytracking.evaluation.protocols import first_box, one_pass_auc
+from pytracking.evaluation.protocols import first_box
+from pytracking.evaluation.scoring import one_pass_auc
 from pytracking.sequences.sequence import Sequence, find_sequences
 from pytracking.sinks.boxes_file import BoxesFile
 from pytracking.sinks.run_folder import Destination, RunFolder, run_folder

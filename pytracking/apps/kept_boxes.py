@@ -14,7 +14,7 @@ from ltr.settings import as_dict
 from pytracking.api import Tracker
 from pytracking.apps.evaluate import track_sequence
 from pytracking.evaluation.metrics import Array
-from pytracking.evaluation.protocols import one_pass_auc
+from pytracking.evaluation.scoring import one_pass_auc
 from pytracking.sequences.sequence import Sequence
 from pytracking.tracker.engine import TrackerEngine
 

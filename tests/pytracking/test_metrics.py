@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from pytracking.evaluation.metrics import overlap, success_auc, success_curve
-from pytracking.evaluation.protocols import first_box, one_pass_auc
+from pytracking.evaluation.protocols import first_box
+from pytracking.evaluation.scoring import one_pass_auc
 
 
 def test_success_curve_counts_strictly_above() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from pytracking.api import Tracker
 from pytracking.apps.evaluate import track_sequence
-from pytracking.evaluation.protocols import one_pass_auc
+from pytracking.evaluation.scoring import one_pass_auc
 from pytracking.sequences.sequence import find_sequences
 
 # Well below what was measured (benchmarks/results.md): other CPUs and threads round differently.
