@@ -38,7 +38,7 @@ from ltr.errors import ConfigError, TrackingError
 from ltr.networks import load_network
 from ltr.recipes import RECIPES
 from ltr.settings import as_dict, with_toml
-from ltr.training.difference import differences
+from ltr.settings.difference import differences
 from ltr.training.log import read_log
 from ltr.training.recipe import EnergyLoss, OverlapLoss, Recipe
 from ltr.training.run import RECIPE, best_network

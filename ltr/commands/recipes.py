@@ -80,7 +80,7 @@ def diff(a: str, b: str) -> int:
     with loading("ltr"):
         from ltr.commands.options import recipe_named
         from ltr.settings import as_dict
-        from ltr.training.difference import differences
+        from ltr.settings.difference import differences
 
     rows = differences(as_dict(recipe_named(a)), as_dict(recipe_named(b)))
     for name, old, new in rows:

@@ -28,6 +28,7 @@ from ltr.errors import ConfigError, ResultError
 from ltr.files import is_temporary, make_folder, remove_stale, write_text
 from ltr.models.tracker_net import stored_tensors
 from ltr.settings import as_dict, to_toml
+from ltr.settings.difference import differences
 from ltr.training.checkpoint import (
     Progress,
     StoredState,
@@ -35,7 +36,6 @@ from ltr.training.checkpoint import (
     restore,
     write_training_state,
 )
-from ltr.training.difference import differences
 from ltr.training.learner import Learner
 from ltr.training.log import LOG, Curves, Kind, append_line, read_log
 from ltr.training.recipe import Recipe

@@ -18,7 +18,8 @@ from ltr.errors import ResultError
 from ltr.images import Frame
 from ltr.progress import with_progress
 from ltr.signals import postponed
-from pytracking.apps.track import TrackerChoice, ending
+from pytracking.apps.track import ending
+from pytracking.apps.tracker_choice import TrackerChoice
 from pytracking.evaluation.metrics import overlap, success_auc
 from pytracking.sinks.boxes_file import BoxesFile
 from pytracking.sinks.overlays import UNNAMED, Overlay

@@ -14,7 +14,8 @@ from ltr.files import write_text
 from ltr.progress import with_progress
 from ltr.settings import as_dict
 from pytracking.api import Tracker
-from pytracking.apps.track import TrackerChoice, ending
+from pytracking.apps.track import ending
+from pytracking.apps.tracker_choice import TrackerChoice
 from pytracking.evaluation.bootstrap import bootstrap_interval
 from pytracking.evaluation.metrics import Array
 from pytracking.evaluation.protocols import first_box

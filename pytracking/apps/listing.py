@@ -14,8 +14,10 @@ from ltr.checkpoints import (
     user_folder,
 )
 from ltr.errors import ConfigError
-from ltr.settings import describe, to_toml
-from pytracking.tracker.presets import PURPOSES, preset_named
+from ltr.settings import as_dict, describe, to_toml
+from ltr.settings.difference import differences
+from pytracking.apps.preset_choice import preset_of
+from pytracking.tracker.presets import PURPOSES
 
 
 def run_networks(name: str | None) -> int:
@@ -64,8 +66,9 @@ def _print_networks(published_files: Mapping[str, str]) -> None:
         print(f"{name:<18} {published:<26} {convert_command(published, name)}")
 
 
-def run_presets(name: str | None, toml: bool) -> int:
-    """All presets, or every setting of one with its unit, value and visible effect."""
+def run_presets(name: str | None, other: str | None, toml: bool) -> int:
+    """All presets; or every setting of one with its unit, value and visible effect; or in what two
+    differ."""
     if name is None:
         width = max(map(len, PURPOSES))
         for known, purpose in PURPOSES.items():
@@ -75,7 +78,12 @@ def run_presets(name: str | None, toml: bool) -> int:
             "group.field=value"
         )
         return 0
-    preset = preset_named(name)
+    preset = preset_of(name)
+    if other is not None:
+        rows = differences(as_dict(preset), as_dict(preset_of(other)))
+        lines = [f"{field}  {here} -> {there}" for field, here, there in rows]
+        print("\n".join(lines or [f"{name} and {other} say the same"]))
+        return 0
     if toml:
         print(to_toml(preset), end="")
         return 0

@@ -16,10 +16,11 @@ from ltr.errors import BoxError, ResultError, SourceEndedEarly
 from ltr.files import safe_name, write_text
 from ltr.geometry import checked_box
 from ltr.progress import with_progress
-from ltr.settings import as_dict, to_toml, with_assignments, with_toml
+from ltr.settings import as_dict, to_toml
 from ltr.signals import ending_of, postponed
-from pytracking.api import MultiTracker, Tracker, load_engine
+from pytracking.api import MultiTracker
 from pytracking.apps.run_report import Course, report
+from pytracking.apps.tracker_choice import TrackerChoice
 from pytracking.debug.strips import INDEX, Strips
 from pytracking.sinks.boxes_file import BoxesFile
 from pytracking.sinks.display import Preview
@@ -34,7 +35,6 @@ from pytracking.sources.opening import open_source
 from pytracking.sources.source import Source
 from pytracking.tracker.engine import TrackerEngine
 from pytracking.tracker.prediction import Box
-from pytracking.tracker.preset_settings import TrackerPreset
 
 FILES = {
     "boxes.txt": "a line a frame: x,y,w,h,score,status",
@@ -42,37 +42,6 @@ FILES = {
     "settings.toml": "every setting that was in force",
     "timing.json": "seconds of the first frame and of each tracked one",
 }
-
-
-@dataclass(frozen=True)
-class TrackerChoice:
-    """Which tracker, as it is said on a command line."""
-
-    network: str
-    preset: str | None
-    settings: Path | None
-    assignments: Sequence[str]
-    device: str
-    seed: int
-
-    def engine(self) -> TrackerEngine:
-        """Raises ConfigError or CheckpointError."""
-        return load_engine(self.network, self.preset, self.device, self.seed, self._changed)
-
-    def load(self, name: str = "target") -> Tracker:
-        """A tracker of one target. Raises ConfigError or CheckpointError."""
-        return Tracker(self.engine(), name=name)
-
-    def inputs(self) -> list[tuple[str, Path]]:
-        """The files it is read from, each with what it is."""
-        settings = [("the settings", self.settings)] if self.settings else []
-        network = Path(self.network)
-        return settings + ([("the network", network)] if network.is_file() else [])
-
-    def _changed(self, preset: TrackerPreset) -> TrackerPreset:
-        if self.settings is not None:
-            preset = with_toml(preset, self.settings)
-        return with_assignments(preset, self.assignments)
 
 
 @dataclass(frozen=True)

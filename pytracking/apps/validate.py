@@ -22,7 +22,7 @@ from ltr.training.run import RECIPE, TRACKING, networks_of
 from pytracking.api import Tracker
 from pytracking.apps.evaluate import chosen
 from pytracking.apps.kept_boxes import kept_auc
-from pytracking.apps.track import TrackerChoice
+from pytracking.apps.tracker_choice import TrackerChoice
 from pytracking.evaluation.bootstrap import bootstrap_interval
 from pytracking.sequences.sequence import Sequence, find_sequences
 from pytracking.tracker.engine import TrackerEngine

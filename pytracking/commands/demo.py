@@ -52,6 +52,6 @@ def demo(
         raise BoxError("--box goes with --video FILE: the demo clip brings its own box")
     with loading("pytracking"):
         from pytracking.apps.demo import run_demo
-        from pytracking.apps.track import TrackerChoice
+        from pytracking.apps.tracker_choice import TrackerChoice
 
     return run_demo(TrackerChoice(**tracker), output, overwrite)

@@ -36,6 +36,6 @@ def evaluate(
     """
     with loading("pytracking"):
         from pytracking.apps.evaluate import run_evaluate
-        from pytracking.apps.track import TrackerChoice
+        from pytracking.apps.tracker_choice import TrackerChoice
 
     return run_evaluate(folder, list(names), TrackerChoice(**tracker), output, overwrite)

@@ -30,18 +30,20 @@ def networks(name: str | None) -> int:
 
 @click.command(short_help="which presets there are, and what each setting does")
 @click.argument("name", required=False, metavar="[NAME]", shell_complete=complete_presets)
+@click.argument("other", required=False, metavar="[OTHER]", shell_complete=complete_presets)
 @click.option("--toml", is_flag=True, help="As a settings file.")
 @debug_option
-def presets(name: str | None, toml: bool) -> int:
+def presets(name: str | None, other: str | None, toml: bool) -> int:
     """Lists the presets, or shows every setting of NAME with its value, its visible effect and its
-    unit.
+    unit, or in what NAME and OTHER differ. Each is a name, or a file NAME.toml of your own.
 
     \b
     examples:
       pytracking presets imagenet18
-      pytracking presets imagenet18 --toml > mine.toml  then: track ... --settings mine.toml
+      pytracking presets imagenet18 nce_plus18
+      pytracking presets imagenet18 --toml > mine.toml  then: track ... --preset mine.toml
     """
     with loading("pytracking"):
         from pytracking.apps.listing import run_presets
 
-    return run_presets(name, toml)
+    return run_presets(name, other, toml)

@@ -49,7 +49,7 @@ _SETTINGS_OPTIONS = (
         "--preset",
         metavar="NAME",
         shell_complete=complete_presets,
-        help="Default: the network's own.",
+        help="By name, or a file NAME.toml. Default: the network's own.",
     ),
     click.option(
         "--settings", type=PATH, metavar="FILE", help="A TOML file of settings that differ."

@@ -138,7 +138,8 @@ def track_boxes(
     start, end and stride; shown: further fields of `TrackRequest`. Raises TrackingError."""
     with loading("pytracking"):
         from pytracking.apps.targets import named_boxes, targets_shown
-        from pytracking.apps.track import TrackerChoice, TrackRequest, run_track
+        from pytracking.apps.track import TrackRequest, run_track
+        from pytracking.apps.tracker_choice import TrackerChoice
         from pytracking.sinks.display import opencv_selector, window_refusal
         from pytracking.sources.frame_range import FrameRange, frames_of
         from pytracking.sources.opening import open_source

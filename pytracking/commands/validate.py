@@ -66,7 +66,7 @@ def validate(
       pytracking validate outputs/train/mine Girl Deer --set size.interval=3
     """
     with loading("pytracking"):
-        from pytracking.apps.track import TrackerChoice
+        from pytracking.apps.tracker_choice import TrackerChoice
         from pytracking.apps.validate import Question, run_validate, sequences_of
 
     choice = TrackerChoice(network="", seed=0, **tracker)

@@ -16,7 +16,7 @@ from ltr.errors import ConfigError
 from ltr.models.tracker_net import TrackerNet
 from ltr.recipes import RECIPES
 from ltr.settings import as_dict
-from ltr.training.difference import differences
+from ltr.settings.difference import differences
 from ltr.training.feature_bank import check_bank
 from ltr.training.losses import check_objectives
 from ltr.training.parameters import group_of_each

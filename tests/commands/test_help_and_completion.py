@@ -98,6 +98,26 @@ def test_nothing_in_the_environment_changes_by_import() -> None:
     assert run.stdout.endswith("\nPASSIVE\n")
 
 
+def test_a_preset_of_a_file_and_in_what_two_differ(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mine = tmp_path / "mine.toml"
+    assert pytracking(["presets", "imagenet18", "--toml"]) == 0
+    mine.write_text(capsys.readouterr().out.replace("learning_rate = ", "learning_rate = 0.1 # "))
+
+    assert pytracking(["presets", "imagenet18", str(mine)]) == 0
+    ((name, change),) = [line.split("  ") for line in capsys.readouterr().out.splitlines()]
+    assert name == "memory.learning_rate"
+    assert change.endswith(" -> 0.1")
+
+    assert pytracking(["presets", "imagenet18", "imagenet18"]) == 0
+    assert capsys.readouterr().out == "imagenet18 and imagenet18 say the same\n"
+
+    mine.write_text("[memory]\nlearning_rat = 0.1\n")
+    assert pytracking(["presets", str(mine)]) == 2
+    assert "did you mean memory.learning_rate?" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("command", [["presets"], ["presets", "dimp50"], ["--help"]])
 def test_a_pipe_whose_reader_goes_away_is_no_failure(command: list[str]) -> None:
     process = subprocess.Popen(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pytracking.apps import demo
-from pytracking.apps.track import TrackerChoice
+from pytracking.apps.tracker_choice import TrackerChoice
 from pytracking.sources.demo_clip import DemoClip
 from pytracking.tracker.prediction import Prediction
 

@@ -1,4 +1,4 @@
-"""In what two recipes differ, field by field."""
+"""In what two groups of settings differ, field by field."""
 
 from __future__ import annotations
 
