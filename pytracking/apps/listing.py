@@ -80,8 +80,8 @@ def run_presets(name: str | None, other: str | None, toml: bool) -> int:
         return 0
     preset = preset_of(name)
     if other is not None:
-        rows = differences(as_dict(preset), as_dict(preset_of(other)))
-        lines = [f"{field}  {here} -> {there}" for field, here, there in rows]
+        differing = differences(as_dict(preset), as_dict(preset_of(other)))
+        lines = [f"{field}  {here} -> {there}" for field, here, there in differing]
         print("\n".join(lines or [f"{name} and {other} say the same"]))
         return 0
     if toml:
