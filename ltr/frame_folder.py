@@ -59,10 +59,11 @@ class NumberedFrames:
     """So many at the least, with zeros before the number."""
     count: int | None = None
     """How many there are; None: up to the highest number in the folder, which is listed once."""
+    suffix: str = ".jpg"
 
     @cached_property
     def _last(self) -> int:
-        pattern = re.compile(rf"[0-9]{{{self.digits},}}\.jpg")
+        pattern = re.compile(rf"[0-9]{{{self.digits},}}{re.escape(self.suffix)}")
         numbers = (int(p.stem) for p in image_files(self.path) if pattern.fullmatch(p.name))
         return max(numbers, default=self.first - 1)
 
@@ -72,7 +73,7 @@ class NumberedFrames:
 
     def file(self, number: int) -> Path:
         """The image of frame `number`, from 0."""
-        return self.path / f"{self.first + number:0{self.digits}d}.jpg"
+        return self.path / f"{self.first + number:0{self.digits}d}{self.suffix}"
 
     def frame(self, number: int) -> Frame:
         """Frame `number`, from 0. Raises FrameError where it cannot be read, IndexError beyond the
