@@ -45,11 +45,10 @@ from score_tables import comparison, worst_sequences
 from ltr.data.names import read_left_out
 from ltr.files import safe_name
 from ltr.settings import with_assignments
-from pytracking.api import Tracker, load_engine
-from pytracking.apps.evaluate import chosen
+from pytracking.api import load_engine
 from pytracking.apps.kept_boxes import kept_auc, key_of
 from pytracking.evaluation.metrics import Array
-from pytracking.sequences.sequence import Sequence, find_sequences
+from pytracking.sequences.sequence import Sequence, chosen, find_sequences
 from pytracking.tracker.engine import TrackerEngine
 
 CLIPS = Path(__file__).with_name("judge_clips.txt")
@@ -124,8 +123,8 @@ def scores_of(
 def score(task: Task) -> float:
     """Success AUC of a task, whose boxes are made where they are not there."""
     start = perf_counter()
-    tracker = Tracker(engine_of(task.contender, task.seed), name=task.sequence.name)
-    auc = kept_auc(tracker, task.sequence, task.output / _network(task.contender))
+    engine = engine_of(task.contender, task.seed)
+    auc = kept_auc(engine, task.sequence, task.output / _network(task.contender))
     if (seconds := perf_counter() - start) > 1:
         of = f"{task.contender}, seed {task.seed}: {task.sequence.name}"
         print(f"{of} {auc:.3f}, {seconds:.0f} s", flush=True)

@@ -15,13 +15,14 @@ EPILOG = """\
 examples:
   pytracking demo                                       see a target tracked, in a minute
   pytracking track video.mp4 --box 300,120,80,60        track what lies in that box at first
-  pytracking evaluate DIR                               score all sequences of a folder
+  pytracking evaluate BENCHMARK                         track and score a benchmark, or a folder
   pytracking COMMAND --help                             more of each
 """
 COMMANDS = {
     "demo": "pytracking.commands.demo:demo",
     "track": "pytracking.commands.track:track",
     "evaluate": "pytracking.commands.evaluate:evaluate",
+    "reproduce": "pytracking.commands.reproduce:reproduce",
     "validate": "pytracking.commands.validate:validate",
     "networks": "pytracking.commands.listing:networks",
     "presets": "pytracking.commands.listing:presets",

@@ -1,142 +1,250 @@
-"""Track the sequences of a folder and score them."""
+"""Track the sequences of a benchmark and score them; what was finished before is not done again."""
 
 from __future__ import annotations
 
-import json
 import sys
+from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Sequence as SequenceOf
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import count
 from pathlib import Path
-from statistics import mean
 
-import numpy as np
+import torch
 
-from ltr.errors import BoxError, DataError, ResultError, SourceEndedEarly, suggestion
-from ltr.files import write_text
-from ltr.progress import with_progress
-from ltr.settings import as_dict
-from pytracking.api import Tracker
-from pytracking.apps.track import ending
+from ltr.checkpoints import find_network, sha256_of
+from ltr.errors import ResultError, TrackingError
+from ltr.files import safe_name
+from ltr.signals import ending_of
+from ltr.transfer import choose_device
+from pytracking import __version__
+from pytracking.apps.scoreboard import Scoreboard, protocol_named
 from pytracking.apps.tracker_choice import TrackerChoice
-from pytracking.evaluation.bootstrap import bootstrap_interval
-from pytracking.evaluation.metrics import Array
-from pytracking.evaluation.protocols import first_box
-from pytracking.evaluation.scoring import one_pass_auc
-from pytracking.sequences.sequence import Sequence, find_sequences
-from pytracking.sinks.boxes_file import BoxesFile
+from pytracking.evaluation.run_facts import FACTS, RunFacts, read_facts, write_facts
+from pytracking.evaluation.runner import (
+    Outcome,
+    annotated_start,
+    frame_count,
+    rounded_start,
+    track_sequences,
+)
+from pytracking.evaluation.trajectories import Trajectory, read_trajectory, write_trajectory
+from pytracking.evaluation.workers import track_in_processes
+from pytracking.sequences.benchmarks import BENCHMARKS, default_protocol, open_benchmark
+from pytracking.sequences.sequence import Sequence
 from pytracking.sinks.run_folder import Destination, RunFolder, run_folder
 from pytracking.sinks.run_inputs import check_inputs_kept
+from pytracking.tracker.engine import TrackerEngine
+from pytracking.tracker.prediction import Box
 
 
-def run_evaluate(
-    folder: Path,
-    names: list[str],
-    choice: TrackerChoice,
-    output: Path | None,
-    overwrite: bool = False,
-) -> int:
-    """Print success AUC per sequence and in the mean, naming the worst; boxes and scores.json go
-    into `output`. A folder that is not empty is refused, or what earlier runs left in it is
-    overwritten."""
-    sequences = chosen(find_sequences(folder), names)
-    results = Destination(
-        "--output",
-        output or Path("outputs") / "evaluate" / Path(choice.network).stem,
-        ["scores.json", *(f"{s.name}.txt" for s in sequences)],
-        overwrite,
-        numbered=output is None,
-    )
-    frames = [(s, s.frames.path) for s in sequences]
-    own = [(s.annotation, path, path / "img", path.parent) for s, path in frames]
-    annotations = [("the annotations", place) for places in own for place in (folder, *places)]
-    check_inputs_kept([*annotations, *choice.inputs()], [results])
-    with run_folder(results) as run:
-        return _run(sequences, choice, run)
+@dataclass(frozen=True)
+class EvaluateRequest:
+    """What is tracked, how much of it at once, and where it goes."""
+
+    benchmark: str
+    """By name, or a folder of sequences."""
+    names: SequenceOf[str] = ()
+    """Of sequences; none for all."""
+    data: Path | None = None
+    """Where the benchmark lies, if not where paths.toml says."""
+    protocol: str | None = None
+    """How it is scored, if not by the benchmark's own protocol."""
+    runs: int = 1
+    """With so many seeds of the tracker."""
+    batch: int = 1
+    workers: int = 1
+    threads: int = 2
+    """Of each worker, that decode frames."""
+    output: Path | None = None
+    overwrite: bool = False
 
 
-def _run(sequences: list[Sequence], choice: TrackerChoice, run: RunFolder) -> int:
-    output = run.folder
-    scores: dict[str, float] = {}
-    width = max(len(s.name) for s in sequences)
+def run_evaluate(request: EvaluateRequest, choice: TrackerChoice) -> int:
+    """Print scores as sequences are finished, then their means. The results of each seed go into a
+    folder seed-N of `output`, a file a sequence, which is whole or not there. Returns the exit
+    status: 1 where a sequence failed, 130 after Ctrl-C; what was finished is kept, and the same
+    command goes on."""
+    protocol = protocol_named(request.protocol or default_protocol(request.benchmark))
+    sequences = open_benchmark(request.benchmark, request.data, request.names)
+    board = Scoreboard(sequences, protocol, request.runs)
+    choices = [replace(choice, seed=choice.seed + run) for run in range(request.runs)]
+    facts = facts_of_runs(request, choices)
+    parent = _parent(request, choice, facts)
+    files = {s.name: f"{safe_name(s.name)}.txt" for s in sequences}
+    destinations = [
+        _destination(request, parent / f"seed-{own.seed}", own, files.values()) for own in facts
+    ]
+    annotations = [("the annotations", place) for s in sequences for place in _places(s)]
+    whole = Destination("--output", parent, ())
+    check_inputs_kept([*annotations, *choice.inputs()], [whole, *destinations])
     try:
-        for sequence in sequences:
-            tracker = choice.load(sequence.name)
-            boxes = track_sequence(tracker, sequence, output / f"{sequence.name}.txt")
-            scores[sequence.name] = one_pass_auc(boxes, sequence.boxes_xywh)
-            print(f"{sequence.name:<{width}}  {scores[sequence.name]:.3f}", flush=True)
-            _write_scores(output, choice, tracker, scores)
-    except (SourceEndedEarly, KeyboardInterrupt, ResultError) as error:
-        status, why = ending(error)
-        if not isinstance(error, ResultError):
-            run.settle()
-        print(
-            f"pytracking: {why}; kept the {len(scores)} sequences that were finished in {output}",
-            file=sys.stderr,
-        )
+        for own_choice, own, destination in zip(choices, facts, destinations, strict=True):
+            with run_folder(destination) as run:
+                _run(request, own_choice, own, run, sequences, files, board)
+    except (KeyboardInterrupt, ResultError) as error:
+        if isinstance(error, ResultError) and not board.finished:
+            raise
+        status, why = (1, str(error)) if isinstance(error, ResultError) else ending_of(error)
+        board.end()
+        kept = f"kept the {board.finished} sequences that were finished in {parent}"
+        print(f"pytracking: {why}; {kept}; the same command goes on", file=sys.stderr)
         return status
-    run.settle()
-    worst = min(scores, key=lambda name: scores[name])
-    count = f"{len(scores)} sequence" + ("s" if len(scores) > 1 else "")
-    average = mean(scores.values())
-    low, high = bootstrap_interval(np.array([*scores.values()]))
-    interval = f"(95 % {low:.3f} to {high:.3f})  " if len(scores) > 1 else ""
-    print(
-        f"{'mean':<{width}}  {average:.3f}  {interval}success AUC over {count}; worst {worst} "
-        f"{scores[worst]:.3f}"
-    )
-    print(f"boxes and scores lie in {output}")
-    return 0
+    board.end()
+    print("\n".join(board.means()))
+    print(f"boxes lie in {parent}")
+    for line in board.failures:
+        print(f"pytracking: {line}", file=sys.stderr)
+    return 1 if board.failures else 0
 
 
-def _write_scores(
-    output: Path, choice: TrackerChoice, tracker: Tracker, scores: dict[str, float]
+def facts_of_runs(request: EvaluateRequest, choices: SequenceOf[TrackerChoice]) -> list[RunFacts]:
+    """What each run is of. Raises ConfigError or CheckpointError where there is no such tracker."""
+    engine = choices[0].engine()
+    return [
+        RunFacts(
+            benchmark=benchmark_of(request.benchmark),
+            network=choice.network,
+            sha256=sha256_of(find_network(choice.network).path),
+            seed=choice.seed,
+            preset=engine.preset,
+            version=__version__,
+            device=str(engine.net.device),
+            batch=request.batch,
+        )
+        for choice in choices
+    ]
+
+
+def _run(
+    request: EvaluateRequest,
+    choice: TrackerChoice,
+    own: RunFacts,
+    run: RunFolder,
+    sequences: list[Sequence],
+    files: dict[str, str],
+    board: Scoreboard,
 ) -> None:
-    settings = as_dict(tracker.engine.preset)
-    summary = {
-        "network": choice.network,
-        "seed": choice.seed,
-        "mean": mean(scores.values()),
-        "mean_interval_95": bootstrap_interval(np.array([*scores.values()])),
-        "success_auc": scores,
-    }
-    text = json.dumps({**summary, "settings": settings}, indent=1)
-    write_text(output / "scores.json", text, "scores")
-
-
-def chosen(sequences: list[Sequence], names: list[str]) -> list[Sequence]:
-    """Those of the given names, or all. Raises DataError for one that is not there."""
-    known = {s.name: s for s in sequences}
-    for name in names:
-        if name not in known:
-            raise DataError(f"no sequence {name!r}: {suggestion(name, known)}")
-    return [known[name] for name in names] if names else sequences
-
-
-def track_sequence(tracker: Tracker, sequence: Sequence, path: Path) -> Array:
-    """(N, 4) boxes of one run from the rounded first box, also written to `path`. Raises DataError
-    where frames and boxes differ in number."""
-    truth = sequence.boxes_xywh
-    box = first_box(truth)
-    predictions = []
-    for index, frame in enumerate(with_progress(sequence.frames, len(truth), sequence.name)):
-        if index == 0:
-            try:
-                tracker.initialize(frame, box)
-            except BoxError as error:
-                raise DataError(f"sequence {sequence.name}: first {error}") from None
-        elif index < len(truth):
-            predictions.append(tracker.track(frame))
+    """One seed: what lies there counts, the rest is tracked."""
+    board.begin(own.seed)
+    stored = {} if request.overwrite else _stored(run.folder, sequences, files)
+    for sequence in sequences:
+        if sequence.name in stored:
+            board.finish(sequence, stored[sequence.name], tracked=False)
+    write_facts(run.folder, own)
+    if request.overwrite:
+        run.settle()  # before anything is tracked: what is there must be of these facts
+    to_do = [sequence for sequence in sequences if sequence.name not in stored]
+    for sequence, outcome in _tracked(request, choice, to_do, board):
+        if isinstance(outcome, Trajectory):
+            write_trajectory(run.folder / files[sequence.name], outcome)
+            board.finish(sequence, outcome)
         else:
-            raise _mismatch(sequence, "more")
-    if len(predictions) + 1 < len(truth):
-        raise _mismatch(sequence, f"only {len(predictions) + 1}")
-    with BoxesFile(path) as file:
-        file.write_first(box)
-        for prediction in predictions:
-            file.write(prediction)
-    return np.array([box, *(prediction.box for prediction in predictions)])
+            board.fail(outcome)
 
 
-def _mismatch(sequence: Sequence, frames: str) -> DataError:
-    return DataError(
-        f"sequence {sequence.name} has {len(sequence.boxes_xywh)} boxes, but {frames} frames in "
-        f"{sequence.frames.path}"
+def _stored(
+    folder: Path, sequences: list[Sequence], files: dict[str, str]
+) -> dict[str, Trajectory]:
+    """What was finished before. What cannot be read, or has another length, is tracked again."""
+    stored = {}
+    for sequence in sequences:
+        path = folder / files[sequence.name]
+        with suppress(TrackingError):
+            trajectory = read_trajectory(path) if path.is_file() else None
+            if trajectory and len(trajectory.scores) == frame_count(sequence):
+                stored[sequence.name] = trajectory
+    return stored
+
+
+def _tracked(
+    request: EvaluateRequest, choice: TrackerChoice, sequences: list[Sequence], board: Scoreboard
+) -> Iterator[Outcome]:
+    """In this process, or in several. Where much is tracked at once the longest begin, so that none
+    is alone at the end."""
+    if not sequences:
+        return
+    begins = start_of(request.benchmark)
+    batch, threads = request.batch, request.threads
+    if batch * request.workers > 1:
+        sequences = sorted(sequences, key=lambda s: -len(s.boxes_xywh))
+    if request.workers == 1:
+        engine = choice.engine()
+        yield from track_sequences(engine, sequences, batch, threads, board.stepped, begins=begins)
+        return
+    yield from track_in_processes(
+        partial(_engine_on, choice),
+        sequences,
+        _devices(choice.device, request.workers),
+        batch,
+        threads,
+        board.stepped,
+        begins,
     )
+
+
+def benchmark_of(name: str) -> str:
+    """A benchmark as facts name it: the folder of sequences by its whole path."""
+    return name if name in BENCHMARKS else str(Path(name).absolute())
+
+
+def start_of(benchmark: str) -> Callable[[Sequence], Box]:
+    """What gives the first box: benchmarks as they annotate it, of a plain folder it is rounded."""
+    return annotated_start if benchmark in BENCHMARKS else rounded_start
+
+
+def _engine_on(choice: TrackerChoice, device: str) -> TrackerEngine:
+    return replace(choice, device=device).engine()
+
+
+def _devices(device: str, workers: int) -> list[str]:
+    """A device for each worker: in turn all GPUs, where no number says which."""
+    kind = str(choose_device(device))
+    if kind == "cuda" or (kind == "cuda:0" and device == "auto"):
+        return [f"cuda:{number % torch.cuda.device_count()}" for number in range(workers)]
+    return [kind] * workers
+
+
+def _parent(request: EvaluateRequest, choice: TrackerChoice, facts: list[RunFacts]) -> Path:
+    """The folder of all seeds: the one that is named, or the first of NAME, NAME-2 and so on that
+    holds results of the same tracker or none."""
+    if request.output is not None:
+        return request.output
+    benchmark = safe_name(Path(request.benchmark).name or "sequences")
+    first = Path("outputs") / "evaluate" / benchmark / Path(choice.network).stem
+    for number in count(1):
+        folder = first.with_name(first.name + (f"-{number}" if number > 1 else ""))
+        if request.overwrite or not _others(folder, facts[0]):
+            return folder
+    raise AssertionError("there is always another number")
+
+
+def _others(parent: Path, own: RunFacts) -> bool:
+    """Whether a folder holds what is not of this tracker, whatever its seed."""
+    if not parent.is_dir():
+        return False
+    found = [read_facts(folder) for folder in sorted(parent.glob("seed-*"))]
+    return any(f is None or own.differences(replace(f, seed=own.seed)) for f in found)
+
+
+def _destination(
+    request: EvaluateRequest, folder: Path, own: RunFacts, files: Iterable[str]
+) -> Destination:
+    """Where a run's files go: results of the same tracker may be there. Raises ResultError where
+    others are."""
+    there = read_facts(folder) if folder.is_dir() else None
+    if there and not request.overwrite and (differences := own.differences(there)):
+        raise ResultError(
+            f"{folder} holds results of another tracker ({'; '.join(differences[:3])}): give "
+            "another --output, or --overwrite to replace them"
+        )
+    return Destination(
+        "--output", folder, [FACTS, *files], overwrite=request.overwrite or there is not None
+    )
+
+
+def _places(sequence: Sequence) -> list[Path]:
+    """The files and folders of a sequence, which no result may be among."""
+    frames = sequence.frames.path
+    return [sequence.annotation, frames, frames / "img", frames.parent]

@@ -10,11 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from ltr.files import make_folder, safe_name
+from ltr.progress import StatusLine
 from ltr.settings import as_dict
-from pytracking.api import Tracker
-from pytracking.apps.evaluate import track_sequence
 from pytracking.evaluation.metrics import Array
+from pytracking.evaluation.runner import track_sequences
 from pytracking.evaluation.scoring import one_pass_auc
+from pytracking.evaluation.trajectories import Trajectory, write_trajectory
 from pytracking.sequences.sequence import Sequence
 from pytracking.tracker.engine import TrackerEngine
 
@@ -26,18 +27,30 @@ def key_of(engine: TrackerEngine) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def kept_boxes(tracker: Tracker, sequence: Sequence, folder: Path) -> Array:
+def kept_boxes(engine: TrackerEngine, sequence: Sequence, folder: Path) -> Array:
     """(N, 4) boxes of `folder`/KEY/NAME.txt, which are tracked first where they are not there.
     Raises DataError, FrameError or ResultError."""
-    path = folder / key_of(tracker.engine) / f"{safe_name(sequence.name)}.txt"
+    path = folder / key_of(engine) / f"{safe_name(sequence.name)}.txt"
     if not path.is_file():
         make_folder(path.parent)
-        # boxes come under their name when they are whole
-        track_sequence(tracker, sequence, path.with_suffix(".running"))
-        path.with_suffix(".running").replace(path)
+        write_trajectory(path, _tracked(engine, sequence))
     return np.loadtxt(path, delimiter=",", usecols=range(4), ndmin=2)
 
 
-def kept_auc(tracker: Tracker, sequence: Sequence, folder: Path) -> float:
+def kept_auc(engine: TrackerEngine, sequence: Sequence, folder: Path) -> float:
     """Success AUC of these boxes."""
-    return one_pass_auc(kept_boxes(tracker, sequence, folder), sequence.boxes_xywh)
+    return one_pass_auc(kept_boxes(engine, sequence, folder), sequence.boxes_xywh)
+
+
+def _tracked(engine: TrackerEngine, sequence: Sequence) -> Trajectory:
+    line, steps = StatusLine(), []
+
+    def stepped(frames: int) -> None:
+        steps.append(frames)
+        line.tell(f"{sequence.name}: {len(steps)} of {len(sequence.boxes_xywh)}")
+
+    ((_, outcome),) = track_sequences(engine, [sequence], stepped=stepped)
+    line.end()
+    if not isinstance(outcome, Trajectory):
+        raise outcome
+    return outcome

@@ -19,12 +19,10 @@ from ltr.signals import ending_of
 from ltr.training.log import append_line, read_log
 from ltr.training.recipe import Recipe
 from ltr.training.run import RECIPE, TRACKING, networks_of
-from pytracking.api import Tracker
-from pytracking.apps.evaluate import chosen
 from pytracking.apps.kept_boxes import kept_auc
 from pytracking.apps.tracker_choice import TrackerChoice
 from pytracking.evaluation.bootstrap import bootstrap_interval
-from pytracking.sequences.sequence import Sequence, find_sequences
+from pytracking.sequences.sequence import Sequence, chosen, find_sequences
 from pytracking.tracker.engine import TrackerEngine
 
 PAUSE = 10.0
@@ -148,10 +146,7 @@ def _scores(
     engines: list[TrackerEngine], sequences: list[Sequence], folder: Path
 ) -> dict[str, float]:
     """Mean success AUC over engines, by sequence."""
-    return {
-        s.name: mean(kept_auc(Tracker(engine, name=s.name), s, folder) for engine in engines)
-        for s in sequences
-    }
+    return {s.name: mean(kept_auc(engine, s, folder) for engine in engines) for s in sequences}
 
 
 def _row(

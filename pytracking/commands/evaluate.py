@@ -1,4 +1,4 @@
-"""`pytracking evaluate`: track annotated sequences and score the result."""
+"""`pytracking evaluate`: track the sequences of a benchmark and score them."""
 
 from __future__ import annotations
 
@@ -8,34 +8,70 @@ from typing import Any
 
 import click
 
-from ltr.console import PATH, debug_option
+from ltr.console import debug_option
 from ltr.signals import loading
-from pytracking.commands.options import output_options, tracker_options
+from pytracking.commands.options import data_option, output_options, tracker_options
+
+COUNT = click.IntRange(1)
 
 
-@click.command(short_help="track annotated sequences and score the result")
-@click.argument("folder", type=PATH, metavar="FOLDER")
+@click.command(short_help="track a benchmark and score it")
+@click.argument("benchmark", metavar="BENCHMARK")
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @tracker_options
-@output_options("outputs/evaluate/NETWORK, then NETWORK-2; latest leads to the newest")
+@data_option
+@click.option("--protocol", metavar="NAME", help="Default: the benchmark's own.")
+@click.option("--runs", type=COUNT, default=1, metavar="N", help="So many seeds, from --seed on.")
+@click.option(
+    "--batch", type=COUNT, default=1, metavar="N", help="Sequences tracked at once by a worker."
+)
+@click.option(
+    "--workers", type=COUNT, default=1, metavar="N", help="Processes; they share all GPUs."
+)
+@click.option(
+    "--threads",
+    type=COUNT,
+    default=2,
+    show_default=True,
+    metavar="N",
+    help="Of a worker, that decode frames.",
+)
+@output_options("outputs/evaluate/BENCHMARK/NETWORK, with a folder seed-N for each run")
 @debug_option
 def evaluate(
-    folder: Path, names: Sequence[str], output: Path | None, overwrite: bool, **tracker: Any
+    benchmark: str,
+    names: Sequence[str],
+    data: Path | None,
+    protocol: str | None,
+    runs: int,
+    batch: int,
+    workers: int,
+    threads: int,
+    output: Path | None,
+    overwrite: bool,
+    **tracker: Any,
 ) -> int:
-    """Tracks every sequence of FOLDER, or those named NAME, from its first box, rounded to whole
-    pixels, to its last frame without a restart, and prints success AUC: the mean over 21 overlap
-    thresholds of the share of frames above it. Frames without the target (nan) are left out.
+    """Tracks every sequence of BENCHMARK, or those named NAME, from its first box to its last frame
+    without a restart, and scores the boxes as the benchmark's own toolkit does. What was finished
+    before is not done again: a run that was interrupted goes on.
 
-    A sequence is a folder of frames with a groundtruth.txt, or a video with a .txt of the same
-    name: x,y,w,h, a line a frame.
+    BENCHMARK is one that `pytracking data` lists, or a folder of sequences: folders of frames with
+    a groundtruth.txt, or videos with a .txt of the same name, x,y,w,h, a line a frame, nan where
+    the target is absent. Of a folder the first box is rounded to whole pixels, and the score is
+    success AUC: the mean over 21 overlap thresholds of the share of frames above it, frames without
+    the target left out.
 
     \b
     examples:
+      pytracking evaluate lasot --batch 16 --runs 3
       pytracking evaluate data/val
-      pytracking evaluate data/val Girl Deer --net imagenet18
+      pytracking evaluate data/val Girl Deer --net imagenet18 --workers 2
     """
     with loading("pytracking"):
-        from pytracking.apps.evaluate import run_evaluate
+        from pytracking.apps.evaluate import EvaluateRequest, run_evaluate
         from pytracking.apps.tracker_choice import TrackerChoice
 
-    return run_evaluate(folder, list(names), TrackerChoice(**tracker), output, overwrite)
+    request = EvaluateRequest(
+        benchmark, names, data, protocol, runs, batch, workers, threads, output, overwrite
+    )
+    return run_evaluate(request, TrackerChoice(**tracker))

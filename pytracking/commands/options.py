@@ -44,6 +44,19 @@ _NETWORK_OPTION = click.option(
     shell_complete=complete_networks,
     help="A network by name or file.",
 )
+device_option = click.option(
+    "--device",
+    default="auto",
+    show_default=True,
+    metavar="DEVICE",
+    shell_complete=lambda ctx, param, incomplete: [
+        device for device in ("auto", "cpu", "cuda") if device.startswith(incomplete)
+    ],
+    help="auto, cpu, cuda or cuda:N.",
+)
+data_option = click.option(
+    "--data", type=PATH, metavar="DIR", help="Where BENCHMARK lies; else paths.toml says so."
+)
 _SETTINGS_OPTIONS = (
     click.option(
         "--preset",
@@ -61,16 +74,7 @@ _SETTINGS_OPTIONS = (
         metavar="FIELD=VALUE",
         help="One setting that differs (may be repeated).",
     ),
-    click.option(
-        "--device",
-        default="auto",
-        show_default=True,
-        metavar="DEVICE",
-        shell_complete=lambda ctx, param, incomplete: [
-            device for device in ("auto", "cpu", "cuda") if device.startswith(incomplete)
-        ],
-        help="auto, cpu, cuda or cuda:N.",
-    ),
+    device_option,
 )
 _SEED_OPTION = click.option(
     "--seed",

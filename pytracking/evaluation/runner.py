@@ -10,8 +10,6 @@ from dataclasses import dataclass, field
 from itertools import chain
 from time import perf_counter
 
-import numpy as np
-
 from ltr.errors import BoxError, TrackingError
 from ltr.geometry import checked_box
 from ltr.images import Frame
@@ -118,12 +116,6 @@ class _Row:
     predictions: list[Prediction] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
 
-    def trajectory(self) -> Trajectory:
-        boxes = [self.given, *(p.box for p in self.predictions)]
-        scores = [np.nan, *(p.score for p in self.predictions)]
-        statuses = ("init", *(p.status for p in self.predictions))
-        return Trajectory(np.array(boxes), np.array(scores), statuses, np.array(self.seconds))
-
 
 class _Rows:
     """The sequences that are tracked now, and the state of their targets, row by row."""
@@ -175,7 +167,10 @@ class _Rows:
 
     def _finished(self) -> Iterator[Outcome]:
         ends = [n for n, row in enumerate(self.rows) if len(row.seconds) == len(row.frames)]
-        yield from ((row.sequence, row.trajectory()) for row in self._drop(ends))
+        yield from (
+            (row.sequence, Trajectory.of(row.given, row.predictions, row.seconds))
+            for row in self._drop(ends)
+        )
 
     def _drop(self, numbers: list[int]) -> list[_Row]:
         """Take rows out; others are not touched."""

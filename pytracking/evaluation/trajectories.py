@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,7 +13,7 @@ from ltr.errors import ResultError
 from ltr.files import write_text
 from ltr.paths import read_regular
 from pytracking.evaluation.metrics import Array
-from pytracking.tracker.prediction import STATUSES
+from pytracking.tracker.prediction import STATUSES, Box, Prediction
 
 
 class Trajectory(NamedTuple):
@@ -26,6 +27,18 @@ class Trajectory(NamedTuple):
     """N of them; `init` in the first frame."""
     seconds: Array
     """(N,) what each frame took; of frames that were tracked together, an equal share."""
+
+    @classmethod
+    def of(
+        cls, given: Box, predictions: Sequence[Prediction], seconds: Sequence[float]
+    ) -> Trajectory:
+        """The box that was given and the predictions of the frames after it."""
+        return cls(
+            np.array([given, *(p.box for p in predictions)]),
+            np.array([np.nan, *(p.score for p in predictions)]),
+            ("init", *(p.status for p in predictions)),
+            np.array(seconds),
+        )
 
 
 def write_trajectory(path: Path, trajectory: Trajectory) -> None:

@@ -3,12 +3,13 @@ the same name."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 from ltr.box_files import read_boxes
 from ltr.data.annotated import AnnotatedVideo, UnopenedFrames
 from ltr.data.sequences import folder_sequences, video_sequences
-from ltr.errors import DataError
+from ltr.errors import DataError, suggestion
 
 Sequence = AnnotatedVideo
 """A target in a video with its true boxes: what `ltr.data` makes of each layout, so that whoever
@@ -37,3 +38,12 @@ def find_sequences(folder: Path) -> list[Sequence]:
     if twice := {name for name in names if names.count(name) > 1}:
         raise DataError(f"{folder} holds two sequences named {min(twice)!r}: rename one of them")
     return sorted(sequences, key=lambda s: s.name)
+
+
+def chosen(sequences: list[Sequence], names: Collection[str]) -> list[Sequence]:
+    """Those of the given names, or all. Raises DataError for one that is not there."""
+    known = {s.name: s for s in sequences}
+    for name in names:
+        if name not in known:
+            raise DataError(f"no sequence {name!r}: {suggestion(name, known)}")
+    return [known[name] for name in names] if names else sequences

@@ -24,15 +24,16 @@ def interrupt_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     """Interrupts evaluations as they come to the sequence of a name."""
     import pytracking.apps.evaluate as evaluate
 
-    track = evaluate.track_sequence
+    track = evaluate.track_sequences
 
     def at(name: str) -> None:
-        def interrupted(tracker, sequence, path):  # type: ignore[no-untyped-def]
-            if sequence.name == name:
-                raise KeyboardInterrupt
-            return track(tracker, sequence, path)
+        def interrupted(engine, sequences, *rest, **more):  # type: ignore[no-untyped-def]
+            for sequence in sequences:
+                if sequence.name == name:
+                    raise KeyboardInterrupt
+                yield from track(engine, [sequence], *rest, **more)
 
-        monkeypatch.setattr(evaluate, "track_sequence", interrupted)
+        monkeypatch.setattr(evaluate, "track_sequences", interrupted)
 
     return at
 

@@ -96,15 +96,15 @@ def test_evaluate(
 ) -> None:
     assert pytracking(["evaluate", str(folder.parent), "--output", str(tmp_path / "a")]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].startswith("cat  0.")
-    assert "  success AUC over 1 sequence; worst cat 0." in lines[1]
-    scores = json.loads((tmp_path / "a" / "scores.json").read_text())
-    assert 0.7 < scores["mean"] <= 20 / 21
-    assert len((tmp_path / "a" / "cat.txt").read_text().splitlines()) == N
+    score = float(lines[0].removeprefix("cat  "))
+    assert 0.7 < score <= 20 / 21
+    assert lines[1] == f"AUC  {score:.3f}"
+    assert lines[2].startswith(f"protocol one_pass, 1 sequence; worst cat {score:.3f}; ")
+    assert lines[3] == f"boxes lie in {tmp_path / 'a'}"
+    assert len((tmp_path / "a" / "seed-0" / "cat.txt").read_text().splitlines()) == N
     assert pytracking(["evaluate", str(video.parent), "--output", str(tmp_path / "b")]) == 0
-    assert json.loads((tmp_path / "b" / "scores.json").read_text())["mean"] == pytest.approx(
-        scores["mean"], abs=0.1
-    )
+    again = capsys.readouterr().out.splitlines()[0]
+    assert float(again.removeprefix("cat  ")) == pytest.approx(score, abs=0.1)
 
 
 def test_absent_targets_and_wrong_counts(
@@ -119,12 +119,12 @@ def test_absent_targets_and_wrong_counts(
     assert pytracking(["evaluate", str(copy.parent), "--output", str(tmp_path / "out")]) == 0
     assert "nan" not in capsys.readouterr().out
     for rows, said in (
-        (truth[:-1], "5 boxes, but more frames"),
-        (np.vstack([truth, truth[1]]), "7 boxes, but only 6 frames"),
+        (truth[:-1], "sequence cat: there are 5 boxes, but 6 frames in "),
+        (np.vstack([truth, truth[1]]), "sequence cat: there are 7 boxes, but 6 frames in "),
     ):
         np.savetxt(copy / "groundtruth.txt", rows, delimiter=",", fmt="%.3f")
         again = ["--output", str(tmp_path / "out"), "--overwrite"]
-        assert pytracking(["evaluate", str(copy.parent), *again]) == 2
+        assert pytracking(["evaluate", str(copy.parent), *again]) == 1
         assert said in capsys.readouterr().err
     (copy / "groundtruth.txt").write_text("1,2,3,4\n1,2,x,4\n")
     assert pytracking(["evaluate", str(copy.parent)]) == 2
@@ -362,12 +362,12 @@ def test_interrupted_evaluation_keeps_what_was_finished(
     interrupt_at("second")
     assert pytracking(["evaluate", str(data), "--output", str(out)]) == 130
     said = capsys.readouterr().err.splitlines()[-1]
-    assert said == f"pytracking: interrupted; kept the 1 sequences that were finished in {out}"
-    assert set(json.loads((out / "scores.json").read_text())["success_auc"]) == {"first"}
-    assert sorted(path.name for path in out.iterdir()) == [
+    kept = f"kept the 1 sequences that were finished in {out}"
+    assert said == f"pytracking: interrupted; {kept}; the same command goes on"
+    assert sorted(path.name for path in (out / "seed-0").iterdir()) == [
+        "evaluation.json",
         "first.txt",
         "run.json",
-        "scores.json",
     ]
 
 

@@ -87,7 +87,7 @@ def test_a_contender_is_tracked_once(tmp_path: Path, monkeypatch: pytest.MonkeyP
     (files,) = [p.parent for p in (tmp_path / "out").iterdir()]
     assert len([*files.rglob("cat.txt")]) == 2  # a seed each
 
-    monkeypatch.delattr(kept_boxes, "track_sequence")
+    monkeypatch.delattr(kept_boxes, "track_sequences")
     assert judge.scores_of([network], sequences, tmp_path / "out", 1) == {network: score}
     assert judge.scores_of([network], sequences, tmp_path / "out", 2) == {network: two}
     with pytest.raises(NameError):  # other settings are another contender

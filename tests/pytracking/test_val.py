@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pytracking.api import Tracker
-from pytracking.apps.evaluate import track_sequence
+from pytracking.api import load_engine
+from pytracking.apps.kept_boxes import kept_auc
 from pytracking.evaluation.scoring import one_pass_auc
 from pytracking.sequences.sequence import find_sequences
 
@@ -25,12 +25,10 @@ STATIC_BOX = {"Deer": 0.086, "Skiing": 0.023}
 
 
 def auc(network: str, names: list[str] | None, shared: Path, tmp_path: Path) -> dict[str, float]:
-    scores = {}
+    engine, scores = load_engine(network, device="cpu"), {}
     for sequence in find_sequences(shared / "data" / "val"):
         if names is None or sequence.name in names:
-            tracker = Tracker.load(network, device="cpu")
-            boxes = track_sequence(tracker, sequence, tmp_path / f"{sequence.name}.txt")
-            scores[sequence.name] = one_pass_auc(boxes, sequence.boxes_xywh)
+            scores[sequence.name] = kept_auc(engine, sequence, tmp_path)
     return scores
 
 

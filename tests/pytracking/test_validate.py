@@ -108,7 +108,7 @@ def test_a_network_is_tracked_with_once_and_told_once(
     with open_run(run, RECIPE, "mine"):  # the training goes on in the same folder
         pass
 
-    monkeypatch.delattr(kept_boxes, "track_sequence")
+    monkeypatch.delattr(kept_boxes, "track_sequences")
     assert main(command) == 0
     assert capsys.readouterr().out == said
     assert lines(run) == [line]
@@ -117,7 +117,7 @@ def test_a_network_is_tracked_with_once_and_told_once(
 
 def stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
     """Scores without tracking."""
-    monkeypatch.setattr(validate, "kept_auc", lambda tracker, sequence, folder: 0.5)
+    monkeypatch.setattr(validate, "kept_auc", lambda engine, sequence, folder: 0.5)
 
 
 def test_it_watches_until_the_last_network(

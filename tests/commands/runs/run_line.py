@@ -16,6 +16,7 @@ BOX = ",".join(f"{v:.1f}" for v in DemoClip(0).boxes_xywh[0])
 N = 4
 FAST = ["--net", "imagenet_mobile", "--set", "search.crop_side=96", "--device", "cpu"]
 RESULTS = ["boxes.txt", "run.json", "settings.toml", "timing.json", "video.mp4"]
+EVALUATED = ["Girl.txt", "evaluation.json", "run.json"]
 Run = Callable[..., tuple[int, str]]
 FILLED = "{} is not empty: give --overwrite to replace the results of an earlier run there, or another {}"
 

@@ -99,11 +99,11 @@ REFUSED = {
     ),
     "annotations through a link": (
         "evaluate g --output links",
-        "results in links would overwrite the annotations g/Girl/groundtruth.txt: give another --output",
+        "results in links/seed-0 would overwrite the annotations g/Girl/groundtruth.txt: give another --output",
     ),
     "evaluate's settings": (
-        "evaluate g --settings a/Girl.txt --output a",
-        "results in a would overwrite the settings a/Girl.txt: give another --output",
+        "evaluate g --settings a/seed-0/Girl.txt --output a",
+        "results in a/seed-0 would overwrite the settings a/seed-0/Girl.txt: give another --output",
     ),
 }
 
@@ -119,14 +119,16 @@ def test_no_run_writes_over_what_it_reads(
     for name in ("video.mp4", "video.partial.mp4", "video.mp4.0123456789abcdef.partial.mp4"):
         Path("a", name).write_bytes(video.read_bytes())
     Path("a/boxes.txt").write_text(BOX + "\n")
-    for name in ("settings.toml", "Girl.txt"):
+    for folder in ("a/seed-0", "links/seed-0"):
+        Path(folder).mkdir()
+    for name in ("settings.toml", "seed-0/Girl.txt"):
         Path("a", name).write_text("[size]\ninterval = 3\n")
     Path("g/Girl.txt").write_text("the truth of a video Girl.mp4\n")
     Path("link").symlink_to("a")
     Path("video-link.mp4").symlink_to("a/video.mp4")
     Path("links/video.mp4").symlink_to("../cat.mp4")
     Path("hard/video.mp4").hardlink_to("cat.mp4")
-    Path("links/Girl.txt").symlink_to("../g/Girl/groundtruth.txt")
+    Path("links/seed-0/Girl.txt").symlink_to("../../g/Girl/groundtruth.txt")
     before = content(tmp_path)
     assert run(line + overwrite) == (2, f"pytracking: {said}\n")
     assert content(tmp_path) == before

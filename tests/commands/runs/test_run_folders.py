@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from run_line import BOX, FILLED, RESULTS, N, Run, content, names, sequence
+from run_line import BOX, EVALUATED, FILLED, RESULTS, N, Run, content, names, sequence
 
 
 def test_each_run_has_a_folder_of_its_own(video: Path, run: Run) -> None:
@@ -48,11 +48,29 @@ def test_latest_is_left_out_where_it_cannot_be(kind: str, video: Path, run: Run)
     assert latest.is_symlink() == (kind == "link"), "no run is named so"
 
 
-def test_evaluate_has_a_folder_of_its_own(frames: Path, run: Run) -> None:
+def test_evaluate_has_a_folder_for_each_tracker(frames: Path, run: Run) -> None:
     for _ in range(2):
         assert run("evaluate g") == (0, "")
-    assert names("outputs/evaluate") == ["imagenet_mobile", "imagenet_mobile-2", "latest"]
-    assert names("outputs/evaluate/latest") == ["Girl.txt", "run.json", "scores.json"]
+    assert run("evaluate g --set size.interval=5") == (0, "")
+    assert run("evaluate g --runs 2") == (0, "")
+    assert names("outputs/evaluate/g") == ["imagenet_mobile", "imagenet_mobile-2"]
+    assert names("outputs/evaluate/g/imagenet_mobile") == ["seed-0", "seed-1"]
+    assert names("outputs/evaluate/g/imagenet_mobile-2/seed-0") == EVALUATED
+
+
+def test_results_of_another_tracker_are_not_mixed(frames: Path, run: Run) -> None:
+    assert run("evaluate g --output a") == (0, "")
+    before = content(Path("a"))
+    status, said = run("evaluate g --output a --set size.interval=5")
+    assert status == 2
+    assert said.startswith(
+        "pytracking: a/seed-0 holds results of another tracker (size.interval 2, not 5): "
+    )
+    assert content(Path("a")) == before
+    assert run("evaluate g --output a --set size.interval=5 --overwrite") == (0, "")
+    assert (
+        json.loads(Path("a/seed-0/evaluation.json").read_text())["preset"]["size"]["interval"] == 5
+    )
 
 
 @pytest.mark.parametrize(
@@ -62,7 +80,6 @@ def test_evaluate_has_a_folder_of_its_own(frames: Path, run: Run) -> None:
         (f"track cat.mp4 --box {BOX} --debug-dir a", "--debug-dir"),
         (f"demo --video cat.mp4 --box {BOX} --output a", "--output"),
         ("demo --output a", "--output"),
-        ("evaluate g --output a", "--output"),
     ],
 )
 def test_a_folder_that_is_not_empty_is_refused(
@@ -93,15 +110,15 @@ def test_stale_files_never_lie_among_the_new(video: Path, run: Run) -> None:
 def test_files_of_others_are_not_replaced(
     video: Path, frames: Path, run: Run, tmp_path: Path
 ) -> None:
-    for folder, name in (("a", "video.mp4"), ("b", "run.json"), ("c", "Girl.txt")):
-        Path(folder).mkdir()
+    for folder, name in (("a", "video.mp4"), ("b", "run.json"), ("c/seed-0", "Girl.txt")):
+        Path(folder).mkdir(parents=True)
         Path(folder, name).write_text('{"files": ["mine.txt"]}')
     Path("b/mine.txt").write_text("mine")
     before = content(tmp_path)
     for line, file in (
         (f"track cat.mp4 --box {BOX} --output a", "a/video.mp4"),
         (f"track cat.mp4 --box {BOX} --output b", "b/run.json"),
-        ("evaluate g --output c", "c/Girl.txt"),
+        ("evaluate g --output c", "c/seed-0/Girl.txt"),
     ):
         said = (
             f"pytracking: {file} is not of an earlier run: move it away, or give another --output\n"
@@ -137,10 +154,10 @@ def test_a_run_without_a_frame_leaves_what_was_there(video: Path, run: Run, tmp_
 def test_evaluate_overwrites_its_own_alone(frames: Path, run: Run) -> None:
     sequence(Path("g/Boy"))
     assert run("evaluate g --output a") == (0, "")
-    assert names("a") == ["Boy.txt", "Girl.txt", "run.json", "scores.json"]
-    Path("a/Man.txt").write_text("mine")
+    assert names("a/seed-0") == ["Boy.txt", *EVALUATED]
+    Path("a/seed-0/Man.txt").write_text("mine")
     assert run("evaluate g Girl --output a --overwrite") == (0, "")
-    assert names("a") == ["Girl.txt", "Man.txt", "run.json", "scores.json"]
+    assert names("a/seed-0") == ["Girl.txt", "Man.txt", "evaluation.json", "run.json"]
 
 
 def test_an_interrupted_evaluation(
@@ -150,11 +167,14 @@ def test_an_interrupted_evaluation(
     sequence(Path("g/Boy"))
     assert run("evaluate g --output a") == (0, "")
     interrupt_at("Girl")
-    said = "pytracking: interrupted; kept the {} sequences that were finished in {}\n"
+    said = (
+        "pytracking: interrupted; kept the {} sequences that were finished in {}; the same command "
+        "goes on\n"
+    )
     assert run("evaluate g --output a --overwrite") == (130, said.format(1, "a"))
-    assert names("a") == ["Boy.txt", "run.json", "scores.json"]
-    assert run("evaluate g Girl") == (130, said.format(0, "outputs/evaluate/imagenet_mobile"))
-    assert names("outputs/evaluate") == []
+    assert names("a/seed-0") == ["Boy.txt", "evaluation.json", "run.json"]
+    assert run("evaluate g Girl") == (130, said.format(0, "outputs/evaluate/g/imagenet_mobile"))
+    assert names("outputs/evaluate/g/imagenet_mobile/seed-0") == ["evaluation.json", "run.json"]
 
 
 def test_a_full_disk_keeps_what_earlier_runs_wrote(

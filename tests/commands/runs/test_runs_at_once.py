@@ -28,7 +28,6 @@ TAKEN = "another run is writing to {}: wait for its end, or give another {}"
         (f"track cat.mp4 --box {BOX} --output a", "--output"),
         (f"track cat.mp4 --box {BOX} --output o --debug-dir a", "--debug-dir"),
         ("demo --output a", "--output"),
-        ("evaluate g --output a", "--output"),
     ],
 )
 def test_a_folder_that_is_being_written_is_refused(
@@ -41,6 +40,13 @@ def test_a_folder_that_is_being_written_is_refused(
         assert content(Path("a")) == before
     assert not Path("a").exists()
     assert not Path("o").exists()
+
+
+def test_a_seed_that_is_being_evaluated_is_refused(frames: Path, run: Run) -> None:
+    seed = Path("a/seed-0")
+    said = f"pytracking: {TAKEN.format(seed, '--output')}\n"
+    with run_folder(Destination("--output", seed, ["Girl.txt"])):
+        assert run("evaluate g --output a") == (2, said)
 
 
 def test_a_lock_that_is_freed_while_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,129 @@
+"""How an evaluation is going, told line by line, and what came of it."""
+
+from __future__ import annotations
+
+import sys
+from statistics import mean, median
+from time import monotonic
+
+import numpy as np
+
+from ltr.errors import ConfigError, ResultError, TrackingError, suggestion
+from ltr.progress import StatusLine, duration
+from pytracking.evaluation.bootstrap import bootstrap_interval
+from pytracking.evaluation.metrics import Array
+from pytracking.evaluation.protocols import PROTOCOLS, Protocol
+from pytracking.evaluation.scoring import SequenceScore, Truth, score, summary
+from pytracking.evaluation.trajectories import Trajectory
+from pytracking.sequences.sequence import Sequence
+
+SURE_AFTER = 5.0
+"""Seconds until the time that is left can be told from the frames that were tracked."""
+
+
+def protocol_named(name: str) -> Protocol:
+    """Raises ConfigError with a suggestion."""
+    if name not in PROTOCOLS:
+        raise ConfigError(f"unknown protocol {name!r}: {suggestion(name, PROTOCOLS)}")
+    return PROTOCOLS[name]
+
+
+class Scoreboard:
+    """Lines of an evaluation: each sequence as it is finished, how far all is, and the means."""
+
+    def __init__(self, sequences: list[Sequence], protocol: Protocol, runs: int) -> None:
+        self.finished = 0
+        """Sequences, of all runs."""
+        self.failures: list[str] = []
+        self._protocol = protocol
+        self._width = max(len(s.name) for s in sequences)
+        self._scores: dict[int, list[SequenceScore]] = {}
+        self._seed = 0
+        self._rates: list[float] = []
+        self._line, self._begun = StatusLine(), monotonic()
+        self._tracked, self._to_do = 0, runs * sum(len(s.boxes_xywh) for s in sequences)
+
+    def begin(self, seed: int) -> None:
+        """The sequences that follow are of this seed."""
+        self._seed = seed
+
+    def stepped(self, frames: int) -> None:
+        """So many more were tracked. Tells how far all is, how long the rest will take, and the
+        mean so far."""
+        self._tracked += frames
+        if (seconds := monotonic() - self._begun) < SURE_AFTER:
+            return
+        rate = self._tracked / seconds
+        left = max(self._to_do - self._tracked, 0)
+        text = f"{self._tracked} frames, {left} to come, {duration(left / rate)} left"
+        if scores := [s for of_seed in self._scores.values() for s in of_seed]:
+            name, value = self._ranking(scores)
+            text += f", {name} {value:.3f} of {len(scores)}"
+        self._line.tell(text)
+
+    def finish(self, sequence: Sequence, trajectory: Trajectory, tracked: bool = True) -> None:
+        """A sequence was tracked, now or (not `tracked`) before. Raises ResultError where the
+        protocol refuses the result."""
+        self.finished += 1
+        self._to_do -= 0 if tracked else len(sequence.boxes_xywh)
+        self._rates.append(1 / float(trajectory.seconds[1:].mean()))
+        value = ""
+        if is_annotated(sequence):
+            own = scored(self._protocol, trajectory.boxes_xywh, sequence)
+            self._scores.setdefault(self._seed, []).append(own)
+            value = f"{self._ranking([own])[1]:.3f}"
+        self._line.end()
+        print(f"{sequence.name:<{self._width}}  {value or 'not annotated'}", flush=True)
+
+    def fail(self, error: TrackingError) -> None:
+        """A sequence could not be tracked."""
+        self.failures.append(str(error))
+        self._line.end()
+        print(f"{error}", file=sys.stderr, flush=True)
+
+    def end(self) -> None:
+        """What is printed next begins a line."""
+        self._line.end()
+
+    def means(self) -> list[str]:
+        """What came of it, in lines."""
+        if not self._scores:
+            return [f"{self.finished} sequences were tracked: they are scored elsewhere"]
+        runs = [summary(self._protocol, scores) for scores in self._scores.values()]
+        of_sequence: dict[str, list[float]] = {}
+        for own in (s for scores in self._scores.values() for s in scores):
+            of_sequence.setdefault(own.name, []).append(self._ranking([own])[1])
+        values = {name: mean(own) for name, own in of_sequence.items()}
+        worst = min(values, key=lambda name: values[name])
+        low, high = bootstrap_interval(np.array([*values.values()]))
+        lines = []
+        for name in runs[0].scores:
+            means = [run.scores[name] for run in runs]
+            spread = f"  (runs {' '.join(f'{v:.3f}' for v in means)})" if len(means) > 1 else ""
+            lines.append(f"{name:<{self._width}}  {mean(means):.3f}{spread}")
+        if len(values) > 1:
+            lines[0] += f"  (95 % {low:.3f} to {high:.3f})"
+        count = f"{len(values)} sequence" + ("s" if len(values) > 1 else "")
+        lines.append(
+            f"protocol {self._protocol.name}, {count}; worst {worst} {values[worst]:.3f}; "
+            f"{median(self._rates):.1f} frames/s in the median sequence"
+        )
+        return lines
+
+    def _ranking(self, scores: list[SequenceScore]) -> tuple[str, float]:
+        """The score to rank by, its name and value."""
+        return next(iter(summary(self._protocol, scores).scores.items()))
+
+
+def is_annotated(sequence: Sequence) -> bool:
+    """Whether it can be scored: more than its first frame is annotated."""
+    return len(sequence.boxes_xywh) > 1
+
+
+def scored(protocol: Protocol, boxes_xywh: Array, sequence: Sequence) -> SequenceScore:
+    """A sequence's score. Raises ResultError where the protocol refuses the boxes."""
+    truth = Truth(sequence.boxes_xywh, sequence.absent, sequence.cover, sequence.frame_wh)
+    try:
+        return score(protocol, boxes_xywh, truth, sequence.name)
+    except ValueError as error:
+        raise ResultError(f"sequence {sequence.name}: {error}") from None
