@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +52,14 @@ def read_rows(path: Path, columns: int = 4, what: str = "box x,y,w,h") -> NDArra
     return _numbers(path, _lines(path), columns, what)
 
 
+def parse_rows(
+    text: str, path: Path, columns: int, what: str, farthest: float = FARTHEST
+) -> NDArray[np.float64]:
+    """The same of the text of the file `path`, which may lie in an archive; no number is larger
+    than `farthest`. Raises DataError."""
+    return _numbers(path, text.rstrip().splitlines(), columns, what, farthest)
+
+
 def _lines(path: Path) -> list[str]:
     try:
         return read_regular(path).decode("utf-8-sig").rstrip().splitlines()
@@ -61,20 +68,23 @@ def _lines(path: Path) -> list[str]:
         raise DataError(f"cannot read boxes {path}: {why}") from None
 
 
-def _numbers(path: Path, lines: list[str], columns: int, what: str) -> NDArray[np.float64]:
+def _numbers(
+    path: Path, lines: list[str], columns: int, what: str, farthest: float = FARTHEST
+) -> NDArray[np.float64]:
     if not lines:
         raise DataError(f"{path} is empty: there must be a {what} in each line")
-    rows = [line.replace(",", " ").split() for line in lines]
+    rows = [line.replace(",", " ") for line in lines]
     # all at once, for a data set has a million lines; what is wrong is looked for where it is
-    plain = all(len(row) == columns for row in rows) and all(map(str.isascii, lines))
     try:
-        if not plain or any("_" in line for line in lines):
+        if not rows[0].strip():
             raise ValueError
-        table = np.array(list(map(float, chain.from_iterable(rows)))).reshape(-1, columns)
+        table = np.loadtxt(rows, comments=None, ndmin=2)
+        if table.shape != (len(rows), columns):  # it leaves out lines without a number
+            raise ValueError
     except ValueError:
-        at = next(k for k, row in enumerate(rows) if not _is_row(row, columns))
+        at = next(k for k, row in enumerate(rows) if not _is_row(row.split(), columns))
         raise DataError(f"{_shown(path, lines, at)} is not a {what}") from None
-    if (far := (np.abs(table) > FARTHEST).any(axis=1)).any():
+    if (far := (np.abs(table) > farthest).any(axis=1)).any():
         at = int(far.argmax())
         raise DataError(f"{_shown(path, lines, at)} holds a number that no box in a frame has")
     return table

@@ -23,6 +23,7 @@ COMMANDS = {
     "track": "pytracking.commands.track:track",
     "evaluate": "pytracking.commands.evaluate:evaluate",
     "reproduce": "pytracking.commands.reproduce:reproduce",
+    "report": "pytracking.commands.report:report",
     "validate": "pytracking.commands.validate:validate",
     "networks": "pytracking.commands.listing:networks",
     "presets": "pytracking.commands.listing:presets",

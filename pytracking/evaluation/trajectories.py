@@ -54,10 +54,16 @@ def write_trajectory(path: Path, trajectory: Trajectory) -> None:
 def read_trajectory(path: Path) -> Trajectory:
     """What `write_trajectory` wrote. Raises ResultError with the line that is wrong."""
     try:
-        lines = read_regular(path).decode().splitlines()
+        text = read_regular(path).decode()
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or error
         raise ResultError(f"cannot read results {path}: {why}") from None
+    return parse_trajectory(text, path)
+
+
+def parse_trajectory(text: str, path: Path) -> Trajectory:
+    """The same of the text of the file `path`, which may lie in an archive. Raises ResultError."""
+    lines = text.splitlines()
     rows, statuses = [], []
     for number, line in enumerate(lines, 1):
         try:

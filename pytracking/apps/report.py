@@ -1,0 +1,159 @@
+"""Score results on a benchmark and say how they compare."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ltr.errors import ConfigError, DataError, suggestion
+from ltr.files import write_bytes, write_text
+from ltr.progress import with_progress
+from pytracking.evaluation import report_tables as tables
+from pytracking.evaluation.comparison import Comparison, Subject, compare
+from pytracking.evaluation.protocols import PROTOCOLS, Protocol, Truth
+from pytracking.evaluation.results import Run, find_runs
+from pytracking.evaluation.table_text import (
+    Sheet,
+    latex,
+    markdown,
+    plain_sheet,
+    print_sheet,
+    scores_sheet,
+)
+from pytracking.sequences.benchmarks import BENCHMARKS, default_protocol, open_benchmark
+from pytracking.sequences.sequence import Sequence as Annotated
+from pytracking.sinks.run_folder import Destination, run_folder
+
+if TYPE_CHECKING:
+    import pandas
+
+FRAMES = (".csv", ".parquet")
+"""What a table can be handed out as."""
+RESERVED = ("frames", "sequences", "difference", "")
+"""Columns of tables, which no tracker is called."""
+
+
+def run_report(
+    benchmark: str,
+    results: Sequence[str],
+    data: Path | None = None,
+    protocol: str | None = None,
+    sequences: Collection[str] = (),
+    output: Path | None = None,
+    overwrite: bool = False,
+    frame: Path | None = None,
+) -> int:
+    """Print the table of scores; write all tables into `output`, and one row a tracker, run and
+    sequence into `frame`. Raises TrackingError."""
+    tables.check_pandas()
+    if frame is not None and frame.suffix.lower() not in FRAMES:
+        raise ConfigError(f"--frame {frame}: the name must end in {' or '.join(FRAMES)}")
+    rule = protocol_named(protocol or default_protocol(benchmark), benchmark)
+    annotated = open_benchmark(benchmark, data, sequences)
+    subjects = [_subject(sequence, rule) for sequence in annotated]
+    runs = runs_of(results, [s.name for s in subjects])
+    title = BENCHMARKS[benchmark].title if benchmark in BENCHMARKS else Path(benchmark).name
+    comparison = compare(
+        title or benchmark, rule, subjects, with_progress(runs, len(runs), "results")
+    )
+    if output is not None:
+        _write(comparison, Destination("--output", output, list(_texts(comparison)), overwrite))
+    if frame is not None:
+        _write_frame(frame, tables.runs_table(comparison))
+    print_sheet(scores_sheet(comparison, tables.scores_table(comparison)))
+    if len(comparison.trackers) > 1:
+        print(f"differences are from {comparison.trackers[0].label}")
+    if output is not None:
+        print(f"tables lie in {output}")
+    return 0
+
+
+def protocol_named(name: str, benchmark: str) -> Protocol:
+    """A protocol of results in one pass. Raises ConfigError."""
+    if name in PROTOCOLS:
+        return PROTOCOLS[name]
+    raise ConfigError(f"no protocol {name!r}: {suggestion(name, PROTOCOLS)}")
+
+
+def runs_of(results: Iterable[str], names: Collection[str]) -> list[Run]:
+    """The runs in what the command line names, "PATH" or "LABEL=PATH" each; trackers with the same
+    label are told apart by a number. Raises ResultError."""
+    runs: list[Run] = []
+    taken = set(RESERVED)
+    for text in results:
+        label, equals, place = text.partition("=")
+        if not equals or Path(text).exists():
+            label, place = "", text
+        found = find_runs(Path(place), names, label)
+        new = {}
+        for name in dict.fromkeys(run.label for run in found):
+            new[name] = _free(name, taken)
+            taken.add(new[name])
+        runs += [replace(run, label=new[run.label]) for run in found]
+    return runs
+
+
+def _free(label: str, taken: Collection[str]) -> str:
+    number = 2
+    free = label
+    while free in taken:
+        free, number = f"{label} ({number})", number + 1
+    return free
+
+
+def _subject(sequence: Annotated, protocol: Protocol) -> Subject:
+    if len(sequence.boxes_xywh) == 1:
+        raise DataError(
+            f"{sequence.annotation} has the box of the first frame alone, as where a server scores "
+            "results: `pytracking pack` makes what it takes"
+        )
+    size = sequence.frame_wh
+    if size is None and protocol.clipped:
+        height, width = sequence.frames.frame(0).shape[:2]
+        size = width, height
+    truth = Truth(sequence.boxes_xywh, sequence.absent, sequence.cover, size)
+    return Subject(sequence.name, truth, sequence.attributes)
+
+
+def _texts(comparison: Comparison) -> dict[str, str]:
+    """The tables as files."""
+    scores = tables.scores_table(comparison)
+    by_sequence = tables.sequences_table(comparison)
+    files = {"scores.csv": scores.to_csv(), "sequences.csv": by_sequence.to_csv()}
+    sheets: list[Sheet] = [scores_sheet(comparison, scores)]
+    first = comparison.first
+    if comparison.attributes:
+        by_attribute = tables.attributes_table(comparison)
+        files["attributes.csv"] = by_attribute.to_csv()
+        sheets.append(plain_sheet(f"{first} by attribute: {comparison.title}", by_attribute))
+    sheets.append(plain_sheet(f"{first} by sequence: {comparison.title}", by_sequence))
+    for curve in tables.CURVES:
+        files[f"{curve}.csv"] = tables.curve_table(comparison, curve).to_csv()
+    files["report.md"] = "\n".join(map(markdown, sheets))
+    files["report.tex"] = "% needs \\usepackage{booktabs}\n" + "\n".join(map(latex, sheets))
+    return files
+
+
+def _write(comparison: Comparison, destination: Destination) -> None:
+    with run_folder(destination) as run:
+        for name, text in _texts(comparison).items():
+            write_text(run.folder / name, text, "table")
+        run.settle()
+
+
+def _write_frame(path: Path, table: pandas.DataFrame) -> None:
+    if path.suffix.lower() == ".csv":
+        write_text(path, table.to_csv(index=False), "table")
+        return
+    content = io.BytesIO()
+    try:
+        table.to_parquet(content, index=False)
+    except ImportError:
+        raise ConfigError(
+            f"--frame {path}: pandas writes parquet with pyarrow, which is not installed: pip "
+            "install pyarrow, or give a name that ends in .csv"
+        ) from None
+    write_bytes(path, content.getvalue(), "table")
