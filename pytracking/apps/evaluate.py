@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from collections.abc import Sequence as SequenceOf
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import count
@@ -13,30 +12,29 @@ from pathlib import Path
 
 import torch
 
-from ltr.checkpoints import find_network, sha256_of
-from ltr.errors import ResultError, TrackingError
+from ltr.errors import ResultError
 from ltr.files import safe_name
 from ltr.signals import ending_of
 from ltr.transfer import choose_device
-from pytracking import __version__
+from pytracking.apps.result_folders import (
+    annotations_of,
+    destination_of,
+    facts_of,
+    files_of,
+    start_of,
+    stored_in,
+)
 from pytracking.apps.scoreboard import Scoreboard, protocol_named
 from pytracking.apps.tracker_choice import TrackerChoice
-from pytracking.evaluation.run_facts import FACTS, RunFacts, read_facts, write_facts
-from pytracking.evaluation.runner import (
-    Outcome,
-    annotated_start,
-    frame_count,
-    rounded_start,
-    track_sequences,
-)
-from pytracking.evaluation.trajectories import Trajectory, read_trajectory, write_trajectory
+from pytracking.evaluation.run_facts import RunFacts, read_facts, write_facts
+from pytracking.evaluation.runner import Outcome, track_sequences
+from pytracking.evaluation.trajectories import Trajectory, write_trajectory
 from pytracking.evaluation.workers import track_in_processes
-from pytracking.sequences.benchmarks import BENCHMARKS, default_protocol, open_benchmark
+from pytracking.sequences.benchmarks import default_protocol, open_benchmark
 from pytracking.sequences.sequence import Sequence
 from pytracking.sinks.run_folder import Destination, RunFolder, run_folder
 from pytracking.sinks.run_inputs import check_inputs_kept
 from pytracking.tracker.engine import TrackerEngine
-from pytracking.tracker.prediction import Box
 
 
 @dataclass(frozen=True)
@@ -70,15 +68,15 @@ def run_evaluate(request: EvaluateRequest, choice: TrackerChoice) -> int:
     sequences = open_benchmark(request.benchmark, request.data, request.names)
     board = Scoreboard(sequences, protocol, request.runs)
     choices = [replace(choice, seed=choice.seed + run) for run in range(request.runs)]
-    facts = facts_of_runs(request, choices)
+    engine = choice.engine()
+    facts = [facts_of(request.benchmark, c.network, engine, c.seed, request.batch) for c in choices]
     parent = _parent(request, choice, facts)
-    files = {s.name: f"{safe_name(s.name)}.txt" for s in sequences}
+    files = files_of(sequences)
     destinations = [
-        _destination(request, parent / f"seed-{own.seed}", own, files.values()) for own in facts
+        destination_of(parent / f"seed-{own.seed}", own, files, request.overwrite) for own in facts
     ]
-    annotations = [("the annotations", place) for s in sequences for place in _places(s)]
     whole = Destination("--output", parent, ())
-    check_inputs_kept([*annotations, *choice.inputs()], [whole, *destinations])
+    check_inputs_kept([*annotations_of(sequences), *choice.inputs()], [whole, *destinations])
     try:
         for own_choice, own, destination in zip(choices, facts, destinations, strict=True):
             with run_folder(destination) as run:
@@ -99,24 +97,6 @@ def run_evaluate(request: EvaluateRequest, choice: TrackerChoice) -> int:
     return 1 if board.failures else 0
 
 
-def facts_of_runs(request: EvaluateRequest, choices: SequenceOf[TrackerChoice]) -> list[RunFacts]:
-    """What each run is of. Raises ConfigError or CheckpointError where there is no such tracker."""
-    engine = choices[0].engine()
-    return [
-        RunFacts(
-            benchmark=benchmark_of(request.benchmark),
-            network=choice.network,
-            sha256=sha256_of(find_network(choice.network).path),
-            seed=choice.seed,
-            preset=engine.preset,
-            version=__version__,
-            device=str(engine.net.device),
-            batch=request.batch,
-        )
-        for choice in choices
-    ]
-
-
 def _run(
     request: EvaluateRequest,
     choice: TrackerChoice,
@@ -128,7 +108,7 @@ def _run(
 ) -> None:
     """One seed: what lies there counts, the rest is tracked."""
     board.begin(own.seed)
-    stored = {} if request.overwrite else _stored(run.folder, sequences, files)
+    stored = {} if request.overwrite else stored_in(run.folder, sequences, files)
     for sequence in sequences:
         if sequence.name in stored:
             board.finish(sequence, stored[sequence.name], tracked=False)
@@ -142,20 +122,6 @@ def _run(
             board.finish(sequence, outcome)
         else:
             board.fail(outcome)
-
-
-def _stored(
-    folder: Path, sequences: list[Sequence], files: dict[str, str]
-) -> dict[str, Trajectory]:
-    """What was finished before. What cannot be read, or has another length, is tracked again."""
-    stored = {}
-    for sequence in sequences:
-        path = folder / files[sequence.name]
-        with suppress(TrackingError):
-            trajectory = read_trajectory(path) if path.is_file() else None
-            if trajectory and len(trajectory.scores) == frame_count(sequence):
-                stored[sequence.name] = trajectory
-    return stored
 
 
 def _tracked(
@@ -182,16 +148,6 @@ def _tracked(
         board.stepped,
         begins,
     )
-
-
-def benchmark_of(name: str) -> str:
-    """A benchmark as facts name it: the folder of sequences by its whole path."""
-    return name if name in BENCHMARKS else str(Path(name).absolute())
-
-
-def start_of(benchmark: str) -> Callable[[Sequence], Box]:
-    """What gives the first box: benchmarks as they annotate it, of a plain folder it is rounded."""
-    return annotated_start if benchmark in BENCHMARKS else rounded_start
 
 
 def _engine_on(choice: TrackerChoice, device: str) -> TrackerEngine:
@@ -226,25 +182,3 @@ def _others(parent: Path, own: RunFacts) -> bool:
         return False
     found = [read_facts(folder) for folder in sorted(parent.glob("seed-*"))]
     return any(f is None or own.differences(replace(f, seed=own.seed)) for f in found)
-
-
-def _destination(
-    request: EvaluateRequest, folder: Path, own: RunFacts, files: Iterable[str]
-) -> Destination:
-    """Where a run's files go: results of the same tracker may be there. Raises ResultError where
-    others are."""
-    there = read_facts(folder) if folder.is_dir() else None
-    if there and not request.overwrite and (differences := own.differences(there)):
-        raise ResultError(
-            f"{folder} holds results of another tracker ({'; '.join(differences[:3])}): give "
-            "another --output, or --overwrite to replace them"
-        )
-    return Destination(
-        "--output", folder, [FACTS, *files], overwrite=request.overwrite or there is not None
-    )
-
-
-def _places(sequence: Sequence) -> list[Path]:
-    """The files and folders of a sequence, which no result may be among."""
-    frames = sequence.frames.path
-    return [sequence.annotation, frames, frames / "img", frames.parent]

@@ -13,7 +13,7 @@ from ltr.errors import ConfigError, ResultError, TrackingError
 from ltr.files import safe_name
 from ltr.progress import StatusLine
 from pytracking.api import load_engine
-from pytracking.apps.evaluate import start_of
+from pytracking.apps.result_folders import start_of
 from pytracking.evaluation.metrics import Array
 from pytracking.evaluation.run_facts import FACTS, RunFacts, read_facts
 from pytracking.evaluation.runner import track_sequences
