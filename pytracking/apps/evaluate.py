@@ -13,11 +13,11 @@ from pathlib import Path
 import torch
 
 from ltr.errors import ResultError
-from ltr.files import safe_name
 from ltr.signals import ending_of
 from ltr.transfer import choose_device
 from pytracking.apps.result_folders import (
     annotations_of,
+    default_folder,
     destination_of,
     facts_of,
     files_of,
@@ -167,8 +167,7 @@ def _parent(request: EvaluateRequest, choice: TrackerChoice, facts: list[RunFact
     holds results of the same tracker or none."""
     if request.output is not None:
         return request.output
-    benchmark = safe_name(Path(request.benchmark).name or "sequences")
-    first = Path("outputs") / "evaluate" / benchmark / Path(choice.network).stem
+    first = default_folder("evaluate", request.benchmark, choice.network)
     for number in count(1):
         folder = first.with_name(first.name + (f"-{number}" if number > 1 else ""))
         if request.overwrite or not _others(folder, facts[0]):

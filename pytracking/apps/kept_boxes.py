@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 
 from ltr.files import make_folder, safe_name
-from ltr.progress import StatusLine
 from ltr.settings import as_dict
 from pytracking.evaluation.metrics import Array
 from pytracking.evaluation.runner import track_sequences
@@ -43,14 +42,7 @@ def kept_auc(engine: TrackerEngine, sequence: Sequence, folder: Path) -> float:
 
 
 def _tracked(engine: TrackerEngine, sequence: Sequence) -> Trajectory:
-    line, steps = StatusLine(), []
-
-    def stepped(frames: int) -> None:
-        steps.append(frames)
-        line.tell(f"{sequence.name}: {len(steps)} of {len(sequence.boxes_xywh)}")
-
-    ((_, outcome),) = track_sequences(engine, [sequence], stepped=stepped)
-    line.end()
+    ((_, outcome),) = track_sequences(engine, [sequence])
     if not isinstance(outcome, Trajectory):
         raise outcome
     return outcome

@@ -18,7 +18,7 @@ from pytracking.evaluation.metrics import Array
 from pytracking.evaluation.run_facts import FACTS, RunFacts, read_facts
 from pytracking.evaluation.runner import track_sequences
 from pytracking.evaluation.trajectories import read_trajectory
-from pytracking.sequences.benchmarks import open_benchmark
+from pytracking.sequences.benchmarks import BENCHMARKS, open_benchmark
 from pytracking.sequences.sequence import Sequence
 from pytracking.tracker.engine import TrackerEngine
 
@@ -36,11 +36,7 @@ def run_reproduce(
         facts = read_facts(folder)
         assert facts is not None
         engine = _engine(facts, device)
-        sequences = [
-            s
-            for s in open_benchmark(facts.benchmark, data, names)
-            if names or _file(folder, s).is_file()
-        ]
+        sequences = _sequences(folder, facts, names, data)
         stored = {s.name: read_trajectory(_file(folder, s)).boxes_xywh for s in sequences}
         print(f"{folder}: {facts.network} on {facts.benchmark}, seed {facts.seed}")
         line = StatusLine()
@@ -80,6 +76,18 @@ def _runs(results: Path) -> list[Path]:
             f"{results} holds no results of ours: give a folder that `pytracking evaluate` wrote"
         )
     return runs
+
+
+def _sequences(
+    folder: Path, facts: RunFacts, names: SequenceOf[str], data: Path | None
+) -> list[Sequence]:
+    """Those of the names, or all of which there are results. Of a benchmark only they need lie on
+    the disk. Raises DataError."""
+    if names:
+        return open_benchmark(facts.benchmark, data, names)
+    stems = [path.stem for path in sorted(folder.glob("*.txt"))]
+    found = open_benchmark(facts.benchmark, data, stems if facts.benchmark in BENCHMARKS else ())
+    return [sequence for sequence in found if _file(folder, sequence).is_file()]
 
 
 def _engine(facts: RunFacts, device: str) -> TrackerEngine:

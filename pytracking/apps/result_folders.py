@@ -37,6 +37,13 @@ def facts_of(
     )
 
 
+def default_folder(command: str, benchmark: str, network: str) -> Path:
+    """outputs/COMMAND/BENCHMARK/NETWORK."""
+    return (
+        Path("outputs") / command / safe_name(Path(benchmark).name or "here") / Path(network).stem
+    )
+
+
 def start_of(benchmark: str) -> Callable[[Sequence], Box]:
     """What gives the first box: benchmarks as they annotate it, of a plain folder it is rounded."""
     return annotated_start if benchmark in BENCHMARKS else rounded_start

@@ -57,7 +57,7 @@ class Scoreboard:
         left = max(self._to_do - self._tracked, 0)
         text = f"{self._tracked} frames, {left} to come, {duration(left / rate)} left"
         if scores := [s for of_seed in self._scores.values() for s in of_seed]:
-            name, value = self._ranking(scores)
+            name, value = ranking(self._protocol, scores)
             text += f", {name} {value:.3f} of {len(scores)}"
         self._line.tell(text)
 
@@ -71,7 +71,7 @@ class Scoreboard:
         if is_annotated(sequence):
             own = scored(self._protocol, trajectory.boxes_xywh, sequence)
             self._scores.setdefault(self._seed, []).append(own)
-            value = f"{self._ranking([own])[1]:.3f}"
+            value = f"{ranking(self._protocol, [own])[1]:.3f}"
         self._line.end()
         print(f"{sequence.name:<{self._width}}  {value or 'not annotated'}", flush=True)
 
@@ -92,7 +92,7 @@ class Scoreboard:
         runs = [summary(self._protocol, scores) for scores in self._scores.values()]
         of_sequence: dict[str, list[float]] = {}
         for own in (s for scores in self._scores.values() for s in scores):
-            of_sequence.setdefault(own.name, []).append(self._ranking([own])[1])
+            of_sequence.setdefault(own.name, []).append(ranking(self._protocol, [own])[1])
         values = {name: mean(own) for name, own in of_sequence.items()}
         worst = min(values, key=lambda name: values[name])
         low, high = bootstrap_interval(np.array([*values.values()]))
@@ -110,9 +110,10 @@ class Scoreboard:
         )
         return lines
 
-    def _ranking(self, scores: list[SequenceScore]) -> tuple[str, float]:
-        """The score to rank by, its name and value."""
-        return next(iter(summary(self._protocol, scores).scores.items()))
+
+def ranking(protocol: Protocol, scores: list[SequenceScore]) -> tuple[str, float]:
+    """The score to rank by, its name and value."""
+    return next(iter(summary(protocol, scores).scores.items()))
 
 
 def is_annotated(sequence: Sequence) -> bool:

@@ -14,6 +14,7 @@ import numpy as np
 
 from ltr.data.names import read_left_out
 from ltr.errors import CheckpointError, ConfigError, DataError
+from ltr.progress import with_progress
 from ltr.settings import with_toml
 from ltr.signals import ending_of
 from ltr.training.log import append_line, read_log
@@ -146,7 +147,8 @@ def _scores(
     engines: list[TrackerEngine], sequences: list[Sequence], folder: Path
 ) -> dict[str, float]:
     """Mean success AUC over engines, by sequence."""
-    return {s.name: mean(kept_auc(engine, s, folder) for engine in engines) for s in sequences}
+    told = with_progress(sequences, len(sequences), "sequences")
+    return {s.name: mean(kept_auc(engine, s, folder) for engine in engines) for s in told}
 
 
 def _row(

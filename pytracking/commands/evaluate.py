@@ -10,7 +10,13 @@ import click
 
 from ltr.console import debug_option
 from ltr.signals import loading
-from pytracking.commands.options import data_option, output_options, tracker_options
+from pytracking.commands.options import (
+    data_option,
+    output_options,
+    protocol_option,
+    threads_option,
+    tracker_options,
+)
 
 COUNT = click.IntRange(1)
 
@@ -20,7 +26,7 @@ COUNT = click.IntRange(1)
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @tracker_options
 @data_option
-@click.option("--protocol", metavar="NAME", help="Default: the benchmark's own.")
+@protocol_option
 @click.option("--runs", type=COUNT, default=1, metavar="N", help="So many seeds, from --seed on.")
 @click.option(
     "--batch", type=COUNT, default=1, metavar="N", help="Sequences tracked at once by a worker."
@@ -28,14 +34,7 @@ COUNT = click.IntRange(1)
 @click.option(
     "--workers", type=COUNT, default=1, metavar="N", help="Processes; they share all GPUs."
 )
-@click.option(
-    "--threads",
-    type=COUNT,
-    default=2,
-    show_default=True,
-    metavar="N",
-    help="Of a worker, that decode frames.",
-)
+@threads_option
 @output_options("outputs/evaluate/BENCHMARK/NETWORK, with a folder seed-N for each run")
 @debug_option
 def evaluate(

@@ -35,7 +35,7 @@ def _checked_seed(ctx: click.Context, param: click.Parameter, value: int) -> int
     return value
 
 
-_NETWORK_OPTION = click.option(
+network_option = click.option(
     "--net",
     "network",
     metavar="NAME",
@@ -57,16 +57,27 @@ device_option = click.option(
 data_option = click.option(
     "--data", type=PATH, metavar="DIR", help="Where BENCHMARK lies; else paths.toml says so."
 )
+protocol_option = click.option("--protocol", metavar="NAME", help="Default: the benchmark's own.")
+threads_option = click.option(
+    "--threads",
+    type=click.IntRange(1),
+    default=2,
+    show_default=True,
+    metavar="N",
+    help="Of a worker, that decode frames.",
+)
+preset_option = click.option(
+    "--preset",
+    metavar="NAME",
+    shell_complete=complete_presets,
+    help="By name, or a file NAME.toml. Default: the network's own.",
+)
+settings_option = click.option(
+    "--settings", type=PATH, metavar="FILE", help="A TOML file of settings that differ."
+)
 _SETTINGS_OPTIONS = (
-    click.option(
-        "--preset",
-        metavar="NAME",
-        shell_complete=complete_presets,
-        help="By name, or a file NAME.toml. Default: the network's own.",
-    ),
-    click.option(
-        "--settings", type=PATH, metavar="FILE", help="A TOML file of settings that differ."
-    ),
+    preset_option,
+    settings_option,
     click.option(
         "--set",
         "assignments",
@@ -76,7 +87,7 @@ _SETTINGS_OPTIONS = (
     ),
     device_option,
 )
-_SEED_OPTION = click.option(
+seed_option = click.option(
     "--seed",
     type=int,
     default=0,
@@ -97,7 +108,7 @@ def settings_options(command: F) -> F:
 
 def tracker_options(command: F) -> F:
     """Adds these, and which network and seed."""
-    return _NETWORK_OPTION(settings_options(_SEED_OPTION(command)))
+    return network_option(settings_options(seed_option(command)))
 
 
 def output_options(default: str) -> Callable[[F], F]:

@@ -1,0 +1,163 @@
+"""A benchmark from the command line: evaluate, interrupted and gone on with, reproduce, tune."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from pytracking.cli import main
+from pytracking.sources.demo_clip import DemoClip
+
+FAST = ["--net", "imagenet_mobile", "--device", "cpu", "--seed", "3"]
+SMALL = ["--set", "search.crop_side=96", "--set", "first_frame.rotations=[]"]
+NAMES = ["airplane-1", "airplane-9", "basketball-1", "basketball-6"]
+FRAMES = 6
+
+
+@pytest.fixture
+def lasot(tmp_path: Path) -> Path:
+    """Four sequences of LaSOT's test set, as it lies on disk."""
+    root = tmp_path / "LaSOT"
+    for shift, name in enumerate(NAMES):
+        demo, folder = DemoClip(shift), root / name.rpartition("-")[0] / name
+        (folder / "img").mkdir(parents=True)
+        for k in range(FRAMES):
+            image = np.ascontiguousarray(demo.frame(k)[:, :, ::-1])
+            cv2.imwrite(str(folder / "img" / f"{k + 1:08d}.jpg"), image)
+        boxes = np.round(demo.boxes_xywh[:FRAMES])
+        np.savetxt(folder / "groundtruth.txt", boxes, delimiter=",", fmt="%d")
+        (folder / "full_occlusion.txt").write_text(",".join("0" * FRAMES))
+        (folder / "out_of_view.txt").write_text(",".join("0" * (FRAMES - 1) + "1"))
+    return root
+
+
+def evaluate(lasot: Path, out: Path, *more: str) -> list[str]:
+    words = ["evaluate", "lasot", *NAMES, "--data", str(lasot), "--output", str(out)]
+    return [*words, *FAST, *SMALL, *more]
+
+
+def test_a_benchmark_from_end_to_end(
+    lasot: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert main(evaluate(lasot, out, "--runs", "2", "--batch", "3")) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert sorted(line.split()[0] for line in said[:8]) == sorted(2 * NAMES)
+    assert [line.split()[0] for line in said[8:13]] == ["AUC", "SR50", "SR75", "P", "NP"]
+    assert re.fullmatch(r"AUC +0\.\d{3}  \(runs 0\.\d{3} 0\.\d{3}\)  \(95 % .*\)", said[8])
+    assert said[13].startswith("protocol lasot, 4 sequences; worst ")
+    seeds = sorted(path.name for path in out.iterdir())
+    assert seeds == ["seed-3", "seed-4"]
+    facts = json.loads((out / "seed-4" / "evaluation.json").read_text())
+    assert (facts["benchmark"], facts["network"], facts["seed"]) == ("lasot", "imagenet_mobile", 4)
+    assert facts["preset"]["search"]["crop_side"] == 96
+    # the absent frame is a failure by LaSOT's rule
+    assert (
+        max(float(line.split()[1]) for line in said[:8]) <= (FRAMES - 1) / FRAMES * 20 / 21 + 1e-3
+    )
+
+    assert main(["reproduce", str(out), "--data", str(lasot), "--device", "cpu"]) == 0
+    said = capsys.readouterr().out
+    assert said.count("the same") == 8
+    path = out / "seed-3" / "airplane-1.txt"
+    lines = path.read_text().splitlines()
+    lines[2] = "9.0000" + lines[2][lines[2].index(",") :]
+    path.write_text("\n".join(lines) + "\n")
+    again = ["reproduce", str(out / "seed-3"), "airplane-1", "--data", str(lasot)]
+    assert main([*again, "--device", "cpu"]) == 1
+    assert (
+        "  airplane-1  differs from frame 3 of 6 on, most in frame 3: " in capsys.readouterr().out
+    )
+
+
+def test_what_fails_is_told_of_at_the_end(
+    lasot: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (lasot / "airplane" / "airplane-1" / "img" / "00000003.jpg").unlink()
+    assert main(evaluate(lasot, tmp_path / "out")) == 1
+    out, err = capsys.readouterr()
+    assert "worst" in out
+    assert "3 sequences" in out
+    assert err.splitlines()[-1].startswith("pytracking: sequence airplane-1: ")
+    assert "00000003.jpg" in err.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["evaluate", "lasott"], "'lasott' is no folder and no benchmark: did you mean lasot?"),
+        (["evaluate", "lasot", "--protocol", "otb10"], "unknown protocol 'otb10': "),
+        (["evaluate", "lasot", "airplane-2", "--data", "LASOT"], "no sequence 'airplane-2': "),
+        (["evaluate", "lasot", "--data", "/nowhere"], "/nowhere"),
+        (["reproduce", "LASOT"], "holds no results of ours: give a folder that"),
+        (
+            ["tune", "lasot", "--data", "LASOT", "--set", "size.interval"],
+            "is no field=value,value..: ",
+        ),
+        (
+            ["tune", "lasot", "airplane-1", "--data", "LASOT", "--set", "size.interva=1"],
+            "unknown setting 'size.interva' (in --set size.interva=1): did you mean size.interval?",
+        ),
+    ],
+)
+def test_bad_words_are_a_line(
+    words: list[str], said: str, lasot: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([str(lasot) if word == "LASOT" else word for word in words]) == 2
+    err = capsys.readouterr().err
+    assert said in err
+    assert err.count("\n") == 1
+
+
+def test_variants_are_tried_once(
+    lasot: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["tune", "lasot", *NAMES[:2], "--data", str(lasot), "--output", str(tmp_path / "out")]
+    words += [*FAST, "--set", "search.crop_side=96", "--set", "size.interval=2,1"]
+    assert main(words) == 0
+    said = capsys.readouterr().out
+    assert said.splitlines()[-2] == "AUC by protocol lasot over 2 sequences"
+    assert len(said.splitlines()) == 5
+    folders = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert folders[0] == "as_it_is"
+    assert len(folders) == 3
+    times = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("airplane*")}
+    assert len(times) == 6
+    assert main(words) == 0
+    assert capsys.readouterr().out == said
+    assert times == {path: path.stat().st_mtime_ns for path in times}
+
+
+@pytest.mark.slow
+def test_a_killed_evaluation_goes_on(lasot: Path, tmp_path: Path) -> None:
+    """The numbers of one that was not, and what was finished is untouched."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    run = [sys.executable, "-m", "pytracking"]
+    assert subprocess.run([*run, *evaluate(lasot, whole)], env=environment).returncode == 0
+    process = subprocess.Popen([*run, *evaluate(lasot, killed)], env=environment)
+    while not (done := list(killed.glob("seed-3/*-*.txt"))):
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert len(done) < len(NAMES)
+    before = {path: path.stat().st_mtime_ns for path in done}
+    assert subprocess.run([*run, *evaluate(lasot, killed)], env=environment).returncode == 0
+    assert before == {path: path.stat().st_mtime_ns for path in before}
+    for name in NAMES:
+        one, other = (
+            np.loadtxt(p / "seed-3" / f"{name}.txt", delimiter=",", usecols=range(4))
+            for p in (whole, killed)
+        )
+        np.testing.assert_array_equal(one, other)
