@@ -69,6 +69,11 @@ ONLY = {
         "pytracking.evaluation.metrics",
         "pytracking.evaluation.protocols",
     },
+    "pytracking.evaluation.vot_overlap": {"pytracking.evaluation.metrics"},
+    "pytracking.evaluation.vot": {
+        "pytracking.evaluation.metrics",
+        "pytracking.evaluation.vot_overlap",
+    },
 }
 LAZY = {
     "av",
