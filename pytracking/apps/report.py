@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 from ltr.errors import ConfigError, DataError, suggestion
 from ltr.files import write_bytes, write_text
 from ltr.progress import with_progress
+from pytracking.evaluation import plots
 from pytracking.evaluation import report_tables as tables
 from pytracking.evaluation.comparison import Comparison, Subject, compare
+from pytracking.evaluation.page import page
 from pytracking.evaluation.protocols import PROTOCOLS, Protocol, Truth
 from pytracking.evaluation.results import Run, find_runs
 from pytracking.evaluation.table_text import (
-    Sheet,
     latex,
     markdown,
     plain_sheet,
@@ -30,6 +31,7 @@ from pytracking.sinks.run_folder import Destination, run_folder
 if TYPE_CHECKING:
     import pandas
 
+PAGE = "index.html"
 FRAMES = (".csv", ".parquet")
 """What a table can be handed out as."""
 RESERVED = ("frames", "sequences", "difference", "")
@@ -46,9 +48,11 @@ def run_report(
     overwrite: bool = False,
     frame: Path | None = None,
 ) -> int:
-    """Print the table of scores; write all tables into `output`, and one row a tracker, run and
-    sequence into `frame`. Raises TrackingError."""
+    """Print the table of scores; write tables, plots and a page into `output`, and a row
+    a tracker, run and sequence into `frame`. Raises TrackingError."""
     tables.check_pandas()
+    if output is not None:
+        plots.check_matplotlib()
     if frame is not None and frame.suffix.lower() not in FRAMES:
         raise ConfigError(f"--frame {frame}: the name must end in {' or '.join(FRAMES)}")
     rule = protocol_named(protocol or default_protocol(benchmark), benchmark)
@@ -60,14 +64,18 @@ def run_report(
         title or benchmark, rule, subjects, with_progress(runs, len(runs), "results")
     )
     if output is not None:
-        _write(comparison, Destination("--output", output, list(_texts(comparison)), overwrite))
+        files = _files(comparison)
+        with run_folder(Destination("--output", output, list(files), overwrite)) as run:
+            for name, content in files.items():
+                write_bytes(run.folder / name, content, "report")
+            run.settle()
     if frame is not None:
         _write_frame(frame, tables.runs_table(comparison))
     print_sheet(scores_sheet(comparison, tables.scores_table(comparison)))
     if len(comparison.trackers) > 1:
         print(f"differences are from {comparison.trackers[0].label}")
     if output is not None:
-        print(f"tables lie in {output}")
+        print(f"tables and plots lie in {output}; open {output / PAGE} in a browser")
     return 0
 
 
@@ -118,30 +126,35 @@ def _subject(sequence: Annotated, protocol: Protocol) -> Subject:
     return Subject(sequence.name, truth, sequence.attributes)
 
 
-def _texts(comparison: Comparison) -> dict[str, str]:
-    """The tables as files."""
+def _files(comparison: Comparison) -> dict[str, bytes]:
+    """What a folder of a report holds, by name."""
     scores = tables.scores_table(comparison)
     by_sequence = tables.sequences_table(comparison)
-    files = {"scores.csv": scores.to_csv(), "sequences.csv": by_sequence.to_csv()}
-    sheets: list[Sheet] = [scores_sheet(comparison, scores)]
-    first = comparison.first
+    texts = {"scores.csv": scores.to_csv(), "sequences.csv": by_sequence.to_csv()}
+    first, title = comparison.first, comparison.title
+    of_scores = scores_sheet(comparison, scores)
+    of_sequences = plain_sheet(f"{first} by sequence: {title}", by_sequence)
+    of_attributes = None
     if comparison.attributes:
         by_attribute = tables.attributes_table(comparison)
-        files["attributes.csv"] = by_attribute.to_csv()
-        sheets.append(plain_sheet(f"{first} by attribute: {comparison.title}", by_attribute))
-    sheets.append(plain_sheet(f"{first} by sequence: {comparison.title}", by_sequence))
+        texts["attributes.csv"] = by_attribute.to_csv()
+        of_attributes = plain_sheet(f"{first} by attribute: {title}", by_attribute)
     for curve in tables.CURVES:
-        files[f"{curve}.csv"] = tables.curve_table(comparison, curve).to_csv()
-    files["report.md"] = "\n".join(map(markdown, sheets))
-    files["report.tex"] = "% needs \\usepackage{booktabs}\n" + "\n".join(map(latex, sheets))
-    return files
-
-
-def _write(comparison: Comparison, destination: Destination) -> None:
-    with run_folder(destination) as run:
-        for name, text in _texts(comparison).items():
-            write_text(run.folder / name, text, "table")
-        run.settle()
+        texts[f"{curve}.csv"] = tables.curve_table(comparison, curve).to_csv()
+    sheets = [of_scores, *([of_attributes] if of_attributes else []), of_sequences]
+    texts["report.md"] = "\n".join(map(markdown, sheets))
+    texts["report.tex"] = "% needs \\usepackage{booktabs}\n" + "\n".join(map(latex, sheets))
+    drawn = plots.figures(comparison)
+    svgs = {name: plots.inline_svg(figure, name) for name, figure in drawn.items()}
+    texts[PAGE] = page(
+        comparison, of_scores, of_sequences, of_attributes, svgs, plots.styles(comparison)
+    )
+    pictures = {
+        f"{name}.{kind}": plots.image(figure, kind)
+        for name, figure in drawn.items()
+        for kind in plots.KINDS
+    }
+    return {name: text.encode(errors="backslashreplace") for name, text in texts.items()} | pictures
 
 
 def _write_frame(path: Path, table: pandas.DataFrame) -> None:

@@ -52,7 +52,8 @@ def open_tree(path: Path) -> ResultTree:
         )
         return ResultTree(path, _visible(names), partial(_read_file, path))
     try:
-        archive = zipfile.ZipFile(open_regular(path))
+        with open_regular(path):  # it refuses pipes
+            archive = zipfile.ZipFile(path)
     except FileNotFoundError:
         raise ResultError(
             f"{path} is not there: give a folder, a zip archive or a json file of results"

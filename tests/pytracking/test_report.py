@@ -141,6 +141,9 @@ def test_tables_in_files(benchmark: Path, tmp_path: Path) -> None:
     curve = list(csv.reader((output / "success.csv").open()))
     assert curve[0] == ["overlap threshold", "good", "po|or_"]
     assert len(curve) == 22
+    assert (output / "success.png").read_bytes().startswith(b"\x89PNG")
+    assert (output / "success.pdf").read_bytes().startswith(b"%PDF")
+    assert "po|or_" in (output / "index.html").read_text()
     text = (output / "report.md").read_text()
     assert "data, 3 sequences, protocol one\\_pass" in text
     assert "| po\\|or\\_ |" in text
