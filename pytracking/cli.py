@@ -25,6 +25,7 @@ COMMANDS = {
     "tune": "pytracking.commands.tune:tune",
     "reproduce": "pytracking.commands.reproduce:reproduce",
     "report": "pytracking.commands.report:report",
+    "pack": "pytracking.commands.pack:pack",
     "validate": "pytracking.commands.validate:validate",
     "networks": "pytracking.commands.listing:networks",
     "presets": "pytracking.commands.listing:presets",

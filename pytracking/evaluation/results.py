@@ -66,6 +66,8 @@ class Run:
     """What it was found in."""
     readers: Mapping[str, Callable[[], Result]]
     """By the names of the benchmark, in its order; files are read when they are asked for."""
+    others: tuple[Path, ...] = ()
+    """What lies beside them and has the name of no sequence."""
 
     def read(self, sequence: str) -> Result | None:
         """The result of a sequence; None where there is none. Raises ResultError with the line that
@@ -114,13 +116,14 @@ def _loose(name: str) -> str:
 
 
 class _Files(NamedTuple):
-    """The files of one folder by sequence, and the stems of those of no sequence."""
+    """The files of one folder by sequence."""
 
     boxes: dict[str, dict[str, str]]
     """By the number of the repetition, empty where files have none."""
     times: dict[str, str]
     scores: dict[str, str]
     others: set[str]
+    """The names of files of no sequence."""
 
     def share(self, sequences: int) -> float:
         """How much of what could be of the benchmark is."""
@@ -154,7 +157,7 @@ class _Found:
         if numbered and (sequence := find(numbered[1])):
             self._add(self._above(folder, sequence), numbered[2], sequence, name)
             return
-        self.folders[folder].others.add(stem)
+        self.folders[folder].others.add(name)
 
     def _above(self, folder: str, sequence: str) -> str:
         """The folder of a run: that of the file, unless it is called after the sequence."""
@@ -197,7 +200,8 @@ class _Found:
                     )
                     for sequence, file in boxes.items()
                 }
-                runs.append(Run(label, name, self._tree.root, readers))
+                others = tuple(map(self._tree.path, sorted(files.others)))
+                runs.append(Run(label, name, self._tree.root, readers, others))
         labels = {run.label for run in runs}
         if named and len(labels) == 1:
             runs = [replace(run, label=root) for run in runs]
@@ -230,7 +234,7 @@ def _foreign(path: Path, files: _Files, names: Collection[str]) -> ResultError:
     return ResultError(
         f"{path} holds results of another benchmark: {len(ours)} of its "
         f"{len(ours) + len(files.others)} names are among the {len(names)} sequences, which are "
-        f"called {missing!r}, not {min(files.others)!r}"
+        f"called {missing!r}, not {Path(min(files.others)).stem!r}"
     )
 
 

@@ -1,0 +1,50 @@
+"""Make the archive that a benchmark's server takes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from ltr.errors import ResultError
+from ltr.files import safe_name, write_bytes
+from pytracking.evaluation.packing import SERVERS, archive, got10k_files, trackingnet_files
+from pytracking.evaluation.results import find_runs
+from pytracking.sequences.benchmarks import BENCHMARKS, open_benchmark
+
+
+def run_pack(
+    server: str, results: Path, data: Path | None, output: Path | None, overwrite: bool
+) -> int:
+    """Write the archive of a SERVERS name from results, or say all that is wrong with them and
+    return 2. Raises TrackingError."""
+    frames = _frames(server, data)
+    runs = find_runs(results, frames)
+    path = output or Path(f"{safe_name(runs[0].label)}_{server}.zip")
+    if path.exists():
+        if os.path.realpath(path) == os.path.realpath(results):
+            raise ResultError(f"{path} is what is packed: give another --output")
+        if not overwrite:
+            raise ResultError(f"{path} is there: give another --output, or --overwrite")
+    make = trackingnet_files if server == "trackingnet" else got10k_files
+    files, wrong = make(runs, frames)
+    if wrong:
+        for line in wrong:
+            print(f"pytracking: {line}", file=sys.stderr)
+        print(f"pytracking: nothing is packed: {len(wrong)} things are wrong", file=sys.stderr)
+        return 2
+    write_bytes(path, archive(files), "archive")
+    names = f"{len(frames)} sequences" + (f", {len(runs)} runs" if len(runs) > 1 else "")
+    print(f"{path}: {names}, as {BENCHMARKS[SERVERS[server]].title} is submitted")
+    if None in frames.values():
+        print("line counts were not compared with the frames: --data DIR does that")
+    return 0
+
+
+def _frames(server: str, data: Path | None) -> dict[str, int | None]:
+    """The number of frames of each sequence: as listed, else as they lie in `data`."""
+    name = SERVERS[server]
+    listed: dict[str, int | None] = {row.name: row.frames for row in BENCHMARKS[name].listed()}
+    if data is None:
+        return listed
+    return {s.name: listed.get(s.name) or len(s.frames) for s in open_benchmark(name, data)}
