@@ -26,6 +26,7 @@ COMMANDS = {
     "reproduce": "pytracking.commands.reproduce:reproduce",
     "report": "pytracking.commands.report:report",
     "pack": "pytracking.commands.pack:pack",
+    "vot": "pytracking.commands.vot:vot",
     "validate": "pytracking.commands.validate:validate",
     "networks": "pytracking.commands.listing:networks",
     "presets": "pytracking.commands.listing:presets",

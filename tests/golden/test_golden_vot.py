@@ -18,6 +18,7 @@ from pytracking.evaluation.vot import (
     supervised_scores,
 )
 from pytracking.evaluation.vot_overlap import Toolkit
+from pytracking.evaluation.vot_run import read_result, result_path, write_result
 
 NANO_TRACK = {
     "pysot": SupervisedScores(0.5651, 0.1639, 35, 0.4491),
@@ -39,8 +40,8 @@ def published_runs(folder: Path, toolkit: Toolkit) -> list[SupervisedRun]:
         for row in csv.DictReader(sizes):
             name, frame_wh = row["name"], (int(row["width"]), int(row["height"]))
             annotation = read_regions(folder / "vot2018" / name / "groundtruth.txt")
-            result = folder / "results" / "NanoTrackV3" / "baseline" / name / f"{name}_001.txt"
-            runs.append(supervised_run(read_regions(result), annotation, frame_wh, toolkit))
+            result = read_result(result_path(folder, "NanoTrackV3", name), int(row["frames"]))
+            runs.append(supervised_run(result, annotation, frame_wh, toolkit))
     return runs
 
 
@@ -55,3 +56,12 @@ def test_scores_of_a_published_run(vot2018: Path, toolkit: Toolkit) -> None:
     again = supervised_scores([[run] * 3 for run in runs], EAO_FRAMES["vot2018"], toolkit)
     for name in ("accuracy", "robustness", "failures", "eao"):  # a run repeated says the same
         np.testing.assert_allclose(getattr(again, name), getattr(scores, name), rtol=1e-12)
+
+
+def test_published_results_are_written_as_they_were(vot2018: Path, tmp_path: Path) -> None:
+    files = sorted((vot2018 / "results").rglob("*_001.txt"))
+    for path in files:
+        result = read_result(path, len(path.read_text().splitlines()))
+        write_result(tmp_path / path.name, result)
+        assert (tmp_path / path.name).read_bytes() == path.read_bytes()
+    assert len(files) == 60
