@@ -22,6 +22,7 @@ COMMANDS = {
     "demo": "pytracking.commands.demo:demo",
     "track": "pytracking.commands.track:track",
     "evaluate": "pytracking.commands.evaluate:evaluate",
+    "data": "pytracking.commands.data:data",
     "tune": "pytracking.commands.tune:tune",
     "reproduce": "pytracking.commands.reproduce:reproduce",
     "report": "pytracking.commands.report:report",

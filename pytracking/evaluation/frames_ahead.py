@@ -7,7 +7,7 @@ from pathlib import Path
 from threading import Condition
 from time import perf_counter, thread_time
 
-from ltr.data.annotated import Frames
+from ltr.data.annotated import Frames, UnopenedFrames
 from ltr.errors import DataError, FrameError
 from ltr.images import Frame
 
@@ -119,7 +119,8 @@ class FramesAhead:
 def _opened(frames: Frames, length: int) -> Frames | _InOrder:
     if frames.path.is_file():
         return _InOrder(frames, length)
-    if len(frames) != length:
+    # of a benchmark fewer frames may be annotated than there are; a plain folder is whole
+    if len(frames) < length or (isinstance(frames, UnopenedFrames) and len(frames) > length):
         raise _mismatch(length, str(len(frames)), frames.path)
     return frames
 
