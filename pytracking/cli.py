@@ -26,6 +26,7 @@ COMMANDS = {
     "tune": "pytracking.commands.tune:tune",
     "reproduce": "pytracking.commands.reproduce:reproduce",
     "report": "pytracking.commands.report:report",
+    "play": "pytracking.commands.play:play",
     "pack": "pytracking.commands.pack:pack",
     "vot": "pytracking.commands.vot:vot",
     "validate": "pytracking.commands.validate:validate",

@@ -63,15 +63,16 @@ def run_report(
     comparison = compare(
         title or benchmark, rule, subjects, with_progress(runs, len(runs), "results")
     )
+    scores = tables.scores_table(comparison)
     if output is not None:
-        files = _files(comparison)
+        files = _files(comparison, scores)
         with run_folder(Destination("--output", output, list(files), overwrite)) as run:
             for name, content in files.items():
                 write_bytes(run.folder / name, content, "report")
             run.settle()
     if frame is not None:
         _write_frame(frame, tables.runs_table(comparison))
-    print_sheet(scores_sheet(comparison, tables.scores_table(comparison)))
+    print_sheet(scores_sheet(comparison, scores))
     if len(comparison.trackers) > 1:
         print(f"differences are from {comparison.trackers[0].label}")
     if output is not None:
@@ -126,9 +127,8 @@ def _subject(sequence: Annotated, protocol: Protocol) -> Subject:
     return Subject(sequence.name, truth, sequence.attributes)
 
 
-def _files(comparison: Comparison) -> dict[str, bytes]:
+def _files(comparison: Comparison, scores: pandas.DataFrame) -> dict[str, bytes]:
     """What a folder of a report holds, by name."""
-    scores = tables.scores_table(comparison)
     by_sequence = tables.sequences_table(comparison)
     texts = {"scores.csv": scores.to_csv(), "sequences.csv": by_sequence.to_csv()}
     first, title = comparison.first, comparison.title

@@ -33,8 +33,8 @@ def pack(
 
     \b
     examples:
-      pytracking pack got10k outputs/evaluate/imagenet18
-      pytracking pack trackingnet outputs/evaluate/imagenet18/seed-0 --data data/TrackingNet
+      pytracking pack got10k outputs/evaluate/got10k_test/imagenet18
+      pytracking pack trackingnet outputs/evaluate/trackingnet/imagenet18/seed-0 --data DIR
     """
     with loading("pytracking"):
         from pytracking.apps.pack import run_pack

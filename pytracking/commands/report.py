@@ -92,7 +92,7 @@ def report(
     \b
     examples:
       pytracking report lasot DiMP50.zip ATOM.zip --data data/LaSOT
-      pytracking report data/val ours=outputs/evaluate/imagenet18 kcf.json --output report
+      pytracking report data/val ours=outputs/evaluate/val/imagenet18 kcf.json --output report
       pytracking report otb100 results/dimp --protocol pytracking --frame scores.csv
     """
     with loading("pytracking"):

@@ -49,13 +49,17 @@ SETTINGS = preset_named(DEFAULT_NETWORK)
 
 @pytest.fixture
 def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with the files that the documents speak of: video.mp4, results.csv, and DATA with the sequence NAME."""
+    """A folder with the files that the documents speak of: video.mp4, results.csv, DATA with the sequence NAME,
+    and results of it."""
     clip = DemoClip(0)
     write_demo_video(tmp_path / "video.mp4", 4)
     (tmp_path / "DATA" / "NAME").mkdir(parents=True)
     for k in range(4):
         cv2.imwrite(str(tmp_path / "DATA" / "NAME" / f"{k}.png"), clip.frame(k)[:, :, ::-1])
     np.savetxt(tmp_path / "DATA" / "NAME" / "groundtruth.txt", clip.boxes_xywh[:4], delimiter=",")
+    for tracker in ("one", "two"):
+        (tmp_path / "results" / tracker).mkdir(parents=True)
+        (tmp_path / "results" / tracker / "NAME.txt").write_text("230,150,60,60\n" * 4)
     rows = "frame,target,x,y,w,h,score,status\n1,target,230,150,60,60,,init\n"
     (tmp_path / "results.csv").write_text(rows, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
