@@ -8,14 +8,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ltr.errors import ConfigError, DataError, suggestion
+from ltr.errors import ConfigError, DataError
 from ltr.files import write_bytes, write_text
 from ltr.progress import with_progress
+from pytracking.apps import report_vot
+from pytracking.apps.scoreboard import protocol_named
 from pytracking.evaluation import plots
 from pytracking.evaluation import report_tables as tables
 from pytracking.evaluation.comparison import Comparison, Subject, compare
 from pytracking.evaluation.page import page
-from pytracking.evaluation.protocols import PROTOCOLS, Protocol, Truth
+from pytracking.evaluation.protocols import Protocol, Truth
 from pytracking.evaluation.results import Run, find_runs
 from pytracking.evaluation.table_text import (
     latex,
@@ -55,8 +57,14 @@ def run_report(
         plots.check_matplotlib()
     if frame is not None and frame.suffix.lower() not in FRAMES:
         raise ConfigError(f"--frame {frame}: the name must end in {' or '.join(FRAMES)}")
-    rule = protocol_named(protocol or default_protocol(benchmark), benchmark)
+    name = protocol or default_protocol(benchmark)
+    rule = None if name == report_vot.PROTOCOL else protocol_named(name)
     annotated = open_benchmark(benchmark, data, sequences)
+    if rule is None:
+        if frame is not None:
+            raise ConfigError("--frame is not made of results of VOT: --output has their table")
+        runs = runs_of(results, [s.name for s in annotated])
+        return report_vot.report_vot(benchmark, annotated, runs, output, overwrite)
     subjects = [_subject(sequence, rule) for sequence in annotated]
     runs = runs_of(results, [s.name for s in subjects])
     title = BENCHMARKS[benchmark].title if benchmark in BENCHMARKS else Path(benchmark).name
@@ -78,13 +86,6 @@ def run_report(
     if output is not None:
         print(f"tables and plots lie in {output}; open {output / PAGE} in a browser")
     return 0
-
-
-def protocol_named(name: str, benchmark: str) -> Protocol:
-    """A protocol of results in one pass. Raises ConfigError."""
-    if name in PROTOCOLS:
-        return PROTOCOLS[name]
-    raise ConfigError(f"no protocol {name!r}: {suggestion(name, PROTOCOLS)}")
 
 
 def runs_of(results: Iterable[str], names: Collection[str]) -> list[Run]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from textwrap import fill
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -126,7 +127,7 @@ def attribute_figure(comparison: Comparison) -> Figure | None:
     axes.set_theta_offset(np.pi / 2)  # type: ignore[attr-defined]
     axes.set_theta_direction(-1)  # type: ignore[attr-defined]
     axes.set_ylim(0, max(10.0, 10 * np.ceil(highest / 10)))
-    labels = [f"{name}\n{len(members)}" for name, members in attributes.items()]
+    labels = [f"{fill(_plain(n), 13)}\n{len(members)}" for n, members in attributes.items()]
     axes.set_xticks(angles[:-1], labels, color=INK, fontsize=9)
     axes.tick_params(axis="y", labelcolor=FAINT, labelsize=8)
     axes.tick_params(axis="x", pad=9)

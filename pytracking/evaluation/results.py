@@ -66,6 +66,8 @@ class Run:
     """What it was found in."""
     readers: Mapping[str, Callable[[], Result]]
     """By the names of the benchmark, in its order; files are read when they are asked for."""
+    paths: Mapping[str, Path]
+    """Where each lies, by the same names."""
     others: tuple[Path, ...] = ()
     """What lies beside them and has the name of no sequence."""
 
@@ -201,7 +203,8 @@ class _Found:
                     for sequence, file in boxes.items()
                 }
                 others = tuple(map(self._tree.path, sorted(files.others)))
-                runs.append(Run(label, name, self._tree.root, readers, others))
+                paths = {sequence: self._tree.path(file) for sequence, file in boxes.items()}
+                runs.append(Run(label, name, self._tree.root, readers, paths, others))
         labels = {run.label for run in runs}
         if named and len(labels) == 1:
             runs = [replace(run, label=root) for run in runs]
@@ -209,8 +212,11 @@ class _Found:
 
 
 def _tracker_and_run(folder: str) -> tuple[str, str]:
-    """ "a/seed-1" -> "a", "seed-1"; "a/b_003" -> "a/b", "003"; others -> themselves, ""."""
+    """ "a/seed-1" -> "a", "seed-1"; "a/b_003" -> "a/b", "003"; VOT's "a/baseline" -> "a", "";
+    others -> themselves, ""."""
     above, _, last = folder.rpartition("/")
+    if last == "baseline":
+        return above, ""
     if re.fullmatch(r"seed-\d+", last):
         return above, last
     if numbered := re.fullmatch(r"(.+)_(\d{3})", last):
@@ -307,7 +313,7 @@ def _json_run(path: Path, names: Collection[str], label: str) -> Run:
         for sequence in names
         if sequence in files.boxes[""]
     }
-    return Run(label or _root_label(path), "", path, readers)
+    return Run(label or _root_label(path), "", path, readers, dict.fromkeys(readers, path))
 
 
 def _json_boxes(path: Path, name: str, content: Mapping[str, object]) -> Result:

@@ -6,6 +6,7 @@ import csv
 import json
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -155,7 +156,7 @@ def test_tables_in_files(benchmark: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["{data}", "{good}", "--protocol", "otbb"], "no protocol 'otbb': did you mean otb?"),
+        (["{data}", "{good}", "--protocol", "otbb"], "unknown protocol 'otbb': did you mean otb?"),
         (["{data}", "{part}"], "{part} has no result of 'dog' and 1 more of 3 sequences in part, which protocol one_pass refuses: track them, or name the others with --sequence"),
         (["{data}", "{short}"], "{short}/dog.txt: 5 boxes for 12 annotated frames, which protocol one_pass refuses"),
         (["{data}", "{good}", "--sequence", "dig"], "no sequence 'dig': did you mean dog?"),
@@ -202,3 +203,81 @@ def test_only_the_first_boxes_are_published(
     (tmp_path / "data" / "dog" / "groundtruth.txt").write_text("1,2,30,40\n")
     assert main(["report", str(tmp_path / "data"), str(tmp_path)]) == 2
     assert "has the box of the first frame alone" in capsys.readouterr().err
+
+
+def test_attributes_of_a_folder(
+    benchmark: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good, told = results(tmp_path, "good"), benchmark / "sequences.json"
+    told.write_text(
+        json.dumps(
+            {
+                "car": {"attributes": ["occlusion", "blur"]},
+                "dog": {"attributes": ["blur", "occlusion", "seen once"], "width": 3},
+                "kite": {},
+            }
+        )
+    )
+    output = tmp_path / "report"
+    assert main(["report", str(benchmark), str(good), "--output", str(output)]) == 0
+    rows = list(csv.DictReader((output / "attributes.csv").open()))
+    assert [(row["attribute"], row["sequences"]) for row in rows] == [
+        ("occlusion", "2"),
+        ("blur", "2"),
+    ]
+    aucs = [one_pass_auc(boxes_of("good", n), true_boxes(n)) for n in ("car", "dog")]
+    assert float(rows[0]["good"]) == pytest.approx(100 * np.mean(aucs))
+    for bad in ('{"car": {"attributes": "blur"}}', "[1]", "{"):
+        told.write_text(bad)
+        capsys.readouterr()
+        assert main(["report", str(benchmark), str(good)]) == 2
+        assert "sequences.json does not say the attributes of sequences" in capsys.readouterr().err
+
+
+@pytest.fixture
+def vot(tmp_path: Path) -> Path:
+    """Two sequences of VOT, and a tracker that loses the second once."""
+    (tmp_path / "vot").mkdir()
+    (tmp_path / "vot" / "list.txt").write_text("a\nb\n")
+    for name in "ab":
+        folder = tmp_path / "vot" / name
+        (folder / "color").mkdir(parents=True)
+        cv2.imwrite(str(folder / "color" / "00000001.jpg"), np.zeros((100, 200, 3), np.uint8))
+        (folder / "groundtruth.txt").write_text("10,10,50,10,50,50,10,50\n" * 40)
+        rows = ["1", *["10,10,40,40"] * 39]
+        if name == "b":
+            rows[20:25], rows[25] = ["2", "0", "0", "0", "0"], "1"
+        place = tmp_path / "Nano" / "baseline" / name
+        place.mkdir(parents=True)
+        (place / f"{name}_001.txt").write_text("\n".join(rows) + "\n")
+    return tmp_path
+
+
+def test_vot_as_both_toolkits_count(vot: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["report", "vot2018", str(vot / "Nano"), "--data", str(vot / "vot")]
+    assert main([*command, "--output", str(vot / "out")]) == 0
+    title, header, pysot, challenge, _ = capsys.readouterr().out.splitlines()
+    assert title == "VOT 2018, short-term, 2 sequences, protocol vot"
+    assert header.split() == ["tracker", "toolkit", "EAO", "A", "R", "failures"]
+    assert pysot.split()[:2] == ["Nano", "pysot"]
+    assert pysot.split()[-2:] == [f"{100 / 80:.4f}", "1.0000"]
+    assert challenge.split()[:2] == ["Nano", "votchallenge"]
+    assert challenge.split()[-2:] == [f"{np.exp(-30 * 0.5 / 40):.4f}", "0.5000"]
+    rows = list(csv.DictReader((vot / "out" / "scores.csv").open()))
+    assert [row["toolkit"] for row in rows] == ["pysot", "votchallenge"]
+    (vot / "Nano" / "baseline" / "b" / "b_001.txt").write_text("1\n" * 3)
+    assert main(command) == 2
+    assert "b_001.txt has 3 lines, but the sequence 40 frames" in capsys.readouterr().err
+    (vot / "Nano" / "baseline" / "b" / "b_001.txt").unlink()
+    assert main(command) == 2
+    assert "has no result of 'b', which protocol vot refuses" in capsys.readouterr().err
+
+
+def test_vot_is_a_protocol_of_its_own_benchmarks(
+    benchmark: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good = results(tmp_path, "good")
+    assert main(["report", str(benchmark), str(good), "--protocol", "vot"]) == 2
+    assert capsys.readouterr().err == (
+        "pytracking: protocol vot scores vot2018 or vot2019: give another --protocol\n"
+    )

@@ -34,7 +34,7 @@ def compared(protocol: str = "lasot", trackers: dict[str, float] = TRACKERS) -> 
         return Result(Path("made up"), true + np.array([shift, 0, 0, 0]))
 
     runs = [
-        Run(label, "", Path("made up"), dict.fromkeys(NAMES, partial(result, s)))
+        Run(label, "", Path("made up"), dict.fromkeys(NAMES, partial(result, s)), {})
         for label, s in trackers.items()
     ]
     return compare("Made <up>", PROTOCOLS[protocol], subjects, runs)
