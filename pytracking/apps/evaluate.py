@@ -12,9 +12,10 @@ from pathlib import Path
 
 import torch
 
-from ltr.errors import ResultError
+from ltr.errors import ConfigError, ResultError
 from ltr.signals import ending_of
 from ltr.transfer import choose_device
+from pytracking.apps.evaluate_vot import run_vot
 from pytracking.apps.result_folders import (
     annotations_of,
     default_folder,
@@ -29,8 +30,9 @@ from pytracking.apps.tracker_choice import TrackerChoice
 from pytracking.evaluation.run_facts import RunFacts, read_facts, write_facts
 from pytracking.evaluation.runner import Outcome, track_sequences
 from pytracking.evaluation.trajectories import Trajectory, write_trajectory
+from pytracking.evaluation.vot import EAO_FRAMES
 from pytracking.evaluation.workers import track_in_processes
-from pytracking.sequences.benchmarks import default_protocol, open_benchmark
+from pytracking.sequences.benchmarks import BENCHMARKS, default_protocol, open_benchmark
 from pytracking.sequences.sequence import Sequence
 from pytracking.sinks.run_folder import Destination, RunFolder, run_folder
 from pytracking.sinks.run_inputs import check_inputs_kept
@@ -64,13 +66,22 @@ def run_evaluate(request: EvaluateRequest, choice: TrackerChoice) -> int:
     folder seed-N of `output`, a file a sequence, which is whole or not there. Returns the exit
     status: 1 where a sequence failed, 130 after Ctrl-C; what was finished is kept, and the same
     command goes on."""
-    protocol = protocol_named(request.protocol or default_protocol(request.benchmark))
+    name = request.protocol or default_protocol(request.benchmark)
+    protocol = None if name == "vot" else protocol_named(name)
     sequences = open_benchmark(request.benchmark, request.data, request.names)
-    board = Scoreboard(sequences, protocol, request.runs)
     choices = [replace(choice, seed=choice.seed + run) for run in range(request.runs)]
     engine = choice.engine()
     facts = [facts_of(request.benchmark, c.network, engine, c.seed, request.batch) for c in choices]
     parent = _parent(request, choice, facts)
+    if protocol is None and request.benchmark not in EAO_FRAMES:
+        raise ConfigError(
+            f"protocol vot scores {' and '.join(n for n in EAO_FRAMES if n in BENCHMARKS)}, not "
+            f"{request.benchmark}"
+        )
+    if protocol is None:
+        engines = [(own, c.engine()) for own, c in zip(facts, choices, strict=True)]
+        return run_vot(request.benchmark, sequences, engines, parent, request.overwrite)
+    board = Scoreboard(sequences, protocol, request.runs)
     files = files_of(sequences)
     destinations = [
         destination_of(parent / f"seed-{own.seed}", own, files, request.overwrite) for own in facts

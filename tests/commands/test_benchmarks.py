@@ -99,6 +99,10 @@ def test_what_fails_is_told_of_at_the_end(
         (["evaluate", "lasot", "--protocol", "otb10"], "unknown protocol 'otb10': "),
         (["evaluate", "lasot", "airplane-2", "--data", "LASOT"], "no sequence 'airplane-2': "),
         (["evaluate", "lasot", "--data", "/nowhere"], "/nowhere"),
+        (
+            ["evaluate", "lasot", "airplane-1", "--data", "LASOT", "--protocol", "vot"],
+            "protocol vot scores vot2018 and vot2019, not lasot",
+        ),
         (["reproduce", "LASOT"], "holds no results of ours: give a folder that"),
         (
             ["tune", "lasot", "--data", "LASOT", "--set", "size.interval"],
@@ -136,6 +140,33 @@ def test_variants_are_tried_once(
     assert main(words) == 0
     assert capsys.readouterr().out == said
     assert times == {path: path.stat().st_mtime_ns for path in times}
+
+
+def test_vot_is_run_with_restarts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root, out = tmp_path / "vot2018", tmp_path / "out"
+    demo = DemoClip(0)
+    (root / "bag" / "color").mkdir(parents=True)
+    (root / "list.txt").write_text("bag\n")
+    lines = []
+    for k in range(9):
+        image = np.ascontiguousarray(demo.frame(k)[:, :, ::-1])
+        cv2.imwrite(str(root / "bag" / "color" / f"{k + 1:08d}.jpg"), image)
+        x, y, w, h = np.array([5, 5, 40, 40]) if k == 2 else demo.boxes_xywh[k]
+        lines.append(",".join(map(str, (x, y, x + w, y, x + w, y + h, x, y + h))))
+    (root / "bag" / "groundtruth.txt").write_text("\n".join(lines) + "\n")
+    words = ["evaluate", "vot2018", "--data", str(root), "--output", str(out), *FAST, *SMALL]
+    assert main(words) == 0
+    said = capsys.readouterr().out
+    assert said.splitlines()[0] == "bag  1 failures"
+    assert re.search(r"^pysot +A 0\.\d{4}|nan  R 11\.1111  EAO ", said, re.MULTILINE)
+    (path,) = out.rglob("bag_001.txt")
+    assert path.relative_to(out).parts[:3] == ("seed-3", "results", "imagenet_mobile")
+    codes = [line.split(",")[0] for line in path.read_text().splitlines()]
+    assert [code for code in codes if len(code) == 1] == ["1", "2", "0", "0", "0", "0", "1"]
+    before = path.stat().st_mtime_ns
+    assert main(words) == 0
+    assert capsys.readouterr().out == said
+    assert path.stat().st_mtime_ns == before
 
 
 @pytest.mark.slow
