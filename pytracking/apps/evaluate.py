@@ -27,6 +27,7 @@ from pytracking.apps.result_folders import (
 )
 from pytracking.apps.scoreboard import Scoreboard, protocol_named
 from pytracking.apps.tracker_choice import TrackerChoice
+from pytracking.evaluation.cluster import track_on_cluster
 from pytracking.evaluation.run_facts import RunFacts, read_facts, write_facts
 from pytracking.evaluation.runner import Outcome, track_sequences
 from pytracking.evaluation.trajectories import Trajectory, write_trajectory
@@ -57,6 +58,8 @@ class EvaluateRequest:
     workers: int = 1
     threads: int = 2
     """Of each worker, that decode frames."""
+    ray: bool = False
+    """Workers are those of a cluster, by Ray."""
     output: Path | None = None
     overwrite: bool = False
 
@@ -146,6 +149,17 @@ def _tracked(
     batch, threads = request.batch, request.threads
     if batch * request.workers > 1:
         sequences = sorted(sequences, key=lambda s: -len(s.boxes_xywh))
+    if request.ray:
+        yield from track_on_cluster(
+            partial(_engine_on, choice),
+            sequences,
+            request.workers,
+            batch,
+            threads,
+            board.stepped,
+            begins,
+        )
+        return
     if request.workers == 1:
         engine = choice.engine()
         yield from track_sequences(engine, sequences, batch, threads, board.stepped, begins=begins)

@@ -34,6 +34,7 @@ COUNT = click.IntRange(1)
 @click.option(
     "--workers", type=COUNT, default=1, metavar="N", help="Processes; they share all GPUs."
 )
+@click.option("--ray", is_flag=True, help="The workers are of a cluster, by Ray.")
 @threads_option
 @output_options("outputs/evaluate/BENCHMARK/NETWORK, with a folder seed-N for each run")
 @debug_option
@@ -46,6 +47,7 @@ def evaluate(
     batch: int,
     workers: int,
     threads: int,
+    ray: bool,
     output: Path | None,
     overwrite: bool,
     **tracker: Any,
@@ -71,6 +73,6 @@ def evaluate(
         from pytracking.apps.tracker_choice import TrackerChoice
 
     request = EvaluateRequest(
-        benchmark, names, data, protocol, runs, batch, workers, threads, output, overwrite
+        benchmark, names, data, protocol, runs, batch, workers, threads, ray, output, overwrite
     )
     return run_evaluate(request, TrackerChoice(**tracker))

@@ -6,6 +6,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from collections.abc import Sequence as SequenceOf
+from functools import partial
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from typing import Literal
@@ -65,7 +66,7 @@ def track_in_processes(
                         continue
                 except (EOFError, OSError):  # it is gone
                     for number in taken.pop(connection):
-                        yield sequences[number], _died(sequences[number])
+                        yield sequences[number], died(sequences[number])
                     continue
                 if isinstance(message, TrackingError):
                     raise message
@@ -76,7 +77,7 @@ def track_in_processes(
                 taken[connection].remove(number)
                 yield sequences[number], outcome
         for number in to_come:
-            yield sequences[number], _died(sequences[number])
+            yield sequences[number], died(sequences[number])
     finally:
         for process in processes:
             process.terminate()
@@ -94,30 +95,42 @@ def _work(
     cores: int,
     parent: Connection,
 ) -> None:
-    """What a process does: ask for sequences until there are none."""
+    """What a process does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends us
     torch.set_num_threads(cores)
-    numbers: dict[str, int] = {sequence.name: n for n, sequence in enumerate(sequences)}
 
-    def asked_for() -> Iterator[Sequence]:
-        while True:
-            parent.send(NEXT)
-            number = parent.recv()
-            if number is None:
-                return
-            yield sequences[number]
+    def ask() -> int | None:
+        parent.send(NEXT)
+        number: int | None = parent.recv()
+        return number
 
+    work(partial(engine_on, device), sequences, batch, threads, begins, ask, parent.send)
+
+
+def work(
+    engine: Callable[[], TrackerEngine],
+    sequences: list[Sequence],
+    batch: int,
+    threads: int,
+    begins: Callable[[Sequence], Box],
+    ask: Callable[[], int | None],
+    tell: Callable[[Message], None],
+) -> None:
+    """What a worker does, wherever it runs: ask for numbers of sequences until there are none, and
+    tell what came of them."""
+    numbers = {sequence.name: number for number, sequence in enumerate(sequences)}
     try:
-        engine = engine_on(device)
+        own = engine()
     except TrackingError as error:
-        parent.send(error)
+        tell(error)
         return
-    outcomes = track_sequences(engine, asked_for(), batch, threads, parent.send, begins=begins)
-    for sequence, outcome in outcomes:
-        parent.send((numbers[sequence.name], outcome))
+    asked = (sequences[number] for number in iter(ask, None))
+    for sequence, outcome in track_sequences(own, asked, batch, threads, tell, begins=begins):
+        tell((numbers[sequence.name], outcome))
 
 
-def _died(sequence: Sequence) -> TrackingError:
+def died(sequence: Sequence) -> TrackingError:
+    """What is said of a sequence whose worker is gone."""
     return TrackingError(
         f"sequence {sequence.name}: the process that was to track it has ended; was memory short?"
     )
