@@ -51,7 +51,7 @@ td.best { font-weight: 700; }
 .card { background: var(--card); border: 1px solid var(--line); border-radius: 8px;
   padding: 14px; min-width: 0; }
 figure { margin: 0; }
-figure svg { display: block; width: 100%; height: auto; max-height: 620px; }
+figure svg { display: block; width: 100%; height: auto; max-height: 500px; }
 .bars { display: grid; grid-template-columns: minmax(0, 9rem) 1fr 3.2rem; gap: 4px 10px;
   align-items: center; margin: 0; font-variant-numeric: tabular-nums; }
 .bars dt { overflow-wrap: anywhere; }

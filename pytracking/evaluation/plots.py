@@ -130,7 +130,7 @@ def attribute_figure(comparison: Comparison) -> Figure | None:
     labels = [f"{fill(_plain(n), 13)}\n{len(members)}" for n, members in attributes.items()]
     axes.set_xticks(angles[:-1], labels, color=INK, fontsize=9)
     axes.tick_params(axis="y", labelcolor=FAINT, labelsize=8)
-    axes.tick_params(axis="x", pad=9)
+    axes.tick_params(axis="x", pad=14)
     axes.grid(color=FAINT, alpha=0.35, linewidth=0.7)
     axes.spines["polar"].set_color(FAINT)
     axes.patch.set_alpha(0)

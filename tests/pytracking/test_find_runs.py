@@ -49,6 +49,9 @@ def test_names_that_differ_by_case_alone_are_not_taken_for_each_other(tmp_path: 
         put(tmp_path / f"{name}.txt", f"{x},1,1,1\n")
     (run,) = find_runs(tmp_path, ["Ab_1", "aB_1"])
     assert [run.readers[name]().boxes_xywh[0, 0] for name in run.readers] == [2, 1]
+    put(tmp_path / "other" / "AB_1.txt")
+    with pytest.raises(ResultError, match="0 of its 1 names are among the 2 sequences"):
+        find_runs(tmp_path / "other", ["Ab_1", "aB_1"])
 
 
 def test_ours_with_seeds_as_runs_of_one_tracker(tmp_path: Path) -> None:
