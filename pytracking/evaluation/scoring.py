@@ -194,7 +194,6 @@ def _sources(protocol: Protocol, boxes: Array, true_xywh: Array) -> NDArray[np.i
     else:
         return rows
     wrong &= ~_with_nan(true_xywh)
-    wrong[0] = False
     return np.maximum.accumulate(np.where(wrong, 0, rows))
 
 
