@@ -244,7 +244,7 @@ _ALL = [
         invalid=COMPUTED,
         success_thresholds=metrics.GRID,
         zero_curves="counted",
-        readings=(AUC,),
+        readings=(AUC, SR50, P, NP),
     ),
 ]
 PROTOCOLS: dict[str, Protocol] = {protocol.name: protocol for protocol in _ALL}

@@ -99,8 +99,9 @@ def test_evaluate(
     score = float(lines[0].removeprefix("cat  "))
     assert 0.7 < score <= 20 / 21
     assert lines[1] == f"AUC  {score:.3f}"
-    assert lines[2].startswith(f"protocol one_pass, 1 sequence; worst cat {score:.3f}; ")
-    assert lines[3] == f"boxes lie in {tmp_path / 'a'}"
+    assert [line.split()[0] for line in lines[1:5]] == ["AUC", "SR50", "P", "NP"]
+    assert lines[5].startswith(f"protocol one_pass, 1 sequence; worst cat {score:.3f}; ")
+    assert lines[6] == f"boxes lie in {tmp_path / 'a'}"
     assert len((tmp_path / "a" / "seed-0" / "cat.txt").read_text().splitlines()) == N
     assert pytracking(["evaluate", str(video.parent), "--output", str(tmp_path / "b")]) == 0
     again = capsys.readouterr().out.splitlines()[0]
