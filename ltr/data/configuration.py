@@ -8,7 +8,7 @@ from typing import Literal
 from ltr.published_windows import Border
 from ltr.settings import group, setting
 
-Layout = Literal["videos", "folders", "lasot", "got10k", "trackingnet", "coco", "objects"]
+Layout = Literal["videos", "folders", "lasot", "got10k", "trackingnet", "lmdb", "coco", "objects"]
 Use = Literal["video", "motion", "composite"]
 Pair = tuple[float, float]
 

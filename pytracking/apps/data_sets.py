@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ltr.data.annotated import UnopenedFrames
+from ltr.data.layouts.database import SUFFIX, pack
 from ltr.data.layouts.listed import ListedSequence
-from ltr.errors import DataError, FrameError
+from ltr.errors import ConfigError, DataError, FrameError
 from ltr.frame_folder import NumberedFrames
 from ltr.progress import with_progress
 from pytracking.sequences.benchmarks import (
@@ -39,6 +40,20 @@ def run_list() -> int:
         )
     said = paths_file() or f"no {FILE}: paths.example.toml shows how to write one"
     print(f"folders: {said}")
+    return 0
+
+
+def run_pack(name: str, data: Path | None, output: Path) -> int:
+    """Write the sequences of a benchmark or of a folder into one file."""
+    if output.suffix != SUFFIX:
+        raise ConfigError(
+            f"{output} does not end in {SUFFIX}: give a name such as {output}{SUFFIX}"
+        )
+    sequences = open_benchmark(name, data)
+    pack(with_progress(sequences, len(sequences), name), output)
+    frames = sum(len(sequence.frames) for sequence in sequences)
+    size = output.stat().st_size / 1e6
+    print(f"{output}: {len(sequences)} sequences, {frames} frames, {size:.1f} MB")
     return 0
 
 

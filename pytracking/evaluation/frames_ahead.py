@@ -117,7 +117,7 @@ class FramesAhead:
 
 
 def _opened(frames: Frames, length: int) -> Frames | _InOrder:
-    if frames.path.is_file():
+    if isinstance(frames, UnopenedFrames) and frames.path.is_file():
         return _InOrder(frames, length)
     # of a benchmark fewer frames may be annotated than there are; a plain folder is whole
     if len(frames) < length or (isinstance(frames, UnopenedFrames) and len(frames) > length):

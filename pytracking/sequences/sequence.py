@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ltr.box_files import read_boxes
 from ltr.data.annotated import AnnotatedVideo, UnopenedFrames
+from ltr.data.layouts.database import SUFFIX, database_videos
 from ltr.data.sequences import folder_sequences, video_sequences
 from ltr.errors import DataError, suggestion
 from ltr.paths import read_regular
@@ -24,8 +25,10 @@ ATTRIBUTES = "sequences.json"
 def find_sequences(folder: Path) -> list[Sequence]:
     """The sequences of a folder, by name: itself, its sub-folders with a groundtruth.txt, its
     videos with a NAME.txt beside them. Each begins with its target in view; boxes are nan where it
-    is absent. Attributes are those of the file ATTRIBUTES, where it is there. Raises DataError if
-    there is no sequence."""
+    is absent. Attributes are those of the file ATTRIBUTES, where it is there. Of a file NAME.lmdb
+    those that were packed. Raises DataError if there is no sequence."""
+    if folder.suffix == SUFFIX:
+        return database_videos(folder)
     if not folder.is_dir():
         raise DataError(
             f"{folder} is not a folder: sequences are NAME/groundtruth.txt, or NAME.mp4 with "

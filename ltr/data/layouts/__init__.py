@@ -8,7 +8,13 @@ from typing import NamedTuple
 
 from ltr.data.configuration import Layout, Part
 from ltr.data.layouts.coco import open_coco
-from ltr.data.layouts.folders import open_folders, open_got10k, open_lasot, open_trackingnet
+from ltr.data.layouts.folders import (
+    open_database,
+    open_folders,
+    open_got10k,
+    open_lasot,
+    open_trackingnet,
+)
 from ltr.data.layouts.objects import open_objects
 from ltr.data.layouts.videos import open_videos
 from ltr.data.names import Names, read_lines
@@ -28,6 +34,7 @@ _READERS: dict[Layout, _Reader] = {
     "lasot": _Reader(open_lasot, "CLASS/CLASS-NUMBER/groundtruth.txt"),
     "got10k": _Reader(open_got10k, "list.txt with a folder for each of its lines"),
     "trackingnet": _Reader(open_trackingnet, "TRAIN_0/anno/NAME.txt"),
+    "lmdb": _Reader(open_database, "a file NAME.lmdb of sequences"),
     "coco": _Reader(open_coco, "annotations.json with images and annotations of one thing each"),
     "objects": _Reader(open_objects, "objects.json with images"),
 }
@@ -42,7 +49,7 @@ def open_store(part: Part, root: Path) -> Store:
             f"part {part.name!r} of the data has no path: give its folder below {root}, or '.'"
         )
     folder = root / part.path
-    if not folder.is_dir():
+    if not folder.is_dir() and part.layout != "lmdb":
         kind = "is a file, not a folder" if folder.exists() else "is not there"
         raise DataError(
             f"{folder} {kind}: give part {part.name!r} of the data the path of its folder"

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ltr.box_files import read_boxes
 from ltr.data.annotated import AnnotatedVideo
+from ltr.data.layouts.database import database_videos
 from ltr.data.layouts.got10k import got10k_video
 from ltr.data.layouts.lasot import lasot_video
 from ltr.data.layouts.trackingnet import trackingnet_video
@@ -97,6 +98,11 @@ def open_trackingnet(name: str, folder: Path, names: Names) -> FolderStore:
 def trackingnet_names(folder: Path, part: str) -> list[str]:
     """The videos of a part that are annotated, by name. Raises DataError."""
     return [file.stem for file in listed(folder / part / "anno") if file.suffix == ".txt"]
+
+
+def open_database(name: str, file: Path, names: Names) -> FolderStore:
+    """The sequences of a file that `pytracking data pack` wrote. Raises DataError."""
+    return FolderStore(name, database_videos(file, names))
 
 
 def _names_of(way: str) -> tuple[str, ...]:
