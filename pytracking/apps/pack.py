@@ -31,7 +31,8 @@ def run_pack(
     if wrong:
         for line in wrong:
             print(f"pytracking: {line}", file=sys.stderr)
-        print(f"pytracking: nothing is packed: {len(wrong)} things are wrong", file=sys.stderr)
+        count = f"{len(wrong)} things are" if len(wrong) > 1 else "1 thing is"
+        print(f"pytracking: nothing is packed: {count} wrong", file=sys.stderr)
         return 2
     write_bytes(path, archive(files), "archive")
     names = f"{len(frames)} sequences" + (f", {len(runs)} runs" if len(runs) > 1 else "")
@@ -42,9 +43,11 @@ def run_pack(
 
 
 def _frames(server: str, data: Path | None) -> dict[str, int | None]:
-    """The number of frames of each sequence: as listed, else as they lie in `data`."""
+    """The number of frames of each sequence of the published list: as listed, else as they lie in
+    `data`."""
     name = SERVERS[server]
     listed: dict[str, int | None] = {row.name: row.frames for row in BENCHMARKS[name].listed()}
     if data is None:
         return listed
-    return {s.name: listed.get(s.name) or len(s.frames) for s in open_benchmark(name, data)}
+    there = {s.name: len(s.frames) for s in open_benchmark(name, data)}
+    return {sequence: frames or there.get(sequence) for sequence, frames in listed.items()}

@@ -80,6 +80,49 @@ def test_a_benchmark_from_end_to_end(
     )
 
 
+def test_results_are_reported_and_packed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """GOT-10k, whose lists lie beside its sequences: scored by cover, and a part of a test set that
+    the server would not take."""
+    demo = DemoClip(0)
+    for part, name, boxes in (
+        ("val", "GOT-10k_Val_000001", demo.boxes_xywh[:FRAMES]),
+        ("test", "GOT-10k_Test_000001", demo.boxes_xywh[:1]),
+    ):
+        folder = tmp_path / part / name
+        folder.mkdir(parents=True)
+        for k in range(FRAMES):
+            image = np.ascontiguousarray(demo.frame(k)[:, :, ::-1])
+            cv2.imwrite(str(folder / f"{k + 1:08d}.jpg"), image)
+        np.savetxt(folder / "groundtruth.txt", boxes, delimiter=",", fmt="%.4f")
+        (tmp_path / part / "list.txt").write_text(f"{name}\n")
+    val = tmp_path / "val" / "GOT-10k_Val_000001"
+    (val / "absence.label").write_text("0\n" * FRAMES)
+    (val / "cover.label").write_text("8\n" * (FRAMES - 1) + "0\n")
+    height, width = demo.frame(0).shape[:2]
+    (val / "meta_info.ini").write_text(f"[METAINFO]\nresolution: ({width}, {height})\n")
+    own = ["--data", str(tmp_path)]
+    for part in ("val", "test"):
+        words = ["evaluate", f"got10k_{part}", *own, "--output", str(tmp_path / f"out_{part}")]
+        assert main([*words, *FAST, *SMALL]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in said[1:4]] == ["AO", "SR50", "SR75"]
+    assert "GOT-10k_Test_000001  not annotated" in said
+    assert said[-2] == "1 sequences were tracked: they are scored elsewhere"
+
+    assert main(["report", "got10k_val", str(tmp_path / "out_val"), *own]) == 0
+    table = capsys.readouterr().out.splitlines()
+    assert "protocol got10k" in table[0]
+    assert f"{100 * float(said[1].split()[1]):.0f}." in table[2] or said[1].split()[1] in table[2]
+    assert main(["report", "got10k_test", str(tmp_path / "out_test"), *own]) == 2
+    assert "`pytracking pack` makes what it takes" in capsys.readouterr().err
+    words = ["pack", "got10k", str(tmp_path / "out_test"), "--output", str(tmp_path / "a.zip")]
+    assert main([*words, *own]) == 2
+    assert "GOT-10k_Test_000002" in "".join(capsys.readouterr())
+    assert not (tmp_path / "a.zip").exists()
+
+
 def test_what_fails_is_told_of_at_the_end(
     lasot: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
