@@ -49,7 +49,8 @@ def nearest(word: str, known: Iterable[str]) -> list[str]:
     """The known names that `word` may be a misspelling of; those that are about equally like it, or
     none."""
     likeness = {
-        name: difflib.SequenceMatcher(None, word, name).ratio() for name in sorted(set(known))
+        name: difflib.SequenceMatcher(None, word.lower(), name.lower()).ratio()
+        for name in sorted(set(known))
     }
     best = max(likeness.values(), default=0.0)
     return [name for name, value in likeness.items() if value >= max(0.6, best - 0.05)]

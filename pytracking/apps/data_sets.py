@@ -8,9 +8,11 @@ from pathlib import Path
 from ltr.data.annotated import UnopenedFrames
 from ltr.data.layouts.database import SUFFIX, pack
 from ltr.data.layouts.listed import ListedSequence
+from ltr.data.sequences import listed
 from ltr.errors import ConfigError, DataError, FrameError
-from ltr.frame_folder import NumberedFrames
+from ltr.frame_folder import NumberedFrames, image_files
 from ltr.progress import with_progress
+from ltr.video import VIDEO_SUFFIXES
 from pytracking.sequences.benchmarks import (
     BENCHMARKS,
     DATA,
@@ -20,7 +22,12 @@ from pytracking.sequences.benchmarks import (
     open_benchmark,
 )
 from pytracking.sequences.data_paths import FILE, data_paths, paths_file
-from pytracking.sequences.sequence import Sequence
+from pytracking.sequences.sequence import (
+    Sequence,
+    find_sequences,
+    read_sequence,
+    sequence_files,
+)
 
 
 def run_list() -> int:
@@ -68,9 +75,8 @@ def run_check(name: str, data: Path | None, every_frame: bool) -> int:
         problems = list(_list_problems(benchmark, rows))
     else:
         folder = Path(name)
-        sequences = open_benchmark(name)
-        total = len(sequences)
-        found, problems = ((s, None) for s in sequences), []
+        found, total = _of_folder(folder)
+        problems = list(_without_boxes(folder))
     for problem in problems:
         print(problem)
     count = frames = 0
@@ -96,6 +102,36 @@ def run_check(name: str, data: Path | None, every_frame: bool) -> int:
         f"{folder}: {said}"
     )
     return 2 if problems else 0
+
+
+def _of_folder(folder: Path) -> tuple[Iterator[tuple[Sequence | DataError, int | None]], int]:
+    """Each sequence of a plain folder or of a file, or what is wrong with its boxes, and how many
+    there are."""
+    if folder.suffix == SUFFIX:
+        sequences = find_sequences(folder)
+        return ((sequence, None) for sequence in sequences), len(sequences)
+    files = sequence_files(folder)
+
+    def opened() -> Iterator[tuple[Sequence | DataError, int | None]]:
+        for own in files:
+            try:
+                yield read_sequence(own), None
+            except DataError as error:
+                yield error, None
+
+    return opened(), len(files)
+
+
+def _without_boxes(folder: Path) -> Iterator[str]:
+    """What looks like a sequence, but for its boxes."""
+    if not folder.is_dir():
+        return
+    for path in listed(folder):
+        if path.is_dir() and not (path / "groundtruth.txt").exists():
+            if image_files(path) or image_files(path / "img", missing_ok=True):
+                yield f"{path} holds frames, but no groundtruth.txt"
+        elif path.suffix.lower() in VIDEO_SUFFIXES and not path.with_suffix(".txt").exists():
+            yield f"{path} is a video without a {path.stem}.txt"
 
 
 def _opened(

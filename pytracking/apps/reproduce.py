@@ -68,8 +68,9 @@ def difference(stored: Array, again: Array) -> str:
 
 
 def _runs(results: Path) -> list[Path]:
-    """The folder itself, or those of its seeds. Raises ResultError where there is none."""
-    folders = [results, *sorted(results.glob("seed-*"))]
+    """The folder itself, or those of its seeds or variants. Raises ResultError where there is
+    none."""
+    folders = [results, *sorted(p for p in results.glob("*") if p.is_dir())]
     runs = [folder for folder in folders if (folder / FACTS).is_file()]
     if not runs:
         raise ResultError(

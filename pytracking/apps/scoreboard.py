@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from statistics import mean, median
+from statistics import mean
 from time import monotonic
 
 import numpy as np
@@ -13,7 +13,7 @@ from ltr.progress import StatusLine, duration
 from pytracking.evaluation.bootstrap import bootstrap_interval
 from pytracking.evaluation.metrics import Array
 from pytracking.evaluation.protocols import PROTOCOLS, Protocol
-from pytracking.evaluation.scoring import SequenceScore, Truth, score, summary
+from pytracking.evaluation.scoring import SequenceScore, Truth, score, speed, summary
 from pytracking.evaluation.trajectories import Trajectory
 from pytracking.sequences.sequence import Sequence
 
@@ -39,7 +39,7 @@ class Scoreboard:
         self._width = max(len(s.name) for s in sequences)
         self._scores: dict[int, list[SequenceScore]] = {}
         self._seed = 0
-        self._rates: list[float] = []
+        self._seconds: list[Array] = []
         self._line, self._begun = StatusLine(), monotonic()
         self._tracked, self._to_do = 0, runs * sum(len(s.boxes_xywh) for s in sequences)
 
@@ -66,7 +66,7 @@ class Scoreboard:
         protocol refuses the result."""
         self.finished += 1
         self._to_do -= 0 if tracked else len(sequence.boxes_xywh)
-        self._rates.append(1 / float(trajectory.seconds[1:].mean()))
+        self._seconds.append(trajectory.seconds)
         value = ""
         if is_annotated(sequence):
             own = scored(self._protocol, trajectory.boxes_xywh, sequence)
@@ -88,7 +88,8 @@ class Scoreboard:
     def means(self) -> list[str]:
         """What came of it, in lines."""
         if not self._scores:
-            return [f"{self.finished} sequences were tracked: they are scored elsewhere"]
+            elsewhere = ": they are scored elsewhere" if self.finished else ""
+            return [f"{self.finished} sequences were tracked{elsewhere}"]
         runs = [summary(self._protocol, scores) for scores in self._scores.values()]
         of_sequence: dict[str, list[float]] = {}
         for own in (s for scores in self._scores.values() for s in scores):
@@ -106,7 +107,7 @@ class Scoreboard:
         count = f"{len(values)} sequence" + ("s" if len(values) > 1 else "")
         lines.append(
             f"protocol {self._protocol.name}, {count}; worst {worst} {values[worst]:.3f}; "
-            f"{median(self._rates):.1f} frames/s in the median sequence"
+            f"{speed(self._protocol, self._seconds):.1f} frames/s"
         )
         return lines
 

@@ -183,5 +183,7 @@ def _scores(variant: Variant, sequences: list[Sequence], protocol: Protocol) -> 
 
 
 def _interval(values: Array) -> str:
+    if len(values) == 1:
+        return "(one sequence)"
     low, high = bootstrap_interval(values)
     return f"(95 % {low:.3f} to {high:.3f})"

@@ -160,7 +160,7 @@ def score_run(protocol: Protocol, sequences: Sequence[Subject], run: Run) -> Run
         raise ResultError(
             f"{run.root} has no result of {missing[0]!r}{more} of {len(sequences)} sequences in "
             f"{run.label}{f' {run.name}' if run.name else ''}, which protocol {protocol.name} "
-            "refuses: track them, or name the others with --sequence"
+            "refuses: track them, or give --sequence NAME for each one that is to be compared"
         )
     scores, seconds = [], []
     for sequence in sequences:

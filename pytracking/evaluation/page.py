@@ -94,7 +94,8 @@ def page(
     parts.append(f"<h2>{escape(first)} by sequence</h2>")
     if count > 1:
         one, two = (escape(tracker.label) for tracker in comparison.trackers[:2])
-        parts.append(f"<p>From where {one} exceeds {two} most to where it falls behind most.</p>")
+        words = f"from where {two} falls behind {one} most to where it exceeds it most"
+        parts.append(f"<p>The second less the first: {words}.</p>")
     parts.append(_table(by_sequence, {}, None, tall=True))
     body = "\n".join(parts)
     return (

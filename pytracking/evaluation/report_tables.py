@@ -64,8 +64,8 @@ def scores_table(comparison: Comparison) -> pandas.DataFrame:
 
 def sequences_table(comparison: Comparison) -> pandas.DataFrame:
     """A row a sequence, a column a tracker with the first score, mean over runs. Of several
-    trackers the first less the second one is `difference`, and the largest comes first; of one
-    tracker the worst sequence comes first."""
+    trackers the second less the first one is `difference`, as in the table of scores, and the
+    largest loss comes first; of one tracker the worst sequence comes first."""
     import pandas
 
     subjects = comparison.sequences
@@ -77,8 +77,8 @@ def sequences_table(comparison: Comparison) -> pandas.DataFrame:
         table[tracker.label] = 100 * tracker.values[:, 0]
     if len(comparison.trackers) > 1:
         one, two = (tracker.values[:, 0] for tracker in comparison.trackers[:2])
-        table["difference"] = 100 * (one - two)
-        return table.sort_values("difference", ascending=False, kind="stable")
+        table["difference"] = 100 * (two - one)
+        return table.sort_values("difference", kind="stable")
     return table.sort_values(comparison.trackers[0].label, kind="stable")
 
 

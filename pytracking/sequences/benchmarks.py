@@ -146,8 +146,7 @@ def open_benchmark(
             f"{name!r} is no folder and no benchmark: {suggestion(name, BENCHMARKS)} "
             "(pytracking data lists them)"
         )
-    sequences = find_sequences(Path(name))
-    return _named(sequences, names, [sequence.name for sequence in sequences])
+    return find_sequences(Path(name), names)
 
 
 def default_protocol(name: str) -> str:

@@ -320,6 +320,26 @@ def test_data_check(
     assert "says nothing: give check and a benchmark" in capsys.readouterr().err
 
 
+def test_data_check_names_everything_that_is_wrong(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, truth in (("a", boxes(3)), ("b", ["a,b,c,d"]), ("c", []), ("d", None)):
+        images(tmp_path / name, 1, 2, 4)
+        if truth is not None:
+            text(tmp_path / name / "groundtruth.txt", truth)
+    (tmp_path / "film.mp4").write_bytes(b"")
+    assert main(["data", "check", str(tmp_path)]) == 2
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == f"{tmp_path / 'd'} holds frames, but no groundtruth.txt"
+    assert lines[1] == f"{tmp_path / 'film.mp4'} is a video without a film.txt"
+    assert "has 3 boxes, but" in lines[2]
+    assert "'a,b,c,d' is not a box x,y,w,h" in lines[3]
+    assert str(tmp_path / "c" / "groundtruth.txt") in lines[4]
+    assert lines[5].endswith("5 problems")
+    (named,) = open_benchmark(str(tmp_path), names=["a"])  # the others need not be right
+    assert named.name == "a"
+
+
 def test_data_check_of_a_benchmark_that_is_not_whole(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
