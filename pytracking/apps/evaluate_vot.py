@@ -47,10 +47,12 @@ def run_vot(
             folder = parent / f"seed-{facts.seed}"
             with run_folder(destination_of(folder, facts, {}, overwrite)):
                 write_facts(folder, facts)
-                for sequence in sequences:
-                    path = result_path(folder, Path(facts.network).stem, sequence.name)
+                paths = [result_path(folder, Path(facts.network).stem, s.name) for s in sequences]
+                for path in paths if overwrite else ():
+                    path.unlink(missing_ok=True)  # what is there must be of these facts
+                for sequence, path in zip(sequences, paths, strict=True):
                     try:
-                        rows = _rows(sequence, engine, path, overwrite)
+                        rows = _rows(sequence, engine, path)
                     except TrackingError as error:
                         failures.append(f"sequence {sequence.name}: {error}")
                         continue
@@ -76,9 +78,9 @@ def run_vot(
     return 1 if failures else 0
 
 
-def _rows(sequence: Sequence, engine: TrackerEngine, path: Path, overwrite: bool) -> list[Region]:
+def _rows(sequence: Sequence, engine: TrackerEngine, path: Path) -> list[Region]:
     regions = _regions(sequence)
-    if path.is_file() and not overwrite:
+    if path.is_file():
         return read_result(path, len(regions))
     tracker, line, frames = Tracker(engine, name=sequence.name), StatusLine(), 0
 

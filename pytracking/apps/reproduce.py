@@ -37,6 +37,11 @@ def run_reproduce(
         assert facts is not None
         engine = _engine(facts, device)
         sequences = _sequences(folder, facts, names, data)
+        if not sequences:
+            raise ResultError(
+                f"{folder} holds no boxes of {facts.benchmark} in one pass: of VOT's experiment "
+                "with restarts none can be compared"
+            )
         stored = {s.name: read_trajectory(_file(folder, s)).boxes_xywh for s in sequences}
         print(f"{folder}: {facts.network} on {facts.benchmark}, seed {facts.seed}")
         line = StatusLine()

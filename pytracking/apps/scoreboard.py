@@ -40,6 +40,7 @@ class Scoreboard:
         self._scores: dict[int, list[SequenceScore]] = {}
         self._seed = 0
         self._seconds: list[Array] = []
+        self._so_far = ""
         self._line, self._begun = StatusLine(), monotonic()
         self._tracked, self._to_do = 0, runs * sum(len(s.boxes_xywh) for s in sequences)
 
@@ -56,10 +57,7 @@ class Scoreboard:
         rate = self._tracked / seconds
         left = max(self._to_do - self._tracked, 0)
         text = f"{self._tracked} frames, {left} to come, {duration(left / rate)} left"
-        if scores := [s for of_seed in self._scores.values() for s in of_seed]:
-            name, value = ranking(self._protocol, scores)
-            text += f", {name} {value:.3f} of {len(scores)}"
-        self._line.tell(text)
+        self._line.tell(text + self._so_far)
 
     def finish(self, sequence: Sequence, trajectory: Trajectory, tracked: bool = True) -> None:
         """A sequence was tracked, now or (not `tracked`) before. Raises ResultError where the
@@ -72,6 +70,9 @@ class Scoreboard:
             own = scored(self._protocol, trajectory.boxes_xywh, sequence)
             self._scores.setdefault(self._seed, []).append(own)
             value = f"{ranking(self._protocol, [own])[1]:.3f}"
+            scores = [s for of_seed in self._scores.values() for s in of_seed]
+            name, average = ranking(self._protocol, scores)
+            self._so_far = f", {name} {average:.3f} of {len(scores)}"
         self._line.end()
         print(f"{sequence.name:<{self._width}}  {value or 'not annotated'}", flush=True)
 
