@@ -25,11 +25,10 @@ from ltr.drawing import (
     short,
 )
 from ltr.images import Frame
+from pytracking.debug.seen import Array
 from pytracking.sinks.palette import FIRST_COLOUR, LINE_STYLES, TRUTH
 from pytracking.sinks.search_crop import box_in_crop, hatched_beyond
 from pytracking.tracker.prediction import Box, Prediction
-
-Array = NDArray[np.float32]
 
 WIDTH, SIDE = 1600, 232
 """Pixels: a strip's width, and the height of its pictures. Strips grow wider where everything was

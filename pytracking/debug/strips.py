@@ -6,57 +6,24 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING
-
-import numpy as np
 
 from ltr.drawing import Colour, short, write_picture
 from ltr.errors import ConfigError, ResultError
 from ltr.files import make_folder, write_text
 from ltr.images import Frame
-from pytracking.debug.panels import Array, strip
+from pytracking.debug.panels import strip
+from pytracking.debug.seen import Seen
 from pytracking.sinks.palette import TargetColours
 from pytracking.tracker.observer import Observer
 from pytracking.tracker.prediction import Prediction, Status
 
-if TYPE_CHECKING:
-    from torch import Tensor
-
-STEPS = ("candidate_boxes", "candidate_energies")
-"""What is observed once a refinement step."""
-KNOWN = (
-    *STEPS,
-    "search_crop",
-    "score_map",
-    "windowed_score_map",
-    "sample_weights",
-    "filter_change",
-)
 INDEX = "index.html"
 INDEX_EVERY = 20
 """Strips after which the index is written anew."""
-
-
-@dataclass
-class Seen:
-    """An observer that keeps copies of one step's values, for all B targets."""
-
-    values: dict[str, list[Array]] = field(default_factory=dict)
-
-    def observe(self, name: str, value: Tensor) -> None:
-        if name in KNOWN:  # the engine writes some of its tensors in place later
-            self.values.setdefault(name, []).append(np.array(value.float().cpu().numpy()))
-
-    def of(self, row: int) -> dict[str, Array]:
-        """The values of one target, those of the refinement steps stacked."""
-        return {
-            name: np.stack([value[row] for value in values]) if name in STEPS else values[-1][row]
-            for name, values in self.values.items()
-        }
 
 
 @dataclass(frozen=True)
