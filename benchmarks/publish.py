@@ -36,6 +36,7 @@ from ltr.data.selection import divided
 from ltr.data.store import Store
 from ltr.errors import ConfigError, TrackingError
 from ltr.networks import load_network
+from ltr.progress import counted
 from ltr.recipes import RECIPES
 from ltr.settings import as_dict, with_toml
 from ltr.settings.difference import differences
@@ -166,7 +167,7 @@ def curve(log: Sequence[dict[str, Any]], taken: int) -> str:
         losses, line = judged.get(epoch, {}), tracked.get(epoch)
         learned = f"{mean(by_epoch[epoch]):.4g}" if epoch in by_epoch else ""
         values = [f"{losses[name]:.4g}" if name in losses else "" for name in ("total", *terms)]
-        auc = f"{line['auc']:.3f} ({len(line['sequences'])} sequences)" if line else ""
+        auc = f"{line['auc']:.3f} ({counted(len(line['sequences']), 'sequence')})" if line else ""
         row = [str(epoch), learned, *values, auc]
         rows.append([f"**{cell}**" if epoch == taken and cell else cell for cell in row])
     head = ["epoch", "training loss", "validation loss", *(f"its {name}" for name in terms)]

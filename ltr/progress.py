@@ -86,6 +86,11 @@ class StatusLine:
             self._width = 0
 
 
+def counted(count: int, noun: str) -> str:
+    """1 frame, 2 frames; for nouns whose plural ends in s."""
+    return f"{count} {noun}" + ("" if count == 1 else "s")
+
+
 def duration(seconds: float) -> str:
     """As people say it: 40 s, 12 min, 3 h 05 min."""
     minutes = round(seconds / 60)

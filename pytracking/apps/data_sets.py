@@ -11,7 +11,7 @@ from ltr.data.layouts.listed import ListedSequence
 from ltr.data.sequences import listed
 from ltr.errors import ConfigError, DataError, FrameError
 from ltr.frame_folder import NumberedFrames, image_files
-from ltr.progress import with_progress
+from ltr.progress import counted, with_progress
 from ltr.video import VIDEO_SUFFIXES
 from pytracking.sequences.benchmarks import (
     BENCHMARKS,
@@ -60,7 +60,10 @@ def run_pack(name: str, data: Path | None, output: Path) -> int:
     pack(with_progress(sequences, len(sequences), name), output)
     frames = sum(len(sequence.frames) for sequence in sequences)
     size = output.stat().st_size / 1e6
-    print(f"{output}: {len(sequences)} sequences, {frames} frames, {size:.1f} MB")
+    print(
+        f"{output}: {counted(len(sequences), 'sequence')}, {counted(frames, 'frame')}, "
+        f"{size:.1f} MB"
+    )
     return 0
 
 
@@ -95,11 +98,10 @@ def run_check(name: str, data: Path | None, every_frame: bool) -> int:
             print(problem, flush=True)
         problems += own
     title = BENCHMARKS[name].title if name in BENCHMARKS else "sequences"
-    plural = "s" if len(problems) > 1 else ""
-    said = f"{len(problems)} problem{plural}" if problems else "no problem"
+    said = counted(len(problems), "problem") if problems else "no problem"
     print(
-        f"{title} (protocol {default_protocol(name)}): {count} sequences, {frames} frames in "
-        f"{folder}: {said}"
+        f"{title} (protocol {default_protocol(name)}): {counted(count, 'sequence')}, "
+        f"{counted(frames, 'frame')} in {folder}: {said}"
     )
     return 2 if problems else 0
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 
 from ltr.errors import ConfigError, ResultError
+from ltr.progress import counted
 from ltr.signals import ending_of
 from ltr.transfer import choose_device
 from pytracking.apps.evaluate_vot import run_vot
@@ -100,7 +101,7 @@ def run_evaluate(request: EvaluateRequest, choice: TrackerChoice) -> int:
             raise
         status, why = (1, str(error)) if isinstance(error, ResultError) else ending_of(error)
         board.end()
-        kept = f"kept the {board.finished} sequences that were finished in {parent}"
+        kept = f"kept what was finished in {parent}: {counted(board.finished, 'sequence')}"
         print(f"pytracking: {why}; {kept}; the same command goes on", file=sys.stderr)
         return status
     board.end()

@@ -9,7 +9,7 @@ from pathlib import Path
 from ltr.data.layouts.vot import Region, bounding_boxes
 from ltr.errors import DataError, TrackingError
 from ltr.images import Frame
-from ltr.progress import StatusLine
+from ltr.progress import StatusLine, counted
 from ltr.signals import ending_of
 from pytracking.api import Tracker
 from pytracking.apps.result_folders import destination_of
@@ -58,7 +58,7 @@ def run_vot(
                         continue
                     repetitions[sequence.name].append(rows)
                     lost = sum(len(row) == 1 and row[0] == 2 for row in rows)
-                    print(f"{sequence.name:<{width}}  {lost} failures", flush=True)
+                    print(f"{sequence.name:<{width}}  {counted(lost, 'failure')}", flush=True)
     except KeyboardInterrupt as error:
         status, word = ending_of(error)
         kept = f"what was finished is kept in {parent}, and the same command goes on"
@@ -70,7 +70,7 @@ def run_vot(
         scores = supervised_scores(runs, EAO_FRAMES[benchmark], toolkit)
         print(
             f"{toolkit:<12}  A {scores.accuracy:.4f}  R {scores.robustness:.4f}  EAO "
-            f"{scores.eao:.4f}  {scores.failures:.2f} failures, {len(whole)} sequences"
+            f"{scores.eao:.4f}  {scores.failures:.2f} failures, {counted(len(whole), 'sequence')}"
         )
     print(f"results lie in {parent}")
     for line in failures:
@@ -91,7 +91,7 @@ def _rows(sequence: Sequence, engine: TrackerEngine, path: Path) -> list[Region]
     def track(frame: Frame) -> tuple[float, float, float, float]:
         nonlocal frames
         frames += 1
-        line.tell(f"{sequence.name}: {frames} frames")
+        line.tell(f"{sequence.name}: {counted(frames, 'frame')}")
         return tracker.track(frame).box
 
     rows = run_supervised(sequence.frames, regions, initialize, track)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, get_args
 
 from ltr.errors import ConfigError, ResultError
 from ltr.files import write_text
-from ltr.progress import with_progress
+from ltr.progress import counted, with_progress
 from pytracking.evaluation.results import Run
 from pytracking.evaluation.table_text import Sheet, latex, markdown, number, print_sheet
 from pytracking.evaluation.vot import (
@@ -46,7 +46,8 @@ def report_vot(
         known = " or ".join(name for name in EAO_FRAMES if name in BENCHMARKS)
         raise ConfigError(f"protocol {PROTOCOL} scores {known}: give another --protocol")
     rows = _rows(benchmark, sequences, runs)
-    title = f"{BENCHMARKS[benchmark].title}, {len(sequences)} sequences, protocol {PROTOCOL}"
+    count = counted(len(sequences), "sequence")
+    title = f"{BENCHMARKS[benchmark].title}, {count}, protocol {PROTOCOL}"
     cells = tuple(
         (label, toolkit, *(number(v, 4) for v in (s.eao, s.accuracy, s.robustness, s.failures)))
         for label, toolkit, s in rows

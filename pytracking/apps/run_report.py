@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ltr.drawing import short
+from ltr.progress import counted
 from pytracking.evaluation.score_drop import lasting_drop
 from pytracking.tracker.prediction import STATUSES, Prediction, Status
 
@@ -50,7 +51,7 @@ def report(course: Course, targets: int, device: object) -> list[str]:
     later = course.seconds[1:]
     if not later:
         return lines
-    frames = "1 frame" if len(later) == 1 else f"{len(later)} frames"
+    frames = counted(len(later), "frame")
     mean, worst = sum(later) / len(later), max(later)
     lines.append(
         f"then         {frames}, mean {mean * 1e3:.0f} ms, slowest "

@@ -9,7 +9,7 @@ from time import monotonic
 import numpy as np
 
 from ltr.errors import ConfigError, ResultError, TrackingError, suggestion
-from ltr.progress import StatusLine, duration
+from ltr.progress import StatusLine, counted, duration
 from pytracking.evaluation.bootstrap import bootstrap_interval
 from pytracking.evaluation.metrics import Array
 from pytracking.evaluation.protocols import PROTOCOLS, Protocol
@@ -89,8 +89,12 @@ class Scoreboard:
     def means(self) -> list[str]:
         """What came of it, in lines."""
         if not self._scores:
-            elsewhere = ": they are scored elsewhere" if self.finished else ""
-            return [f"{self.finished} sequences were tracked{elsewhere}"]
+            one = self.finished == 1
+            elsewhere = f": {'it is' if one else 'they are'} scored elsewhere"
+            return [
+                f"{counted(self.finished, 'sequence')} {'was' if one else 'were'} tracked"
+                + (elsewhere if self.finished else "")
+            ]
         runs = [summary(self._protocol, scores) for scores in self._scores.values()]
         of_sequence: dict[str, list[float]] = {}
         for own in (s for scores in self._scores.values() for s in scores):
@@ -105,9 +109,9 @@ class Scoreboard:
             lines.append(f"{name:<{self._width}}  {mean(means):.3f}{spread}")
         if len(values) > 1:
             lines[0] += f"  (95 % {low:.3f} to {high:.3f})"
-        count = f"{len(values)} sequence" + ("s" if len(values) > 1 else "")
         lines.append(
-            f"protocol {self._protocol.name}, {count}; worst {worst} {values[worst]:.3f}; "
+            f"protocol {self._protocol.name}, {counted(len(values), 'sequence')}; "
+            f"worst {worst} {values[worst]:.3f}; "
             f"{speed(self._protocol, self._seconds):.1f} frames/s"
         )
         return lines

@@ -12,7 +12,7 @@ import numpy as np
 
 from ltr.errors import TrackingError
 from ltr.files import safe_name
-from ltr.progress import with_progress
+from ltr.progress import counted, with_progress
 from ltr.settings import with_assignments
 from ltr.signals import ending_of
 from pytracking.apps.result_folders import (
@@ -172,7 +172,7 @@ def _table(variants: list[Variant], sequences: list[Sequence], protocol: Protoco
             )
         lines.append(text)
     name = protocol.readings[0].name
-    lines.append(f"{name} by protocol {protocol.name} over {len(sequences)} sequences")
+    lines.append(f"{name} by protocol {protocol.name} over {counted(len(sequences), 'sequence')}")
     return lines
 
 

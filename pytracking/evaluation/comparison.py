@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ltr.errors import ResultError
+from ltr.progress import counted
 from pytracking.evaluation.bootstrap import bootstrap_interval
 from pytracking.evaluation.metrics import Array
 from pytracking.evaluation.protocols import Protocol, Truth
@@ -99,7 +100,7 @@ class Comparison:
     @property
     def title(self) -> str:
         """What every table and plot says of itself."""
-        count = f"{len(self.sequences)} sequence" + ("s" if len(self.sequences) > 1 else "")
+        count = counted(len(self.sequences), "sequence")
         return f"{self.benchmark}, {count}, protocol {self.protocol.name}"
 
     @property

@@ -7,6 +7,7 @@ from html import escape
 
 import numpy as np
 
+from ltr.progress import counted
 from pytracking.evaluation.comparison import Comparison, TrackerScores
 from pytracking.evaluation.table_text import Sheet, number
 
@@ -71,8 +72,8 @@ def page(
 ) -> str:
     """The page. svgs: elements by name, plots and `attributes`."""
     count = len(comparison.trackers)
-    length = len(comparison.sequences)
-    facts = f"{length} sequence{'s' if length > 1 else ''}, protocol {comparison.protocol.name}"
+    length = counted(len(comparison.sequences), "sequence")
+    facts = f"{length}, protocol {comparison.protocol.name}"
     facts += f", {count} trackers" if count > 1 else ""
     first = comparison.first
     parts = [

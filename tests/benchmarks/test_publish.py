@@ -129,7 +129,7 @@ def test_a_run_becomes_a_bundled_network(made: Path, monkeypatch: pytest.MonkeyP
         f"`batch` {RECIPES[NAME].batch} -> 4",
         "- commit: abc123\n- hardware: an abacus\n- hours: 0.0\n",
         "| clips | train/ | video | 100% | 1 | 3 | 1 |",
-        "| **1** | **8** | **8** | **3** | **0.700 (1 sequences)** |\n| 2 | 4 | 4 | 1.5 | 0.350",
+        "| **1** | **8** | **8** | **3** | **0.700 (1 sequence)** |\n| 2 | 4 | 4 | 1.5 | 0.350",
         "**not a benchmark**",
         "| network | val and clips (2) | val (1) | clips (1) | minus the first",
         "| sequence | imagenet_mobile | nce_plus_mobile |\n| --- | --- | --- |\n| c | 0.500 | 0.750 |",

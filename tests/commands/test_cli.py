@@ -363,7 +363,7 @@ def test_interrupted_evaluation_keeps_what_was_finished(
     interrupt_at("second")
     assert pytracking(["evaluate", str(data), "--output", str(out)]) == 130
     said = capsys.readouterr().err.splitlines()[-1]
-    kept = f"kept the 1 sequences that were finished in {out}"
+    kept = f"kept what was finished in {out}: 1 sequence"
     assert said == f"pytracking: interrupted; {kept}; the same command goes on"
     assert sorted(path.name for path in (out / "seed-0").iterdir()) == [
         "evaluation.json",

@@ -9,6 +9,8 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -16,6 +18,7 @@ import numpy as np
 import pytest
 
 from pytracking.cli import main
+from pytracking.sequences import benchmarks
 from pytracking.sources.demo_clip import DemoClip
 
 FAST = ["--net", "imagenet_mobile", "--device", "cpu", "--seed", "3"]
@@ -80,47 +83,110 @@ def test_a_benchmark_from_end_to_end(
     )
 
 
-def test_results_are_reported_and_packed(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """GOT-10k, whose lists lie beside its sequences: scored by cover, and a part of a test set that
-    the server would not take."""
+def write_frames(folder: Path, first: int, digits: int) -> None:
+    folder.mkdir(parents=True)
+    for k in range(FRAMES):
+        image = np.ascontiguousarray(DemoClip(0).frame(k)[:, :, ::-1])
+        cv2.imwrite(str(folder / f"{k + first:0{digits}d}.jpg"), image)
+
+
+def write_got10k(root: Path) -> None:
+    """One sequence of val, whose lists lie beside it and which is scored by cover, and one of
+    test."""
     demo = DemoClip(0)
-    for part, name, boxes in (
-        ("val", "GOT-10k_Val_000001", demo.boxes_xywh[:FRAMES]),
-        ("test", "GOT-10k_Test_000001", demo.boxes_xywh[:1]),
-    ):
-        folder = tmp_path / part / name
-        folder.mkdir(parents=True)
-        for k in range(FRAMES):
-            image = np.ascontiguousarray(demo.frame(k)[:, :, ::-1])
-            cv2.imwrite(str(folder / f"{k + 1:08d}.jpg"), image)
-        np.savetxt(folder / "groundtruth.txt", boxes, delimiter=",", fmt="%.4f")
-        (tmp_path / part / "list.txt").write_text(f"{name}\n")
-    val = tmp_path / "val" / "GOT-10k_Val_000001"
+    for part, count in (("val", FRAMES), ("test", 1)):
+        name = f"GOT-10k_{part.title()}_000001"
+        folder = root / part / name
+        write_frames(folder, first=1, digits=8)
+        np.savetxt(folder / "groundtruth.txt", demo.boxes_xywh[:count], delimiter=",", fmt="%.4f")
+        (root / part / "list.txt").write_text(f"{name}\n")
+    val = root / "val" / "GOT-10k_Val_000001"
     (val / "absence.label").write_text("0\n" * FRAMES)
     (val / "cover.label").write_text("8\n" * (FRAMES - 1) + "0\n")
     height, width = demo.frame(0).shape[:2]
     (val / "meta_info.ini").write_text(f"[METAINFO]\nresolution: ({width}, {height})\n")
-    own = ["--data", str(tmp_path)]
-    for part in ("val", "test"):
-        words = ["evaluate", f"got10k_{part}", *own, "--output", str(tmp_path / f"out_{part}")]
-        assert main([*words, *FAST, *SMALL]) == 0
-    said = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in said[1:4]] == ["AO", "SR50", "SR75"]
-    assert "GOT-10k_Test_000001  not annotated" in said
-    assert said[-2] == "1 sequences were tracked: they are scored elsewhere"
 
-    assert main(["report", "got10k_val", str(tmp_path / "out_val"), *own]) == 0
+
+def write_trackingnet(root: Path) -> None:
+    """One video of a part for training, and one of TEST."""
+    for part, name, count in (("TRAIN_0", "zeta_0", FRAMES), ("TEST", "-Dz7OIf54b0_0", 1)):
+        write_frames(root / part / "frames" / name, first=0, digits=1)
+        (root / part / "anno").mkdir()
+        truth = root / part / "anno" / f"{name}.txt"
+        np.savetxt(truth, DemoClip(0).boxes_xywh[:count], delimiter=",", fmt="%.4f")
+
+
+@pytest.mark.parametrize(
+    ("server", "write", "annotated", "names", "hidden", "scores", "packed"),
+    [
+        (
+            "got10k",
+            write_got10k,
+            "got10k_val",
+            ("GOT-10k_Val_000001", "GOT-10k_Test_000001", "GOT-10k_Test_000002"),
+            "got10k_test",
+            ["AO", "SR50", "SR75"],
+            ["GOT-10k_Test_000001/GOT-10k_Test_000001_001.txt"],
+        ),
+        (
+            "trackingnet",
+            write_trackingnet,
+            "trackingnet_train_0",
+            ("zeta_0", "-Dz7OIf54b0_0", "-FCJqWfi9Wo_0"),
+            "trackingnet",
+            ["AUC", "P", "NP"],
+            ["-Dz7OIf54b0_0.txt"],
+        ),
+    ],
+)
+def test_results_are_reported_and_packed(
+    server: str,
+    write: Callable[[Path], None],
+    annotated: str,
+    names: tuple[str, str, str],
+    hidden: str,
+    scores: list[str],
+    packed: list[str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What a server scores and what it does not: a sequence that is annotated has a report, the one
+    that is not is packed, but not where it is a part of the server's list alone."""
+    write(tmp_path / "data")
+    known, tracked, missing = names
+    own, archive = ["--data", str(tmp_path / "data")], tmp_path / "a.zip"
+    for benchmark, name in ((annotated, known), (hidden, tracked)):
+        words = ["evaluate", benchmark, *own, "--output", str(tmp_path / benchmark)]
+        assert main([*words, *FAST, *SMALL, "--", name]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in said[1 : 1 + len(scores)]] == scores
+    assert f"{tracked}  not annotated" in said
+    assert said[-2] == "1 sequence was tracked: it is scored elsewhere"
+
+    assert main(["report", annotated, str(tmp_path / annotated), *own]) == 0
     table = capsys.readouterr().out.splitlines()
-    assert "protocol got10k" in table[0]
+    assert f"protocol {server}" in table[0]
     assert float(table[2].split()[1]) == pytest.approx(100 * float(said[1].split()[1]), abs=0.06)
-    assert main(["report", "got10k_test", str(tmp_path / "out_test"), *own]) == 2
+    words = ["report", hidden, str(tmp_path / hidden), *own, f"--sequence={tracked}"]
+    assert main(words) == 2
     assert "`pytracking pack` makes what it takes" in capsys.readouterr().err
-    words = ["pack", "got10k", str(tmp_path / "out_test"), "--output", str(tmp_path / "a.zip")]
-    assert main([*words, *own]) == 2
-    assert "GOT-10k_Test_000002" in "".join(capsys.readouterr())
-    assert not (tmp_path / "a.zip").exists()
+    pack = ["pack", server, str(tmp_path / hidden), "--output", str(archive)]
+    assert main(pack) == 2
+    assert missing in "".join(capsys.readouterr())
+    assert not archive.exists()
+
+    (tmp_path / "lists").mkdir()
+    (tmp_path / "lists" / f"{hidden}.csv").write_text(f"name,frames\n{tracked},{FRAMES}\n")
+    monkeypatch.setattr(benchmarks, "LISTS", tmp_path / "lists")
+    assert main([*pack, *own]) == 0
+    with zipfile.ZipFile(archive) as out:
+        assert [name for name in out.namelist() if not name.endswith("_time.txt")] == packed
+        rows = [line.split(",") for line in out.read(packed[0]).decode().splitlines()]
+    boxes = np.loadtxt(
+        tmp_path / hidden / "seed-3" / f"{tracked}.txt", delimiter=",", usecols=range(4)
+    )
+    np.testing.assert_allclose(np.array(rows, dtype=float), boxes, atol=0.0051)
 
 
 def test_what_fails_is_told_of_at_the_end(
@@ -200,7 +266,7 @@ def test_vot_is_run_with_restarts(tmp_path: Path, capsys: pytest.CaptureFixture[
     words = ["evaluate", "vot2018", "--data", str(root), "--output", str(out), *FAST, *SMALL]
     assert main(words) == 0
     said = capsys.readouterr().out
-    assert said.splitlines()[0] == "bag  1 failures"
+    assert said.splitlines()[0] == "bag  1 failure"
     assert re.search(r"^pysot +A (0\.\d{4}|nan)  R 11\.1111  EAO ", said, re.MULTILINE)
     (path,) = out.rglob("bag_001.txt")
     assert path.relative_to(out).parts[:3] == ("seed-3", "results", "imagenet_mobile")

@@ -307,7 +307,7 @@ def test_data_check(
     assert main(["data", "check", str(tmp_path / "val")]) == 0
     said = capsys.readouterr().out
     assert said == (
-        f"sequences (protocol one_pass): 1 sequences, 3 frames in {tmp_path / 'val'}: no problem\n"
+        f"sequences (protocol one_pass): 1 sequence, 3 frames in {tmp_path / 'val'}: no problem\n"
     )
     (folder / "0002.jpg").write_bytes(b"no image")
     assert main(["data", "check", str(tmp_path / "val")]) == 0

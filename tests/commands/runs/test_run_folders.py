@@ -167,13 +167,13 @@ def test_an_interrupted_evaluation(
     sequence(Path("g/Boy"))
     assert run("evaluate g --output a") == (0, "")
     interrupt_at("Girl")
-    said = (
-        "pytracking: interrupted; kept the {} sequences that were finished in {}; the same command "
-        "goes on\n"
-    )
-    assert run("evaluate g --output a --overwrite") == (130, said.format(1, "a"))
+    said = "pytracking: interrupted; kept what was finished in {}: {}; the same command goes on\n"
+    assert run("evaluate g --output a --overwrite") == (130, said.format("a", "1 sequence"))
     assert names("a/seed-0") == ["Boy.txt", "evaluation.json", "run.json"]
-    assert run("evaluate g Girl") == (130, said.format(0, "outputs/evaluate/g/imagenet_mobile"))
+    assert run("evaluate g Girl") == (
+        130,
+        said.format("outputs/evaluate/g/imagenet_mobile", "0 sequences"),
+    )
     assert names("outputs/evaluate/g/imagenet_mobile/seed-0") == ["evaluation.json", "run.json"]
 
 

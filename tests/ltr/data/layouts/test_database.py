@@ -81,7 +81,7 @@ def test_it_is_learned_from_and_tracked(
     (data / "groundtruth.txt").write_text("8,8,20,20\n8,8,20,20\n")
     file = tmp_path / "cat.lmdb"
     assert main(["data", "pack", str(data.parent), str(file)]) == 0
-    assert capsys.readouterr().out.startswith(f"{file}: 1 sequences, 2 frames, ")
+    assert capsys.readouterr().out.startswith(f"{file}: 1 sequence, 2 frames, ")
     assert main(["data", "check", str(file)]) == 0
     words = ["evaluate", str(file), "--net", "imagenet_mobile", "--set", "search.crop_side=96"]
     assert main([*words, "--device", "cpu", "--output", str(tmp_path / "out")]) == 0
