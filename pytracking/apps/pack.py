@@ -8,9 +8,13 @@ from pathlib import Path
 
 from ltr.errors import ResultError
 from ltr.files import safe_name, write_bytes
+from ltr.progress import counted
 from pytracking.evaluation.packing import SERVERS, archive, got10k_files, trackingnet_files
 from pytracking.evaluation.results import find_runs
 from pytracking.sequences.benchmarks import BENCHMARKS, open_benchmark
+
+SHOWN = 5
+"""Lines on what is wrong, of each kind."""
 
 
 def run_pack(
@@ -29,13 +33,18 @@ def run_pack(
     make = trackingnet_files if server == "trackingnet" else got10k_files
     files, wrong = make(runs, frames)
     if wrong:
-        for line in wrong:
-            print(f"pytracking: {line}", file=sys.stderr)
-        count = f"{len(wrong)} things are" if len(wrong) > 1 else "1 thing is"
-        print(f"pytracking: nothing is packed: {count} wrong", file=sys.stderr)
+        for lines in wrong.values():
+            for line in lines[:SHOWN]:
+                print(f"pytracking: {line}", file=sys.stderr)
+            if (more := len(lines) - SHOWN) > 0:
+                print(f"pytracking: and {more} more of this kind", file=sys.stderr)
+        count = sum(map(len, wrong.values()))
+        verb = "is" if count == 1 else "are"
+        told = f"{counted(count, 'thing')} {verb} wrong"
+        print(f"pytracking: nothing is packed: {told}", file=sys.stderr)
         return 2
     write_bytes(path, archive(files), "archive")
-    names = f"{len(frames)} sequences" + (f", {len(runs)} runs" if len(runs) > 1 else "")
+    names = counted(len(frames), "sequence") + (f", {len(runs)} runs" if len(runs) > 1 else "")
     print(f"{path}: {names}, as {BENCHMARKS[SERVERS[server]].title} is submitted")
     if None in frames.values():
         print("line counts were not compared with the frames: --data DIR does that")

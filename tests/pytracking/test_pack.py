@@ -100,16 +100,32 @@ def test_all_that_is_wrong_is_said_at_once(
             f"{folder} has no result of {missing}",
             f"{place(short)} has 9 boxes, but the sequence {GOT10K[short]} frames",
             f"{place(short)} has 9 boxes, but the times of {GOT10K[short]} frames",
+            f"{place(timed)} has {GOT10K[timed]} boxes, but the times of 1 frame",
             f"{place(nan)}, line 2: nan,2,3,4 is not finite",
             f"{place(text)}, line 2: 'x' is not a box x,y,w,h",
             f"{place(untimed)} has no times beside it, which the server wants: NAME_time.txt",
-            f"{place(timed)} has {GOT10K[timed]} boxes, but the times of 1 frames",
             f"{place(negative)}: -1 s, the time of frame 1, is none",
             f"{folder}/GOT10k_Test_1.txt is called after no sequence of the benchmark",
             "nothing is packed: 9 things are wrong",
         )
     ]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["plain"]
+
+
+def test_of_a_part_of_a_benchmark_a_few_lines_are_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    results = ours_for_got10k(tmp_path)
+    names = list(GOT10K)
+    for name in names[3:]:
+        (results / "seed-0" / f"{name}.txt").unlink()
+    assert main(["pack", "got10k", str(results), "--output", str(tmp_path / "out.zip")]) == 2
+    *lines, more, last = capsys.readouterr().err.splitlines()
+    assert lines == [
+        f"pytracking: {results} has no result of run seed-0 of {name}" for name in names[3:8]
+    ]
+    assert more == "pytracking: and 172 more of this kind"
+    assert last == "pytracking: nothing is packed: 177 things are wrong"
 
 
 def test_trackingnet_is_flat_and_of_one_run(
