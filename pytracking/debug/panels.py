@@ -1,4 +1,5 @@
-"""One strip of pictures: what was seen of one target in one frame, drawn with OpenCV alone.
+"""What was seen of one target in one frame, as pictures drawn with OpenCV alone: a panel each, for
+whoever shows them, and all of them in a strip.
 
 Left to right: the frame; the search area with the candidate boxes, then closer; the scores, and the
 same times the window where that differs; the energies of the boxes over the refinement steps; the
@@ -8,7 +9,7 @@ weights of the samples.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,10 +82,10 @@ def strip(
     heading: frame and target. colour: the target's. seen: by the names of `Observer`, one target's
     values without the batch axis, those of the refinement steps stacked; a panel whose values are
     not there is left out."""
-    pictures, plots = _pictures(frame, prediction, seen, colour), _plots(seen)
-    used = 2 * MARGIN + sum(panel.picture.shape[1] + GAP for panel in pictures) - GAP
+    panels, plots = list(pictures(frame, prediction, seen, colour).values()), _plots(seen)
+    used = 2 * MARGIN + sum(panel.picture.shape[1] + GAP for panel in panels) - GAP
     room = (WIDTH - used) // max(1, len(plots)) - GAP
-    panels = pictures + [Panel(title, draw(max(PLOT_LEAST, room))) for title, draw in plots]
+    panels += [Panel(title, draw(max(PLOT_LEAST, room))) for title, draw in plots]
     width = 2 * MARGIN + sum(panel.picture.shape[1] + GAP for panel in panels) - GAP
     image = np.full((HEIGHT, max(WIDTH, width), 3), BACKGROUND, np.uint8)
     _header(image, heading, prediction, seen.get("filter_change"), colour)
@@ -119,35 +120,76 @@ def _header(
         left = put(image, text, left, HEADER - 9, ink, LARGE, room=image.shape[1] // 3) + 28
 
 
-def _pictures(
-    frame: Frame, prediction: Prediction, seen: Mapping[str, Array], colour: Colour
-) -> list[Panel]:
-    panels = [Panel("frame, search area thin", frame_picture(frame, prediction, colour))]
-    boxes = _boxes(seen)
-    if "search_crop" in seen:
-        crop = np.ascontiguousarray(np.nan_to_num(seen["search_crop"]).transpose(1, 2, 0))
-        crop = np.rint(crop).clip(0, 255).astype(np.uint8)
-        area = prediction.search_area
-        whole = boxes_picture(hatched_beyond(crop, area, frame), boxes)
-        pattern = LINE_STYLES[prediction.status]
-        _outline_if_any(whole, box_in_crop(prediction.box, area, SIDE), colour, 2, pattern)
-        panels.append(Panel("search area" + (", candidate boxes" if boxes else ""), whole))
-        if boxes and (square := area_around(boxes.xywh[[0, -1]], min(crop.shape[:2]))):
-            left, top, side = square
-            moved = Boxes(
-                boxes.xywh - np.array([left, top, 0, 0], np.float32), boxes.energies, boxes.colours
-            )
-            close = boxes_picture(crop[top : top + side, left : left + side], moved)
-            panels.append(Panel("closer: first thin, last bold", close))
+def pictures(
+    frame: Frame,
+    prediction: Prediction,
+    seen: Mapping[str, Array],
+    colour: Colour = FIRST_COLOUR,
+) -> dict[str, Panel]:
+    """Of one target, in this order: frame, search_area, closer, score_map, windowed_score_map.
+
+    Those whose values were not observed are left out, the last one too where there is no window,
+    and the closer view where the boxes fill the search area. Arguments as of `strip`."""
+    picture = frame_picture(frame, prediction, colour)
+    panels: dict[str, Panel | None] = {
+        "frame": Panel("frame, search area thin", picture),
+        "search_area": search_area(frame, prediction, seen, colour),
+        "closer": _closer(seen),
+        "score_map": score_map(seen),
+        "windowed_score_map": _windowed_score_map(seen),
+    }
+    return {name: panel for name, panel in panels.items() if panel is not None}
+
+
+def search_area(
+    frame: Frame,
+    prediction: Prediction,
+    seen: Mapping[str, Array],
+    colour: Colour = FIRST_COLOUR,
+) -> Panel | None:
+    """The search crop, hatched beyond the frame, with the target's box and the candidate boxes;
+    None where it was not observed."""
+    if "search_crop" not in seen:
+        return None
+    area, boxes = prediction.search_area, _boxes(seen)
+    whole = boxes_picture(hatched_beyond(_crop(seen), area, frame), boxes)
+    pattern = LINE_STYLES[prediction.status]
+    _outline_if_any(whole, box_in_crop(prediction.box, area, SIDE), colour, 2, pattern)
+    return Panel("search area" + (", candidate boxes" if boxes else ""), whole)
+
+
+def score_map(seen: Mapping[str, Array]) -> Panel | None:
+    """The scores with their scale; None where they were not observed."""
+    if (scores := seen.get("score_map")) is None:
+        return None
+    peak = _range(scores)[1]
+    title = f"scores, peak {short(float(scores.max()))}"
+    return Panel(title, with_scale(map_picture(scores, peak), scores, peak))
+
+
+def _windowed_score_map(seen: Mapping[str, Array]) -> Panel | None:
     scores, windowed = seen.get("score_map"), seen.get("windowed_score_map")
-    if scores is not None:
-        peak = _range(scores)[1]
-        title = f"scores, peak {short(float(scores.max()))}"
-        panels.append(Panel(title, with_scale(map_picture(scores, peak), scores, peak)))
-        if windowed is not None and not np.array_equal(scores, windowed, equal_nan=True):
-            title = f"times window, peak {short(float(windowed.max()))}"
-            panels.append(Panel(title, map_picture(windowed, peak)))
-    return panels
+    if scores is None or windowed is None or np.array_equal(scores, windowed, equal_nan=True):
+        return None
+    title = f"times window, peak {short(float(windowed.max()))}"
+    return Panel(title, map_picture(windowed, _range(scores)[1]))
+
+
+def _closer(seen: Mapping[str, Array]) -> Panel | None:
+    if "search_crop" not in seen or (boxes := _boxes(seen)) is None:
+        return None
+    crop = _crop(seen)
+    if (square := area_around(boxes.xywh[[0, -1]], min(crop.shape[:2]))) is None:
+        return None
+    left, top, side = square
+    moved = replace(boxes, xywh=boxes.xywh - np.array([left, top, 0, 0], np.float32))
+    close = boxes_picture(crop[top : top + side, left : left + side], moved)
+    return Panel("closer: first thin, last bold", close)
+
+
+def _crop(seen: Mapping[str, Array]) -> Frame:
+    crop = np.ascontiguousarray(np.nan_to_num(seen["search_crop"]).transpose(1, 2, 0))
+    return np.rint(crop).clip(0, 255).astype(np.uint8)
 
 
 def _plots(seen: Mapping[str, Array]) -> list[tuple[str, Callable[[int], Frame]]]:

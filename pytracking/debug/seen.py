@@ -21,7 +21,9 @@ KNOWN = (
     "search_crop",
     "score_map",
     "windowed_score_map",
+    "stored_slot",
     "sample_weights",
+    "filter_norm",
     "filter_change",
 )
 

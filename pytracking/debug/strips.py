@@ -3,9 +3,10 @@ them in order."""
 
 from __future__ import annotations
 
+import math
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -19,7 +20,7 @@ from pytracking.debug.panels import strip
 from pytracking.debug.seen import Seen
 from pytracking.sinks.palette import TargetColours
 from pytracking.tracker.observer import Observer
-from pytracking.tracker.prediction import Prediction, Status
+from pytracking.tracker.prediction import Box, Prediction, Status
 
 INDEX = "index.html"
 INDEX_EVERY = 20
@@ -98,6 +99,11 @@ class Strips:
             if error is None:  # else the first error is the one to be told of
                 raise
 
+    def begin(self, number: int, frame: Frame, boxes: Mapping[str, Box]) -> None:
+        """Targets begin: their colours are given out in this order."""
+        for name in boxes:
+            _ = self.colours[name]
+
     def observer(self, number: int) -> Observer | None:
         """The observer of frame `number`, or None where the frame is left out, so that nothing is
         computed for it."""
@@ -110,7 +116,12 @@ class Strips:
         return self._seen
 
     def write(
-        self, number: int, frame: Frame, names: Sequence[str], predictions: Sequence[Prediction]
+        self,
+        number: int,
+        frame: Frame,
+        names: Sequence[str],
+        predictions: Sequence[Prediction],
+        seconds: float = math.nan,
     ) -> None:
         """After the step: write a strip a target of what was observed in it; none where the frame
         was left out.

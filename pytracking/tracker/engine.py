@@ -34,7 +34,7 @@ from pytracking.tracker.filter_update import UpdatePolicy, iterations_due, learn
 from pytracking.tracker.first_frame import dropped_out, first_samples, first_view, first_window
 from pytracking.tracker.localization import NOT_FOUND, Localizer, localize
 from pytracking.tracker.memory import MemoryRule, first_memory, store, trusted_samples
-from pytracking.tracker.observer import Observer, relative_change
+from pytracking.tracker.observer import Observer, show
 from pytracking.tracker.prediction import Box, Prediction, prediction_of
 from pytracking.tracker.preset_settings import TrackerPreset
 from pytracking.tracker.refinement import BoxRule, as_searched, first_bias, fit_box, fitted_offset
@@ -177,11 +177,7 @@ class TrackerEngine:
         iterations = self.update_policy(step.frame_number, predictions, preset.update)
         filters = learn_filters(net, state.filters, memory, iterations)
         if observer is not None:
-            observer.observe("search_crop", view.crops)
-            observer.observe("score_map", view.scores)
-            observer.observe("windowed_score_map", view.windowed_scores)
-            observer.observe("sample_weights", memory.weights)
-            observer.observe("filter_change", relative_change(state.filters, filters))
+            show(observer, view, state, memory, filters)
         counts = zip(state.frames_lost, predictions, strict=True)
         state = replace(
             state,

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
+import torch
 from torch import Tensor
 
 from ltr.models.tracking_network import BoxEnergies
+
+if TYPE_CHECKING:
+    from pytracking.tracker.state import SampleMemory, TrackerState
+    from pytracking.tracker.step import View
 
 
 class Observer(Protocol):
@@ -18,7 +23,9 @@ class Observer(Protocol):
         candidate_boxes (B, N, 4), in pixels of the search crop as (left edge, top edge, w, h), and
         candidate_energies (B, N), a pair a refinement step;
         search_crop (B, 3, n, n) RGB 0..255, the chosen crops; score_map (B, H', W'), their scores;
-        windowed_score_map, the same times the window; sample_weights (B, S);
+        windowed_score_map, the same times the window;
+        stored_slot (B,), where in memory the sample of this frame lies now, -1 where it was not
+        stored; sample_weights (B, S); filter_norm (B,), after the step;
         filter_change (B,), relative, zero where the filter was not updated."""
 
 
@@ -34,6 +41,20 @@ def shown_to(observer: Observer | None, energies_of: BoxEnergies) -> BoxEnergies
         return energies, gradient
 
     return energies_shown
+
+
+def show(
+    observer: Observer, view: View, before: TrackerState, memory: SampleMemory, filters: Tensor
+) -> None:
+    """Tell the observer of a step that led from the state `before` to this memory and filters."""
+    stored = memory.count > before.memory.count
+    observer.observe("search_crop", view.crops)
+    observer.observe("score_map", view.scores)
+    observer.observe("windowed_score_map", view.windowed_scores)
+    observer.observe("stored_slot", torch.where(stored, memory.previous, -1))
+    observer.observe("sample_weights", memory.weights)
+    observer.observe("filter_norm", filters.flatten(1).norm(dim=1))
+    observer.observe("filter_change", relative_change(before.filters, filters))
 
 
 def relative_change(before: Tensor, after: Tensor) -> Tensor:
