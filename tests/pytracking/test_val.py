@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from ltr.data.annotated import Frames
-from ltr.images import Frame
 from pytracking.api import load_engine
 from pytracking.apps.kept_boxes import kept_auc
-from pytracking.evaluation.runner import track_sequences
 from pytracking.evaluation.scoring import one_pass_auc
-from pytracking.evaluation.workers import track_in_processes
 from pytracking.sequences.sequence import find_sequences
-from pytracking.tracker.engine import TrackerEngine
 
 # Well below what was measured (benchmarks/results.md): other CPUs and threads round differently.
 SHORT = {
@@ -59,53 +52,6 @@ def test_all_of_val(network: str, shared: Path, tmp_path: Path) -> None:
     assert len(scores) == 10
     print(network, scores)
     assert np.mean(list(scores.values())) >= MEAN[network], scores
-
-
-@dataclass(frozen=True)
-class FirstFrames:
-    """The first frames of others."""
-
-    of: Frames
-    count: int
-
-    @property
-    def path(self) -> Path:
-        return self.of.path
-
-    def __len__(self) -> int:
-        return self.count
-
-    def __iter__(self) -> Iterator[Frame]:
-        return map(self.of.frame, range(self.count))
-
-    def frame(self, number: int) -> Frame:
-        return self.of.frame(number)
-
-
-def engine_on(device: str) -> TrackerEngine:
-    return load_engine("imagenet_mobile", device=device)
-
-
-@pytest.mark.slow
-def test_batches_and_processes_give_the_same_boxes(shared: Path) -> None:
-    """60 frames of each of five sequences: alone, four at once, and by two processes."""
-    clips = [
-        replace(s, frames=FirstFrames(s.frames, 60), boxes_xywh=s.boxes_xywh[:60])
-        for s in find_sequences(shared / "data" / "val")[:5]
-    ]
-    engine = engine_on("cpu")
-    alone = {s.name: outcome for s, outcome in track_sequences(engine, clips)}
-    at_once = track_sequences(engine, clips, batch=4)
-    spread = track_in_processes(engine_on, clips, ["cpu", "cpu"])
-    for outcomes in (at_once, spread):
-        compared = 0
-        for sequence, outcome in outcomes:
-            apart = np.abs(outcome.boxes_xywh - alone[sequence.name].boxes_xywh).max(axis=1)
-            assert len(apart) == 60
-            first = int((apart > 0.05).argmax())
-            assert apart.max() <= 0.05, f"{sequence.name} from frame {first + 1}: {apart.max():.3f}"
-            compared += 1
-        assert compared == 5
 
 
 def test_the_protocol_is_that_of_the_baselines(shared: Path) -> None:
