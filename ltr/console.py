@@ -166,9 +166,31 @@ def _usage(error: click.UsageError, words: Sequence[str]) -> str:
     if isinstance(parameter, click.Option):
         name = parameter.opts[0]
     if parameter is not None and isinstance(error, click.MissingParameter):
-        return f"missing {parameter.param_type_name} {name}"
+        hint = parameter.type.get_missing_message(parameter, error.ctx)
+        missing = f"missing {parameter.param_type_name} {name}"
+        return f"{missing}, {hint}" if hint else missing
+    if parameter is not None and (kind := _number_of(parameter.type)):
+        value = error.message.rpartition(" is not ")[0]
+        return f"{name} takes {kind}, not {value}" if value else f"{name} takes {kind}"
     message = error.message[:1].lower() + error.message[1:].rstrip(".")
     return f"{name}: {message}" if name else message
+
+
+def _number_of(kind: click.ParamType) -> str:
+    """What an option of numbers takes; empty for other options."""
+    if isinstance(kind, (click.types.IntParamType, click.types.FloatParamType)):
+        number = "a whole number" if isinstance(kind, click.types.IntParamType) else "a number"
+        low, high = getattr(kind, "min", None), getattr(kind, "max", None)
+        if low is None:
+            return number
+        if high is not None:
+            return f"{number} from {low} to {high}"
+        return (
+            f"{number} above {low}"
+            if getattr(kind, "min_open", False)
+            else f"{number} of {low} or more"
+        )
+    return ""
 
 
 def _report(program: str, message: str, status: int) -> int:

@@ -11,6 +11,7 @@ import click
 from ltr.console import debug_option
 from ltr.signals import loading
 from pytracking.commands.options import (
+    benchmark_argument,
     data_option,
     output_options,
     protocol_option,
@@ -22,7 +23,7 @@ COUNT = click.IntRange(1)
 
 
 @click.command(short_help="track a benchmark and score it")
-@click.argument("benchmark", metavar="BENCHMARK")
+@benchmark_argument
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @tracker_options
 @data_option

@@ -29,6 +29,49 @@ def complete_presets(
     ]
 
 
+def complete_benchmarks(
+    ctx: click.Context, param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """The benchmarks by name."""
+    from pytracking.sequences.benchmarks import BENCHMARKS
+
+    return [
+        CompletionItem(name, help=benchmark.title)
+        for name, benchmark in BENCHMARKS.items()
+        if name.startswith(incomplete)
+    ]
+
+
+class _Benchmark(click.types.StringParamType):
+    """A word of which an error says where it comes from."""
+
+    def get_missing_message(self, param: click.Parameter, ctx: click.Context | None) -> str:
+        """What is to be given."""
+        return "a name that `pytracking data` lists or a folder of sequences"
+
+
+benchmark_argument = click.argument(
+    "benchmark", metavar="BENCHMARK", type=_Benchmark(), shell_complete=complete_benchmarks
+)
+
+
+class _Results(click.Path):
+    """Paths of which an error says what they are."""
+
+    def get_missing_message(self, param: click.Parameter, ctx: click.Context | None) -> str:
+        """What is to be given."""
+        return "a folder that `pytracking evaluate` wrote or results of another layout"
+
+
+results_argument = click.argument(
+    "results",
+    nargs=-1,
+    required=True,
+    metavar="[LABEL=]RESULT...",
+    type=_Results(readable=False),
+)
+
+
 def _checked_seed(ctx: click.Context, param: click.Parameter, value: int) -> int:
     if value < 0:
         raise ConfigError(f"--seed is {value}: give 0 or more")

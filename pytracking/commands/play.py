@@ -9,15 +9,14 @@ import click
 
 from ltr.console import PATH, debug_option
 from ltr.signals import loading
-from pytracking.commands.report import DATA, complete_benchmarks
+from pytracking.commands.options import benchmark_argument, results_argument
+from pytracking.commands.report import DATA
 
 
 @click.command(short_help="render a sequence with the boxes of several trackers")
-@click.argument("benchmark", metavar="BENCHMARK", shell_complete=complete_benchmarks)
+@benchmark_argument
 @click.argument("sequence", metavar="SEQUENCE")
-@click.argument(
-    "results", nargs=-1, required=True, metavar="[LABEL=]RESULT...", type=click.Path(readable=False)
-)
+@results_argument
 @DATA
 @click.option("--output", type=PATH, required=True, metavar="FILE.mp4", help="The video.")
 @click.option("--overwrite", is_flag=True, help="Replace an earlier video.")

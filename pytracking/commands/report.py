@@ -10,7 +10,7 @@ from click.shell_completion import CompletionItem
 
 from ltr.console import PATH, debug_option
 from ltr.signals import loading
-from pytracking.commands.options import output_options
+from pytracking.commands.options import benchmark_argument, output_options, results_argument
 
 
 def complete_protocols(
@@ -22,29 +22,14 @@ def complete_protocols(
     return [CompletionItem(name) for name in PROTOCOLS if name.startswith(incomplete)]
 
 
-def complete_benchmarks(
-    ctx: click.Context, param: click.Parameter, incomplete: str
-) -> list[CompletionItem]:
-    """The benchmarks by name."""
-    from pytracking.sequences.benchmarks import BENCHMARKS
-
-    return [
-        CompletionItem(name, help=benchmark.title)
-        for name, benchmark in BENCHMARKS.items()
-        if name.startswith(incomplete)
-    ]
-
-
 DATA = click.option(
     "--data", type=PATH, metavar="DIR", help="The benchmark's folder; default: as paths.toml says."
 )
 
 
 @click.command(short_help="score results on a benchmark, and compare trackers")
-@click.argument("benchmark", metavar="BENCHMARK", shell_complete=complete_benchmarks)
-@click.argument(
-    "results", nargs=-1, required=True, metavar="[LABEL=]RESULT...", type=click.Path(readable=False)
-)
+@benchmark_argument
+@results_argument
 @DATA
 @click.option(
     "--protocol",

@@ -11,6 +11,7 @@ import click
 from ltr.console import debug_option
 from ltr.signals import loading
 from pytracking.commands.options import (
+    benchmark_argument,
     data_option,
     device_option,
     network_option,
@@ -24,7 +25,7 @@ from pytracking.commands.options import (
 
 
 @click.command(short_help="find the settings of a preset that track best")
-@click.argument("benchmark", metavar="BENCHMARK")
+@benchmark_argument
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option(
     "--set",

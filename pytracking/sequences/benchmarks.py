@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -47,11 +48,38 @@ class Benchmark:
         return tuple(read_list(LISTS / f"{self.list_name}.csv")) if self.list_name else ()
 
     def rows(self, folder: Path) -> tuple[ListedSequence, ...]:
-        """A row a sequence, in the order of results. Raises DataError."""
-        if self.names is None:
-            return self.listed()
-        known = {row.name: row for row in self.listed()}
-        return tuple(known.get(name) or ListedSequence(name) for name in self.names(folder))
+        """A row a sequence, in the order of results. Raises DataError, also for a folder that does
+        not hold the list, or no sequence of the published one."""
+        try:
+            if self.names is not None:
+                known = {row.name: row for row in self.listed()}
+                return tuple(known.get(name) or ListedSequence(name) for name in self.names(folder))
+            rows = self.listed()
+            if not any(self._holds(folder, row) for row in rows):
+                self.read(folder, rows[0])
+            return rows
+        except DataError as error:
+            if (path := _missing(error)) is None:
+                raise
+            raise DataError(
+                f"{folder} does not look like {self.title}: there should be "
+                f"{os.path.relpath(path, folder)} in it"
+            ) from None
+
+    def _holds(self, folder: Path, row: ListedSequence) -> bool:
+        try:
+            self.read(folder, row)
+        except DataError as error:  # what else is wrong, who reads it says
+            return _missing(error) is None
+        return True
+
+
+def _missing(error: DataError) -> str | None:
+    """The file or folder that is not there; None where something else is wrong."""
+    cause = error.__context__
+    if isinstance(cause, (FileNotFoundError, NotADirectoryError)):
+        return str(cause.filename)
+    return None
 
 
 def _by_name(read: Callable[[Path, str], AnnotatedVideo]) -> Callable[..., list[AnnotatedVideo]]:

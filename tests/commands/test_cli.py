@@ -142,7 +142,7 @@ def test_absent_targets_and_wrong_counts(
         (["track"], "pytracking track: missing argument SOURCE (see pytracking track --help)"),
         (["track", "x", "-box", "1,2,3,4"], "pytracking track: unknown option '-box': did you mean --box? (see pytracking track --help)"),
         (["track", "x", "--box"], "pytracking track: option '--box' requires an argument (see pytracking track --help)"),
-        (["track", "x", "--seed", "one"], "pytracking track: --seed: 'one' is not a valid integer (see pytracking track --help)"),
+        (["track", "x", "--seed", "one"], "pytracking track: --seed takes a whole number, not 'one' (see pytracking track --help)"),
         (["networks", "a", "b"], "pytracking networks: got unexpected extra argument (b) (see pytracking networks --help)"),
         ([], "pytracking: missing command (see pytracking --help)"),
         (["--verson"], "pytracking: unknown option '--verson': did you mean --version? (see pytracking --help)"),

@@ -205,6 +205,13 @@ def test_what_fails_is_told_of_at_the_end(
     ("words", "said"),
     [
         (["evaluate", "lasott"], "'lasott' is no folder and no benchmark: did you mean lasot?"),
+        (
+            ["evaluate", "lasot", "--batch", "x"],
+            "--batch takes a whole number of 1 or more, not 'x'",
+        ),
+        (["report"], "missing argument BENCHMARK, a name that `pytracking data` lists or a folder"),
+        (["report", "lasot"], "missing argument [LABEL=]RESULT..., a folder that `pytracking eval"),
+        (["play", "LASOT", "x", "y", "--output", "z.mp4", "--rate", "0"], "a number from 1 to 240"),
         (["evaluate", "lasot", "--protocol", "otb10"], "unknown protocol 'otb10': "),
         (["evaluate", "lasot", "airplane-2", "--data", "LASOT"], "no sequence 'airplane-2': "),
         (["evaluate", "lasot", "--data", "/nowhere"], "/nowhere"),

@@ -84,7 +84,7 @@ def test_a_part_of_a_source(folder: Path, track: Track) -> None:
         (["--start", "7"], "pytracking: there is no frame 7 to start with: FOLDER has 6 frames, counted from 1"),
         (["--end", "70"], "pytracking: there is no frame 70 to end with: FOLDER has 6 frames, counted from 1"),
         (["--start", "3", "--end", "2"], "pytracking: the last frame 2 comes before the first 3: exchange them"),
-        (["--start", "0"], "pytracking track: --start: 0 is not in the range x>=1 (see pytracking track --help)"),
+        (["--start", "0"], "pytracking track: --start takes a whole number of 1 or more, not 0 (see pytracking track --help)"),
         (["--show"], "pytracking: --show needs a window, but there is no display: leave it out"),
         (["--format", "cvs"], "pytracking track: unknown format 'cvs': did you mean csv? (see pytracking track --help)"),
     ],

@@ -320,6 +320,36 @@ def test_data_check(
     assert "says nothing: give check and a benchmark" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("benchmark", "first"),
+    [
+        ("lasot", "airplane/airplane-1/groundtruth.txt"),
+        ("trackingnet", "TEST/anno/-Dz7OIf54b0_0.txt"),
+        ("trackingnet_train_3", "TRAIN_3/anno"),
+        ("got10k_val", "val/list.txt"),
+        ("otb100", "Basketball/groundtruth_rect.txt"),
+        ("davis2016", "ImageSets/2016/val.txt"),
+    ],
+)
+def test_a_folder_of_something_else(
+    benchmark: str, first: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "Video").mkdir()
+    for command in (["evaluate", benchmark], ["data", "check", benchmark]):
+        assert main([*command, "--data", str(tmp_path)]) == 2
+        assert capsys.readouterr().err == (
+            f"pytracking: {tmp_path} does not look like {BENCHMARKS[benchmark].title}: there "
+            f"should be {first} in it\n"
+        )
+
+
+def test_of_a_benchmark_in_part_what_is_missing_is_said(tmp_path: Path) -> None:
+    name = "trackingnet"
+    text(tmp_path / "TEST" / "anno" / "-FCJqWfi9Wo_0.txt", boxes(1))
+    with pytest.raises(DataError, match="cannot read boxes .*-Dz7OIf54b0_0.txt: No such file"):
+        open_benchmark(name, tmp_path)
+
+
 def test_data_check_names_everything_that_is_wrong(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
