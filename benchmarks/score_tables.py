@@ -44,7 +44,7 @@ def comparison(scores: Mapping[str, Array], validation: int) -> str:
     parts = {name: part for name, part in groups.items() if not only or name in only}
     head = ["network", *parts]
     if len(scores) > 1:
-        head += [f"minus the first: {name}" for name in parts] + ["better on"]
+        head += [f"{name}: difference from {first}" for name in parts] + ["better on"]
     rows = []
     for contender, values in scores.items():
         row = [contender, *(mean_cell(values[part]) for part in parts.values())]
@@ -52,7 +52,7 @@ def comparison(scores: Mapping[str, Array], validation: int) -> str:
             difference = values - base
             better = f"{(difference > 0).sum()} of {len(difference)}"
             cells = [*(mean_cell(difference[part]) for part in parts.values()), better]
-            row += [""] * len(cells) if contender == first else cells
+            row += ["-"] * len(cells) if contender == first else cells
         rows.append(row)
     return markdown(head, rows)
 

@@ -81,8 +81,6 @@ def run_report(
     if frame is not None:
         _write_frame(frame, tables.runs_table(comparison))
     print_sheet(scores_sheet(comparison, scores))
-    if len(comparison.trackers) > 1:
-        print(f"differences are from {comparison.trackers[0].label}")
     if output is not None:
         print(f"tables and plots lie in {output}; open {output / PAGE} in a browser")
     return 0

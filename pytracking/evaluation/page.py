@@ -96,7 +96,7 @@ def page(
     if count > 1:
         one, two = (escape(tracker.label) for tracker in comparison.trackers[:2])
         words = f"from where {two} falls behind {one} most to where it exceeds it most"
-        parts.append(f"<p>The second less the first: {words}.</p>")
+        parts.append(f"<p>In this order: {words}.</p>")
     parts.append(_table(by_sequence, {}, None, tall=True))
     body = "\n".join(parts)
     return (

@@ -20,6 +20,9 @@ _LATEX = {
     **{letter: f"\\{letter}" for letter in "&%$#_{}"},
 }
 
+MOST = 24
+"""Letters of a label in the head of another column."""
+
 
 @dataclass(frozen=True)
 class Sheet:
@@ -39,8 +42,9 @@ def scores_sheet(comparison: Comparison, table: pandas.DataFrame) -> Sheet:
     for reading in comparison.protocol.readings[1:]:
         columns[reading.name] = [number(v) for v in table[reading.name]]
     if "difference" in table:
-        # the label of the reference may be long: a table's column is no place for it
-        columns["difference"] = [number(v, signed=True) for v in table["difference"]]
+        columns[f"difference from {_cut(comparison.trackers[0].label)}"] = [
+            number(v, signed=True) for v in table["difference"]
+        ]
         if "difference_low" in table:
             columns["95 % of it"] = _intervals(table, "difference_low", "difference_high", True)
     if "spread" in table:
@@ -52,9 +56,10 @@ def scores_sheet(comparison: Comparison, table: pandas.DataFrame) -> Sheet:
 
 
 def plain_sheet(title: str, table: pandas.DataFrame) -> Sheet:
-    """Any table: whole numbers as they are, others with two decimals."""
+    """Any table: whole numbers as they are, others with two decimals. `difference` says of which
+    columns: those before it are the number of frames and a column a tracker."""
     columns = {
-        str(name): [
+        (_less(table) if name == "difference" else str(name)): [
             str(v) if isinstance(v, int) else number(v, signed=name == "difference")
             for v in table[name].tolist()
         ]
@@ -66,6 +71,16 @@ def plain_sheet(title: str, table: pandas.DataFrame) -> Sheet:
 def number(value: float, digits: int = 2, signed: bool = False) -> str:
     """With decimals; a dash where it is not known."""
     return "-" if math.isnan(value) else f"{value:{'+' if signed else ''}.{digits}f}"
+
+
+def _less(table: pandas.DataFrame) -> str:
+    one, two = (_cut(str(name)) for name in table.columns[1:3])
+    return f"{two} less {one}"
+
+
+def _cut(label: str) -> str:
+    """A label may be long, and a column's head is no place for it."""
+    return label if len(label) <= MOST else f"{label[: MOST - 2]}.."
 
 
 def _intervals(table: pandas.DataFrame, low: str, high: str, signed: bool = False) -> list[str]:

@@ -131,7 +131,7 @@ def test_a_run_becomes_a_bundled_network(made: Path, monkeypatch: pytest.MonkeyP
         "| clips | train/ | video | 100% | 1 | 3 | 1 |",
         "| **1** | **8** | **8** | **3** | **0.700 (1 sequence)** |\n| 2 | 4 | 4 | 1.5 | 0.350",
         "**not a benchmark**",
-        "| network | val and clips (2) | val (1) | clips (1) | minus the first",
+        "| network | val and clips (2) | val (1) | clips (1) | val and clips (2): difference from imagenet",
         "| sequence | imagenet_mobile | nce_plus_mobile |\n| --- | --- | --- |\n| c | 0.500 | 0.750 |",
         "Worst: b 0.62.",
         "## Ablation\n\nOf parts.\n\nMade by `benchmarks/publish.py`.",

@@ -49,11 +49,13 @@ def test_tables() -> None:
     scores = {"one": np.array([0.5, 0.7, 0.2, 0.6]), "two": np.array([0.4, 0.5, 0.3, 0.4])}
     head, _, one, two = comparison(scores, 2).splitlines()
     assert head == (
-        "| network | val and clips (4) | val (2) | clips (2) | minus the first: val and clips (4) "
-        "| minus the first: val (2) | minus the first: clips (2) | better on |"
+        "| network | val and clips (4) | val (2) | clips (2) | val and clips (4): difference "
+        "from one | val (2): difference from one | clips (2): difference from one | better on |"
     )
     assert one.startswith("| one | **0.500** (0.")
-    assert one.endswith(" | **0.600** (0.500 to 0.700) | **0.400** (0.200 to 0.600) |  |  |  |  |")
+    assert one.endswith(
+        " | **0.600** (0.500 to 0.700) | **0.400** (0.200 to 0.600) | - | - | - | - |"
+    )
     assert "| **-0.150** (-0.200 to -0.100) | **-0.050** (-0.200 to 0.100) | 1 of 4 |" in two
     alone = comparison({"one": scores["one"]}, 4).splitlines()
     assert alone[0] == "| network | val (4) |"

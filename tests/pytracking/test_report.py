@@ -58,9 +58,9 @@ def test_the_table_is_that_of_the_scores(
 ) -> None:
     good, poor = results(tmp_path, "good"), results(tmp_path, "poor")
     assert main(["report", str(benchmark), str(poor), f"mine={good}"]) == 0
-    title, header, first, second, note = capsys.readouterr().out.splitlines()
+    title, header, first, second = capsys.readouterr().out.splitlines()
     assert title == "data, 3 sequences, protocol one_pass"
-    words = "tracker AUC 95 % SR50 P NP difference 95 % of it"
+    words = "tracker AUC 95 % SR50 P NP difference from poor 95 % of it"
     assert header.split() == words.split()
     aucs = {
         tracker: np.array([one_pass_auc(boxes_of(tracker, n), true_boxes(n)) for n in NAMES])
@@ -77,7 +77,7 @@ def test_the_table_is_that_of_the_scores(
     ]
     assert cells[8:] == [f"{gain.mean():+.2f}", *f"{gain_low:+.1f} to {gain_high:+.1f}".split()]
     assert second.split()[:2] == ["poor", f"{100 * aucs['poor'].mean():.2f}"]
-    assert note == "differences are from poor"
+    assert second.split()[-2:] == ["-", "-"]
 
 
 def test_runs_of_one_tracker_are_averaged_with_their_spread_and_speed(
@@ -149,6 +149,8 @@ def test_tables_in_files(benchmark: Path, tmp_path: Path) -> None:
     text = (output / "report.md").read_text()
     assert "data, 3 sequences, protocol one\\_pass" in text
     assert "| po\\|or\\_ |" in text
+    assert " | difference from good | 95 % of it |" in text
+    assert "| sequence | frames | good | po\\|or\\_ | po\\|or\\_ less good |" in text
     assert "po|or\\_ & " in (output / "report.tex").read_text()
     assert main(command) == 2  # not empty
     assert main([*command, "--overwrite"]) == 0
