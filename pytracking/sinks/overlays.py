@@ -66,18 +66,7 @@ class Overlay:
 
     def first(self, number: int, frame: Frame, boxes: Mapping[str, Box]) -> Frame:
         """A new frame with the boxes that were given, frame `number` counted from 1."""
-        marks = [
-            Mark(
-                name,
-                box,
-                self.colours[name],
-                _label(name, "given", boxes),
-                (),
-                self._way(name, box),
-            )
-            for name, box in boxes.items()
-        ]
-        return draw(frame, marks, self._caption(number), None, self._offsets)
+        return self.picture(self._caption(number), frame, {}, boxes)
 
     def next(
         self,
@@ -87,11 +76,36 @@ class Overlay:
         true_box: Box | None = None,
     ) -> Frame:
         """A new frame with what was predicted in it, frame `number` counted from 1."""
+        return self.picture(self._caption(number), frame, predictions, {}, true_box)
+
+    def picture(
+        self,
+        caption: str,
+        frame: Frame,
+        predictions: Mapping[str, Prediction],
+        given: Mapping[str, Box],
+        true_box: Box | None = None,
+    ) -> Frame:
+        """A new frame with what was predicted in it, and the boxes that were given in it of targets
+        that begin."""
+        among = {**predictions, **given}
         marks = [
-            _mark(name, p, self.colours[name], predictions, self._way(name, p.box))
+            _mark(name, p, self.colours[name], among, self._way(name, p.box))
             for name, p in predictions.items()
+            if name not in given
         ]
-        return draw(frame, marks, self._caption(number), true_box, self._offsets)
+        marks += [
+            Mark(
+                name,
+                box,
+                self.colours[name],
+                _label(name, "given", among),
+                (),
+                self._way(name, box),
+            )
+            for name, box in given.items()
+        ]
+        return draw(frame, marks, caption, true_box, self._offsets)
 
     def _way(self, name: str, box: Box) -> Sequence[Point]:
         """The trail of a target that now has this box."""

@@ -168,3 +168,15 @@ def test_short_scores() -> None:
         "1.00",
         ".00",
     ]
+
+
+def test_targets_that_begin_are_drawn_beside_those_that_are_tracked() -> None:
+    frame = flat((90, 90, 90), 360, 640)
+    left = Prediction((100.0, 150.0, 80.0, 60.0), 0.9, "found", AREA)
+    right: Box = (400.0, 150.0, 80.0, 60.0)
+    overlay = Overlay(25.0)
+    drawn = overlay.picture("", frame, {"left": left}, {"right": right})
+    assert near(drawn[150:210, 98:103], PALETTE[0]).any()
+    assert near(drawn[150:210, 398:403], PALETTE[1]).any()
+    again = overlay.picture("", frame, {"left": left, "right": left}, {"right": right})
+    assert np.array_equal(drawn, again), "a box that is given counts for more than one predicted"
