@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import wraps
 from typing import Any, Concatenate, NoReturn, ParamSpec, TypeVar
 
@@ -193,22 +193,22 @@ class MultiTracker:
     @one_at_a_time
     def remove(self, name: str) -> None:
         """Forget a target. Others are not touched."""
-        if self._state is None or name not in self.names:
-            raise BoxError(
-                f"no target {name!r} is tracked: there are {', '.join(self.names) or 'none'}"
-            )
+        state = self._state_with([name])
         kept = [row for row, known in enumerate(self.names) if known != name]
-        self._state = select(self._state, kept) if kept else None
+        self._state = select(state, kept) if kept else None
 
     @one_at_a_time
-    def track(self, frame: Any) -> dict[str, Prediction]:
-        """Find all targets in the next frame, or each in its own: {name: frame}. Raises FrameError,
-        and then may be called again with good frames."""
+    def track(self, frame: Any, names: Collection[str] | None = None) -> dict[str, Prediction]:
+        """Find all targets in the next frame, or each in its own: {name: frame}. Where `names` are
+        given only these go one frame further, as if there were no others, which stand still.
+        Raises FrameError, and then may be called again with good frames; BoxError for a name that
+        is not tracked."""
+        if names is not None and set(names) != set(self.names):
+            return self._track_some(frame, names)
         if self._state is None:
             return {}
-        frames, frame_of = self._frames(frame)
-        self._state, predictions = self.engine.step(self._state, frames, frame_of, self.observer)
-        return dict(zip(self.names, predictions, strict=True))
+        self._state, predictions = self._step(self._state, frame)
+        return predictions
 
     @one_at_a_time
     def snapshot(self) -> Snapshot:
@@ -254,18 +254,45 @@ class MultiTracker:
     def _join(self, state: TrackerState) -> None:
         self._state = concatenate([self._state, state]) if self._state else state
 
-    def _frames(self, frame: Any) -> tuple[list[Frame], list[int]]:
+    def _state_with(self, names: Collection[str]) -> TrackerState:
+        """The state, which holds all `names`."""
+        for name in names:
+            if name not in self.names:
+                raise BoxError(
+                    f"no target {name!r} is tracked: there are {', '.join(self.names) or 'none'}"
+                )
+        assert self._state is not None
+        return self._state
+
+    def _track_some(self, frame: Any, names: Collection[str]) -> dict[str, Prediction]:
+        if not names:
+            return {}
+        state = self._state_with(names)
+        rows = [row for row, name in enumerate(state.names) if name in names]
+        others = [row for row, name in enumerate(state.names) if name not in names]
+        stepped, predictions = self._step(select(state, rows), frame)
+        together = concatenate([stepped, select(state, others)])
+        order = [together.names.index(name) for name in state.names]
+        self._state = select(together, order)
+        return predictions
+
+    def _step(self, state: TrackerState, frame: Any) -> tuple[TrackerState, dict[str, Prediction]]:
+        frames, frame_of = self._frames(frame, state.names)
+        state, predictions = self.engine.step(state, frames, frame_of, self.observer)
+        return state, dict(zip(state.names, predictions, strict=True))
+
+    def _frames(self, frame: Any, names: Sequence[str]) -> tuple[list[Frame], list[int]]:
         """The different frames, and which one each target sees."""
         if not isinstance(frame, Mapping):
-            return [as_frame(frame, self.color)], [0] * len(self.names)
-        for name in self.names:
+            return [as_frame(frame, self.color)], [0] * len(names)
+        for name in names:
             if name not in frame:
                 raise FrameError(
                     f"there is no frame for target {name!r}: give one frame for all, or one for "
                     "each"
                 )
         # once each: a mapping may make them as they are asked for
-        frames = [frame[name] for name in self.names]
+        frames = [frame[name] for name in names]
         different = {id(image): image for image in frames}
         order = list(different)
         images = [as_frame(image, self.color) for image in different.values()]
