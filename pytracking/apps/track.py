@@ -21,7 +21,8 @@ from ltr.signals import ending_of, postponed
 from pytracking.api import MultiTracker
 from pytracking.apps.run_report import Course, report
 from pytracking.apps.tracker_choice import TrackerChoice
-from pytracking.debug.strips import INDEX, Strips
+from pytracking.debug.pages import PAGES, pages
+from pytracking.debug.probe import Probes
 from pytracking.sinks.boxes_file import BoxesFile
 from pytracking.sinks.display import Preview
 from pytracking.sinks.overlays import Overlay
@@ -76,7 +77,7 @@ def run_track(
     folder = output or Path("outputs") / "track" / source.name
     files = files_of(targets, request.formats, source.name)
     results = Destination("--output", folder, files, overwrite, numbered=output is None)
-    seen = debug and Destination("--debug-dir", debug, [INDEX], overwrite, pictures=True)
+    seen = debug and Destination("--debug-dir", debug, list(PAGES), overwrite, pictures=True)
     frames = [("the frames", p) for p in (source_path, source_path / "img") if p.is_dir()]
     inputs = frames or [("the video", source_path)]
     inputs += [("the boxes", box_file)] if box_file else []
@@ -114,7 +115,8 @@ def _run(
         print("\n".join(_report(folder, tracker.engine, files, targets, course)))
         run.settle()
         if pictures is not None:
-            print(f"  {pictures.folder / INDEX}  what the tracker saw, frame by frame")
+            for page, what in PAGES.items():
+                print(f"  {pictures.folder / page}  {what}")
             pictures.settle()
     if why:
         kept = f"kept the {len(course.seconds)} frames that were tracked in {folder}"
@@ -169,11 +171,8 @@ def _track_all(
         results = stack.enter_context(ResultFiles(folder, forms))
         video = stack.enter_context(VideoWriter(folder / "video.mp4", source.frame_rate))
         overlay = Overlay(source.frame_rate * request.frames.stride, request.trail)
-        strips = stack.enter_context(
-            Strips(pictures.folder, colours=overlay.colours, claim=pictures.claim)
-            if pictures
-            else contextlib.nullcontext()
-        )
+        seen = pages(pictures.folder, overlay.colours, pictures.claim) if pictures else ()
+        probes = stack.enter_context(Probes(seen))
         preview = stack.enter_context(Preview(source.name if request.show else None))
         for frame in with_progress(source, source.length, f"tracking {source.name}"):
             begin, number = perf_counter(), request.frames.number(len(course.seconds))
@@ -190,9 +189,10 @@ def _track_all(
                     course.seconds.append(took)
                     picture = overlay.first(number, frame, targets)
                     video.write(picture)
+                probes.begin(number, frame, targets)
                 preview.show(picture)
                 continue
-            tracker.observer = strips.observer(number) if strips else None
+            tracker.observer = probes.observer(number)
             predictions = tracker.track(frame)
             took = perf_counter() - begin
             with postponed():
@@ -203,8 +203,7 @@ def _track_all(
                 course.add(number, predictions, took)
                 picture = overlay.next(number, frame, predictions)
                 video.write(picture)
-                if strips:
-                    strips.write(number, frame, list(predictions), list(predictions.values()))
+                probes.write(number, frame, list(predictions), list(predictions.values()), took)
             preview.show(picture)
 
 

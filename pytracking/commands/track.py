@@ -37,7 +37,7 @@ from pytracking.commands.options import output_options, tracker_options
     "--debug-dir",
     type=PATH,
     metavar="DIR",
-    help="Pictures of every tenth frame: search area, scores, boxes, memory.",
+    help="Pictures of every tenth frame, and a page of the whole run.",
 )
 @click.option(
     "--trail",

@@ -16,6 +16,7 @@ from ltr.drawing import Colour, short, write_picture
 from ltr.errors import ConfigError, ResultError
 from ltr.files import make_folder, write_text
 from ltr.images import Frame
+from pytracking.debug.document import document
 from pytracking.debug.panels import strip
 from pytracking.debug.seen import Seen
 from pytracking.sinks.palette import TargetColours
@@ -57,8 +58,9 @@ class Strips:
 
     The index is written at the beginning, after
     the first strip, after every 20 further ones and at the end of the block, whatever ends it; it
-    lists this run's strips alone. `claim` is called with the name of a strip before it is written.
-    Raises ResultError, or ConfigError for an `every` below 1."""
+    lists this run's strips alone. `claim` is called with the name of a strip before it is written;
+    `links`, file names and words, stand at the top of the index. Raises ResultError, or
+    ConfigError for an `every` below 1."""
 
     def __init__(
         self,
@@ -66,6 +68,7 @@ class Strips:
         every: int = 10,
         colours: TargetColours | None = None,
         claim: Callable[[list[str]], None] = lambda names: None,
+        links: Mapping[str, str] | None = None,
     ) -> None:
         if every < 1:
             raise ConfigError(f"a strip every {every} frames cannot be written: give 1 or more")
@@ -74,6 +77,7 @@ class Strips:
         self.colours = TargetColours() if colours is None else colours
         self.entries: list[Entry] = []
         self._claim = claim
+        self._links = links or {}
         self._number = 0
         self._seen: Seen | None = None
         self._files: dict[tuple[str, int], str] = {}
@@ -167,35 +171,12 @@ class Strips:
 
     def _write_index(self) -> None:
         self._next_index = len(self.entries) + INDEX_EVERY if self.entries else 1
-        write_text(self.folder / INDEX, page(self.entries), "page")
+        write_text(self.folder / INDEX, page(self.entries, self._links), "page")
 
 
 # --- the index
 
 
-STYLE = """
-:root { color-scheme: light dark; --ink: #1f2933; --faint: #5c6773;
-  --ground: #f6f7f9; --card: #fff; --line: #d9dee4; }
-@media (prefers-color-scheme: dark) {
-  :root { --ink: #e2e8f0; --faint: #9aa5b1; --ground: #11151a; --card: #1b2129; --line: #303a45; }
-}
-body { margin: 0 auto; padding: 1.5rem; max-width: 1700px; font: 15px/1.5 system-ui, sans-serif;
-  color: var(--ink); background: var(--ground); }
-h1 { font-size: 1.4rem; margin: 0 0 .3rem; }
-p { color: var(--faint); max-width: 60rem; margin: 0 0 1.2rem; }
-figure { margin: 0 0 1.2rem; padding: .7rem; background: var(--card); border: 1px solid var(--line);
-  border-radius: 8px; }
-figcaption { display: flex; flex-wrap: wrap; gap: .2rem 1.4rem;
-  align-items: baseline; margin-bottom: .5rem;
-  font-variant-numeric: tabular-nums; }
-figcaption a { color: inherit; font-weight: 600; text-decoration: none; }
-figcaption b { overflow-wrap: anywhere; }
-figcaption span { color: var(--faint); }
-.target::before { content: ""; display: inline-block;
-  width: .7em; height: .7em; margin-right: .45em;
-  border-radius: 50%; background: var(--mark); }
-img { display: block; max-width: 100%; height: auto; border-radius: 4px; }
-"""
 LEGEND = (
     "Left to right: the frame with box and, thin, search area; the search area, hatched beyond the "
     "frame, with the candidate boxes of networks that refine them: the first ones thin, the last "
@@ -208,17 +189,15 @@ LEGEND = (
 )
 
 
-def page(entries: Sequence[Entry]) -> str:
-    """The index as HTML that needs nothing but the strips beside it."""
+def page(entries: Sequence[Entry], links: Mapping[str, str]) -> str:
+    """The index as HTML that needs nothing but the strips beside it; links: as of `document`."""
     frames = len({entry.number for entry in entries})
     count = f"{len(entries)} strips of {frames} frames" if entries else "No strip was written yet"
-    return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>Tracking, frame by frame</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
-        f"<h1>Tracking, frame by frame</h1>\n<p>{count}. {LEGEND}</p>\n"
-        + "".join(_figure(entry) for entry in entries)
-        + "</body>\n</html>\n"
+    return document(
+        "Tracking, frame by frame",
+        f"{count}. {LEGEND}",
+        links,
+        "".join(_figure(entry) for entry in entries),
     )
 
 

@@ -231,7 +231,12 @@ def test_strips_of_what_was_seen(folder: Path, tmp_path: Path, track: Track) -> 
     )
     assert status == 0
     assert f"  {debug / 'index.html'}  what the tracker saw, frame by frame" in said
-    assert {"000002_cat.png", "000002_table.png", "index.html"} <= {p.name for p in debug.iterdir()}
+    assert (
+        f"  {debug / 'run.html'}  the whole run: score, size, status, and what is in memory" in said
+    )
+    assert {"000002_cat.png", "000002_table.png", "index.html", "run.html"} <= {
+        p.name for p in debug.iterdir()
+    }
     index = (debug / "index.html").read_text()
     for picture in debug.glob("*.png"):
         assert picture.name in index

@@ -10,6 +10,7 @@ import torch
 
 from ltr.geometry import scale_limits
 from ltr.models.folding import InferenceNet
+from pytracking.debug.seen import Seen
 from pytracking.sources.demo_clip import DemoClip
 from pytracking.tracker.draws import Draws
 from pytracking.tracker.engine import TrackerEngine
@@ -102,7 +103,11 @@ def test_observer_sees_what_was_searched(engine: TrackerEngine, clip: DemoClip) 
     assert seen["sample_weights"].sum().item() == pytest.approx(1, abs=1e-5)
     assert seen["filter_change"].item() == 0
     for k in range(2, 11):
+        before = state.memory.samples.clone()
         state, _ = engine.step(state, [clip.frame(k)], observer=Keep())
+        changed = (state.memory.samples != before).flatten(2).any(dim=2)[0].nonzero()
+        assert seen["stored_slot"].tolist() == changed.flatten().tolist() == [12 + k]
+        assert seen["filter_norm"].item() == pytest.approx(state.filters.norm().item(), rel=1e-5)
         due = k % engine.preset.update.interval == 0
         assert (seen["filter_change"].item() > 0) == due, (
             "the filter is learned anew on every n-th frame"
@@ -113,7 +118,10 @@ def test_target_that_vanishes_is_not_moved(engine: TrackerEngine, clip: DemoClip
     state = engine.start(clip.frame(0), tuple(clip.boxes_xywh[0]))
     state, (seen,) = engine.step(state, [clip.frame(1)])
     stored = state.memory.count.item()
-    state, (gone,) = engine.step(state, [np.full((360, 640, 3), 90, np.uint8)])
+    told = Seen(wanted=["stored_slot"])
+    nothing = np.full((360, 640, 3), 90, np.uint8)
+    state, (gone,) = engine.step(state, [nothing], observer=told)
+    assert told.of(0) == {"stored_slot": -1}
     assert (seen.status, gone.status) == ("found", "not_found")
     assert gone.box == seen.box
     assert gone.score < engine.preset.localization.not_found_threshold

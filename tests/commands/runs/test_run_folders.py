@@ -103,7 +103,13 @@ def test_stale_files_never_lie_among_the_new(video: Path, run: Run) -> None:
     Path("d/000002_mine.png").write_text("mine")
     assert run(f"{line} --box {BOX}") == (0, "")
     assert names("a") == sorted([*RESULTS, "boxes_mine.txt", "mine"])
-    assert names("d") == ["000002_mine.png", "000002_target.png", "index.html", "run.json"]
+    assert names("d") == [
+        "000002_mine.png",
+        "000002_target.png",
+        "index.html",
+        "run.html",
+        "run.json",
+    ]
     assert json.loads(Path("a/run.json").read_text())["files"] == sorted({*RESULTS} - {"run.json"})
 
 
