@@ -46,7 +46,8 @@ def inspect(network: str, tensors: bool, architecture: str | None) -> int:
     print(f"{printable(name)}: {printable(path)} is sound ({len(stored)} tensors)")
     for row in describe(loaded.net.config):
         print(f"  {row.name:<{_WIDTH}} {row.value:<14} {row.effect}")
-    for key, value in [*card.items(), *(("note", note) for note in loaded.notes)]:
+    told = {f"card.{key}": value for key, value in card.items()}  # it may have names of fields
+    for key, value in [*told.items(), *(("note", note) for note in loaded.notes)]:
         print(f"  {printable(key):<{_WIDTH}} {printable(value)}")
     if tensors:
         for key, tensor in sorted(stored.items()):

@@ -217,3 +217,12 @@ def test_escapes_are_shown_escaped(folder: Path, run: Run) -> None:
     status, out, err = run("ltr", "inspect", "names")
     assert (status, out) == (2, "")
     assert err[:-1].isprintable()
+
+
+def test_rows_of_a_network_have_names_of_their_own(run: Run) -> None:
+    """Its card has a `trunk` as its configuration has, and says where it is from."""
+    status, out, _ = run("ltr", "inspect", "imagenet_mobile")
+    names = [line.split()[0] for line in out.splitlines()[1:]]
+    assert status == 0
+    assert len(names) == len(set(names))
+    assert {"trunk", "card.trunk", "card.licence"} <= set(names)
