@@ -91,9 +91,10 @@ def train(
     name, assignments = _parse(words)
     with loading("ltr"):
         from ltr.commands.options import recipe_named
+        from ltr.progress import counted
         from ltr.settings import replace
         from ltr.training.material import of_data
-        from ltr.training.run import NEWEST, STATES, check_run
+        from ltr.training.run import NEWEST, STATES, check_run, why_best
         from ltr.training.trainer import train as train_recipe
         from ltr.transfer import choose_device
 
@@ -128,10 +129,11 @@ def train(
     except (ResultError, TrainingError) as error:
         print(f"ltr: {error}", file=sys.stderr)
         return 1
-    print(f"{folder}: {recipe.epochs} epochs of {recipe.steps} steps are done")
+    epochs, steps = counted(recipe.epochs, "epoch"), counted(recipe.steps, "step")
+    print(f"{folder}: {epochs} of {steps} {'is' if recipe.epochs == 1 else 'are'} done")
     if best is not None:
         net = shlex.quote(str(best))
-        print(f"  best network: {best}")
+        print(f"  best network, {why_best(folder)}: {best}")
         print(f"  track with it: pytracking track VIDEO --box X,Y,W,H --net {net}")
     return 0
 

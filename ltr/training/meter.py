@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from time import monotonic
 
-from ltr.progress import StatusLine, duration
+from ltr.progress import StatusLine, duration, tell
 from ltr.training.learner import Learner, Step
 from ltr.training.material import Material, Sampled
 from ltr.training.run import Run
@@ -65,9 +65,25 @@ class Meter:
         )
         self._begin_line()
 
+    def judged(self, samples: int) -> None:
+        """So many samples of a validation are done."""
+        count, epoch = self._run.recipe.validation_samples, self._epoch()
+        self._line.tell(f"epoch {epoch}, validation: {samples} of {count} samples")
+
+    def validated(self, losses: Mapping[str, float] | None) -> None:
+        """The mean losses of a validation, which stay to be seen; its time is not that of steps."""
+        self._line.end()
+        if losses is not None:
+            tell(f"epoch {self._epoch()}: validation loss {losses['total']:.4g}")
+        self._begin_line()
+
     def close(self) -> None:
         """What is printed next begins a line."""
         self._line.end()
+
+    def _epoch(self) -> str:
+        recipe = self._run.recipe
+        return f"{self._learner.step // recipe.steps}/{recipe.epochs}"
 
     def _begin_line(self) -> None:
         self._steps: list[Step] = []

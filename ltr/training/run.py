@@ -27,6 +27,7 @@ from ltr.checkpoints import find_network, printable, write_network
 from ltr.errors import ConfigError, ResultError
 from ltr.files import is_temporary, make_folder, remove_stale, write_text
 from ltr.models.tracker_net import stored_tensors
+from ltr.progress import counted
 from ltr.settings import as_dict, to_toml
 from ltr.settings.difference import differences
 from ltr.training.checkpoint import (
@@ -45,6 +46,8 @@ PICTURES, TRACKING = "pictures", "tracking"
 NEWEST, BEST = "newest.safetensors", "best.safetensors"
 WAITING = 10
 """So many networks, the newest ones, are kept until somebody has tracked with them."""
+FEW = 10
+"""Sequences, below which the interval of their mean AUC is wider than what networks differ by."""
 _OWN = {RECIPE, STATES, NETWORKS, LOCK, LOG, PICTURES, TRACKING, "tensorboard"}
 _NETWORK = re.compile(r"epoch-(\d{4,9})\.safetensors")
 
@@ -182,6 +185,19 @@ def best_network(folder: Path) -> Path | None:
         if best := _best(networks, scores):
             return best
     return networks[max(networks)] if networks else None
+
+
+def why_best(folder: Path) -> str:
+    """By what `best_network` chose, and a warning where so few sequences cannot choose. Raises
+    ResultError."""
+    networks, lines = networks_of(folder), list(read_log(folder))
+    if _best(networks, _scores(lines, "tracking")):
+        count, _ = max(_question(line) for line in lines if line["kind"] == "tracking")
+        few = f" (of fewer than {FEW} chance chooses)" if count < FEW else ""
+        return f"by success AUC of {counted(count, 'sequence')}{few}"
+    if _best(networks, _scores(lines, "validation")):
+        return "by validation loss"
+    return "the newest"
 
 
 def _best(networks: Mapping[int, Path], scores: Mapping[int, float]) -> Path | None:

@@ -10,6 +10,7 @@ that was never interrupted; on the CPU with the same bits.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from time import monotonic
@@ -24,7 +25,7 @@ from ltr.training.material import Material
 from ltr.training.meter import Meter
 from ltr.training.pictures import SAMPLES, write_sheet
 from ltr.training.recipe import Recipe
-from ltr.training.run import NEWEST, STATES, Run, best_network, open_run
+from ltr.training.run import NEWEST, STATES, Run, best_network, check_run, open_run
 from ltr.training.start import blank_network, first_network
 
 
@@ -38,7 +39,7 @@ def train(
     name: str = "",
 ) -> Path | None:
     """Train by a recipe in a run's folder, from its newest state on, to the end; returns the best
-    network's file.
+    network's file. A run that is at its end is not touched.
 
     save_minutes: how often the state is written, beside each epoch's end. picture_minutes: how
     often, from the first step on, samples and what the network makes of them are; 0: never. name:
@@ -47,8 +48,11 @@ def train(
     for a loss that is not finite, DataError, CheckpointError, ResultError. At a loss that is not
     finite, at an interrupt and where no samples come the state after the last whole step is kept;
     whatever else ends it, a full disk too, leaves the state that was written last."""
-    begun = (folder / STATES / NEWEST).exists()  # then `start` may be gone
-    learner = Learner(recipe, (blank_network if begun else first_network)(recipe), device)
+    state = check_run(folder, recipe)
+    if state is not None and state.progress.validated == recipe.epochs:
+        return best_network(folder)
+    # where it has begun `start` may be gone
+    learner = Learner(recipe, (blank_network if state else first_network)(recipe), device)
     with open_run(folder, recipe, name or folder.name) as run:
         run.begin(learner)
         try:
@@ -76,9 +80,10 @@ def _loop(
             epoch, rest = divmod(learner.step, recipe.steps)
             due = epoch % recipe.validate_every == 0 or learner.step == end
             if rest == 0 and due and epoch > run.progress.validated:
-                losses = mean_losses(learner, material)
+                losses = mean_losses(learner, material, meter.judged)
                 with postponed():
                     run.validated(learner, losses)
+                meter.validated(losses)
             if learner.step == end:
                 return
             try:
@@ -98,8 +103,11 @@ def _loop(
                 pictured = monotonic()
 
 
-def mean_losses(learner: Learner, material: Material) -> dict[str, float] | None:
-    """By term, over the samples of validation; None where there are none."""
+def mean_losses(
+    learner: Learner, material: Material, judged: Callable[[int], None]
+) -> dict[str, float] | None:
+    """By term, over the samples of validation; None where there are none. `judged` is told how many
+    of them are done."""
     sums: dict[str, float] = {}
     count = 0
     for batch in material.validation():
@@ -107,4 +115,5 @@ def mean_losses(learner: Learner, material: Material) -> dict[str, float] | None
         for name, loss in learner.judge(batch, material.losses).losses.items():
             sums[name] = sums.get(name, 0.0) + samples * loss
         count += samples
+        judged(count)
     return {name: value / count for name, value in sums.items()} if count else None

@@ -14,12 +14,12 @@ import numpy as np
 
 from ltr.data.names import read_left_out
 from ltr.errors import CheckpointError, ConfigError, DataError
-from ltr.progress import with_progress
+from ltr.progress import counted, tell, with_progress
 from ltr.settings import with_toml
 from ltr.signals import ending_of
 from ltr.training.log import append_line, read_log
 from ltr.training.recipe import Recipe
-from ltr.training.run import RECIPE, TRACKING, networks_of
+from ltr.training.run import RECIPE, TRACKING, best_network, networks_of, why_best
 from pytracking.apps.kept_boxes import kept_auc
 from pytracking.apps.tracker_choice import TrackerChoice
 from pytracking.evaluation.bootstrap import bootstrap_interval
@@ -68,6 +68,8 @@ def run_validate(run: Path, question: Question, watch: bool) -> int:
         kept = "what was tracked is kept, and the same command goes on"
         print(f"pytracking: {word}; {kept}", file=sys.stderr)
         return status
+    if (best := best_network(run)) is not None:
+        tell(f"best network, {why_best(run)}: {best.name}")
     return 0
 
 
@@ -183,7 +185,7 @@ def _is_told(run: Path, row: Mapping[str, Any]) -> bool:
 def _line(row: Mapping[str, Any]) -> str:
     auc, (low, high) = row["sequences"], row["interval"]
     worst = min(auc, key=lambda name: auc[name])
-    count = f"{len(auc)} sequence" + ("s" if len(auc) > 1 else "")
+    count = counted(len(auc), "sequence")
     interval = f"(95 % {low:.3f} to {high:.3f})  " if len(auc) > 1 else ""
     return (
         f"{row['network']}  step {row['step']}  success AUC {row['auc']:.3f}  {interval}over "

@@ -31,8 +31,8 @@ def test_train_and_go_on(
     assert ltr(words) == 0
     network = tmp_path / "run" / "networks" / "epoch-0001.safetensors"
     assert capsys.readouterr().out == (
-        f"{tmp_path / 'run'}: 1 epochs of 2 steps are done\n"
-        f"  best network: {network}\n"
+        f"{tmp_path / 'run'}: 1 epoch of 2 steps is done\n"
+        f"  best network, the newest: {network}\n"
         f"  track with it: pytracking track VIDEO --box X,Y,W,H --net {network}\n"
     )
     assert steps_of(tmp_path / "run") == 2

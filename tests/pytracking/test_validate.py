@@ -99,7 +99,11 @@ def test_a_network_is_tracked_with_once_and_told_once(
     assert list(scores) == ["cat", "held"]  # what is trained on says nothing
     assert line["auc"] == pytest.approx(np.mean([*scores.values()]))
     assert 0.7 < line["auc"] < 1
-    said = capsys.readouterr().out
+    said, err = capsys.readouterr()
+    assert err.splitlines()[-1] == (
+        "best network, by success AUC of 2 sequences (of fewer than 10 chance chooses): "
+        "epoch-0001.safetensors"
+    )
     assert said.startswith(
         f"epoch-0001.safetensors  step 10  success AUC {line['auc']:.3f}  (95 % "
     )
