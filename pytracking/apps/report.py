@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from pytracking.evaluation.comparison import Comparison, Subject, compare
 from pytracking.evaluation.page import page
 from pytracking.evaluation.protocols import Protocol, Truth
 from pytracking.evaluation.results import Run, find_runs
+from pytracking.evaluation.run_facts import read_facts
 from pytracking.evaluation.table_text import (
     latex,
     markdown,
@@ -87,21 +89,56 @@ def run_report(
 
 
 def runs_of(results: Iterable[str], names: Collection[str]) -> list[Run]:
-    """The runs in what the command line names, "PATH" or "LABEL=PATH" each; trackers with the same
-    label are told apart by a number. Raises ResultError."""
-    runs: list[Run] = []
-    taken = set(RESERVED)
+    """The runs in what the command line names, "PATH" or "LABEL=PATH" each. Trackers that would
+    have the same label are told apart by where they lie. Raises ResultError."""
+    trackers: list[tuple[Path | None, list[Run]]] = []
     for text in results:
         label, equals, place = text.partition("=")
         if not equals or Path(text).exists():
             label, place = "", text
         found = find_runs(Path(place), names, label)
-        new = {}
-        for name in dict.fromkeys(run.label for run in found):
-            new[name] = _free(name, taken)
-            taken.add(new[name])
-        runs += [replace(run, label=new[run.label]) for run in found]
-    return runs
+        for own in dict.fromkeys(run.label for run in found):
+            runs = [run for run in found if run.label == own]
+            trackers.append((None if label else _way(Path(place), runs[0]), runs))
+    labels = _told_apart([(way, runs[0].label) for way, runs in trackers])
+    return [
+        replace(run, label=label)
+        for label, (_, runs) in zip(labels, trackers, strict=True)
+        for run in runs
+    ]
+
+
+def _way(place: Path, run: Run) -> Path:
+    """What a tracker is called after, from the root: the file of its network, where its results lie
+    in a folder of that name, or else the results."""
+    folder = next(iter(run.paths.values())).parent
+    facts = read_facts(folder) if folder.is_dir() else None
+    if facts is not None and len(Path(facts.network).parts) > 1:
+        network = Path(facts.network).absolute().with_suffix("")
+        if re.fullmatch(re.escape(network.name) + r"(-\d+)?", run.label):
+            return network
+    way = place.resolve()
+    way = way if way.is_dir() else way.with_suffix("")
+    return way if way.name == run.label else way / run.label
+
+
+def _told_apart(trackers: Sequence[tuple[Path | None, str]]) -> list[str]:
+    """A label a tracker, of its way and label: those of the same name get the parts of their ways
+    that differ; whatever is still the same, a number."""
+    labels: list[str] = []
+    ways = [way for way, _ in trackers if way is not None]
+    for way, label in trackers:
+        name = label
+        others = [w for w in ways if way and w.name == way.name and w != way]
+        if way is not None and others:
+            parts = [part for k, part in enumerate(way.parts[:-1]) if _differs(k, part, others)]
+            name = "/".join([*parts, way.name if ways.count(way) == 1 else label])
+        labels.append(_free(name, {*RESERVED, *labels}))
+    return labels
+
+
+def _differs(at: int, part: str, others: Sequence[Path]) -> bool:
+    return any(at >= len(other.parts) - 1 or other.parts[at] != part for other in others)
 
 
 def _free(label: str, taken: Collection[str]) -> str:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -12,8 +16,10 @@ import pytest
 
 from pytracking.cli import main
 from pytracking.evaluation.bootstrap import bootstrap_interval
+from pytracking.evaluation.run_facts import RunFacts, write_facts
 from pytracking.evaluation.scoring import one_pass_auc
 from pytracking.evaluation.trajectories import Trajectory, write_trajectory
+from pytracking.tracker.preset_settings import SizeSearch, TrackerPreset
 
 NAMES = ["car", "dog", "kite"]
 FRAMES = 12
@@ -189,6 +195,26 @@ def test_bad_input_is_one_line(
     assert (out, err) == ("", f"pytracking: {message.format(**places)}\n")
 
 
+def test_parquet_needs_pyarrow(
+    benchmark: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("pyarrow", "fastparquet"):
+        monkeypatch.setitem(sys.modules, name, None)
+    file = tmp_path / "scores.parquet"
+    assert (
+        main(["report", str(benchmark), str(results(tmp_path, "good")), "--frame", str(file)]) == 2
+    )
+    assert capsys.readouterr() == (
+        "",
+        f"pytracking: --frame {file}: pandas writes parquet with pyarrow, which is not installed: pip "
+        "install pyarrow, or give a name that ends in .csv\n",
+    )
+    assert not file.exists()
+
+
 def test_the_same_label_twice_is_told_apart(
     benchmark: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -197,6 +223,39 @@ def test_the_same_label_twice_is_told_apart(
     assert main(["report", str(benchmark), str(good), str(tmp_path / "good.json")]) == 0
     rows = capsys.readouterr().out.splitlines()[2:4]
     assert [row.split("  ")[0] for row in rows] == ["good (2)", "good"]
+
+
+def test_the_same_name_twice_is_told_apart_by_where_it_lies(
+    benchmark: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Folders of results, and networks that two trainings have called the same."""
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "theirs").mkdir()
+    mine, theirs = (results(tmp_path / place, "good") for place in ("mine", "theirs"))
+    assert labels_of([benchmark, mine, theirs], capsys) == ["mine/good", "theirs/good"]
+    assert labels_of([benchmark, mine, f"good={theirs}"], capsys) == ["good", "good (2)"]
+
+    for folder, run, interval in (("e-1", "a", 2), ("e-1-2", "b", 2), ("e-1-3", "b", 3)):
+        own = results(tmp_path, folder).rename(tmp_path / "seed-0")
+        preset = replace(TrackerPreset(), size=SizeSearch(interval=interval))
+        network = str(tmp_path / run / "networks" / "e-1.safetensors")
+        write_facts(own, RunFacts("data", network, "0" * 64, 0, preset, "0", "cpu", 1))
+        (tmp_path / folder).mkdir()
+        own.rename(tmp_path / folder / "seed-0")
+    first, second, third = (tmp_path / name for name in ("e-1", "e-1-2", "e-1-3"))
+    assert labels_of([benchmark, first, second], capsys) == ["a/e-1", "b/e-1"]
+    assert labels_of([benchmark, second, third], capsys) == ["e-1-2", "e-1-3"]  # of one network
+    assert labels_of([benchmark, first, second, third], capsys) == [
+        "a/e-1",
+        "b/e-1-2",
+        "b/e-1-3",
+    ]
+
+
+def labels_of(words: Sequence[Path | str], capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """The first column of the table of equally good trackers."""
+    assert main(["report", *map(str, words)]) == 0
+    return [re.split("  +", row)[0] for row in capsys.readouterr().out.splitlines()[2:]]
 
 
 def test_only_the_first_boxes_are_published(
