@@ -36,6 +36,7 @@ PYTRACKING_LAYERS = [
     {"api"},
     {"sources", "sinks", "sequences"},
     {"debug"},
+    {"live"},
     {"evaluation"},
     {"apps"},
     {"commands"},

@@ -1,0 +1,83 @@
+"""One source in a session: when a frame is taken of it, and what was last seen there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytracking.live.kept_frames import KeptFrames
+from pytracking.live.rates import RateMeter
+from pytracking.live.targets import Target
+from pytracking.live.views import View
+from pytracking.sources.feed import Feed, Shot
+
+if TYPE_CHECKING:
+    from pytracking.debug.seen import Array
+
+
+class Intake:
+    """A feed under a name of its own. The tracking thread alone changes it."""
+
+    def __init__(self, name: str, feed: Feed, clock: Callable[[], float]) -> None:
+        self.name = name
+        self.feed = feed
+        self.kept = KeptFrames(clock)
+        self.meter = RateMeter(clock)
+        self.shot: Shot | None = None
+        self.waits = not feed.live
+        """A file stands on its first frame until it is needed."""
+        self.due = 1
+        """Frames that are shown although the source stands still."""
+        self.sought = False
+        """The next frame is one that somebody went to: shown, not tracked."""
+        self.seconds = 0.0
+        self.dropped = 0
+        self.condition = feed.condition
+        self.watched: str | None = None
+        """The key of the target whose values are kept."""
+        self.seen: Mapping[str, Array] | None = None
+
+    def take(self, paused: bool) -> Shot | None:
+        """The next frame, where one is to be taken and there."""
+        if (paused or self.waits) and not self.due:
+            return None
+        shot = self.feed.take()
+        if shot is not None:
+            self.due = max(self.due - 1, 0)
+            if self.feed.live and self.shot is not None:
+                self.dropped += max(shot.number - self.shot.number - 1, 0)
+            self.kept.keep(shot)
+            self.shot = shot
+        return shot
+
+    def changed(self) -> bool:
+        """Whether the feed has another condition than before, which is then noted."""
+        before, self.condition = self.condition, self.feed.condition
+        return self.condition != before
+
+    def view(self, targets: list[Target], paused: bool, recording: Path | None) -> View | None:
+        """What there is to show now; None before the first frame."""
+        if self.shot is None:
+            return None
+        predictions = {
+            target.name: target.prediction
+            for target in targets
+            if target.prediction is not None and target.frame == self.shot.number
+        }
+        given = {target.name: target.box for target in targets if target.prediction is None}
+        return View(
+            source=self.name,
+            sequence=0,
+            shot=self.shot,
+            predictions=predictions,
+            given=given,
+            colours={t.name: t.colour for t in targets if t.name in {**predictions, **given}},
+            seconds=self.seconds,
+            rates=self.meter.rates(),
+            condition=self.condition,
+            paused=paused or self.waits,
+            recording=recording,
+            seen=self.seen,
+            frames_dropped=self.dropped,
+        )
