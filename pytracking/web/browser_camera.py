@@ -1,0 +1,68 @@
+"""The camera of a visitor's browser as a source: its pictures come over a WebSocket, one at a
+time."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+from ltr.errors import FrameError, TrackingError
+from ltr.images import Frame, decode_image
+
+if TYPE_CHECKING:
+    from starlette.websockets import WebSocket
+
+    from pytracking.live.session import Session
+
+LARGEST_PICTURE = 4 << 20
+"""Bytes of a picture; a 1280 x 720 frame takes a tenth of it."""
+MOST_PIXELS = 3840 * 2160
+
+
+def decoded(data: bytes, name: str) -> Frame:
+    """A JPEG picture of the browser. Raises FrameError for anything else, before memory is taken
+    for a picture that is absurdly large."""
+    height, width = jpeg_size(data)
+    if not 0 < height * width <= MOST_PIXELS:
+        raise FrameError(
+            f"{name} sent no JPEG picture of at most {MOST_PIXELS / 1e6:.1f} megapixels: reload "
+            "the page"
+        )
+    return decode_image(data, f"of {name}")
+
+
+def jpeg_size(data: bytes) -> tuple[int, int]:
+    """Height and width that the header of a JPEG says; zeros where there is none."""
+    at = 2
+    while data[:2] == b"\xff\xd8" and at + 9 <= len(data) and data[at] == 0xFF:
+        kind, length = data[at + 1], int.from_bytes(data[at + 2 : at + 4], "big")
+        if 0xC0 <= kind <= 0xCF and kind not in (0xC4, 0xC8, 0xCC):
+            return (
+                int.from_bytes(data[at + 5 : at + 7], "big"),
+                int.from_bytes(data[at + 7 : at + 9], "big"),
+            )
+        at += 2 + length
+    return 0, 0
+
+
+async def receive(websocket: WebSocket, session: Session, name: str, call: Any) -> None:
+    """Open a source of this name, push what the browser sends into it, and answer each picture with
+    a text, upon which the browser sends its newest one. The source is closed with the connection.
+
+    The first answer is the source's name. Raises TrackingError."""
+    from pytracking.sources.pushed_feed import PushedFeed
+
+    feed = PushedFeed(name)
+    source = await call(session.open, feed)
+    count = 0
+    try:
+        await websocket.send_json({"source": source})
+        while (message := await websocket.receive())["type"] != "websocket.disconnect":
+            data = message.get("bytes") or b""
+            frame = await call(decoded, data, name)
+            feed.push(frame)
+            count += 1
+            await websocket.send_json({"got": count})
+    finally:
+        with contextlib.suppress(TrackingError):  # somebody closed it on the page
+            await call(session.close, source)

@@ -1,0 +1,82 @@
+"""The server: its socket, its thread, and its end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import socket
+import threading
+from collections.abc import Iterator
+
+from ltr.errors import ConfigError
+from pytracking.web.access import EVERYWHERE, Application
+from pytracking.web.broadcast import Broadcast
+from pytracking.web.browser_camera import LARGEST_PICTURE
+
+PATIENCE = 1
+"""Seconds that answers under way have when the server ends."""
+
+
+def listening_socket(host: str, port: int) -> socket.socket:
+    """A socket that listens; port 0 takes a free one. Raises ConfigError."""
+    name = host.strip("[]")
+    family = socket.AF_INET6 if ":" in name else socket.AF_INET
+    try:
+        return socket.create_server(("" if name in EVERYWHERE else name, port), family=family)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise ConfigError(
+                f"port {port} of {host} is taken, perhaps by another `pytracking serve`: end that "
+                "one, or give --port with another number (0 takes a free one)"
+            ) from None
+        raise ConfigError(
+            f"cannot listen on {host}, port {port}: {error.strerror or error}; give --host an "
+            "address of this machine and --port a number from 1024"
+        ) from None
+
+
+def address_of(host: str, port: int, token: str | None) -> str:
+    """The address to open."""
+    name = socket.gethostname() if host in EVERYWHERE else host
+    name = f"[{name}]" if ":" in name and not name.startswith("[") else name
+    return f"http://{name}:{port}/" + (f"?token={token}" if token else "")
+
+
+@contextlib.contextmanager
+def serving(application: Application, broadcast: Broadcast, bound: socket.socket) -> Iterator[None]:
+    """Answers come from a thread of their own until the end of the block, so that signals are the
+    caller's. Streams end first; other answers have PATIENCE."""
+    import uvicorn
+
+    config = uvicorn.Config(
+        application,
+        log_config=None,
+        log_level="error",
+        access_log=False,
+        lifespan="off",
+        server_header=False,
+        ws_max_size=LARGEST_PICTURE,
+        ws_max_queue=2,
+        ws_per_message_deflate=False,  # pictures are compressed already
+        timeout_graceful_shutdown=PATIENCE,
+    )
+    server = uvicorn.Server(config)
+    loop = asyncio.new_event_loop()
+
+    def run() -> None:
+        asyncio.set_event_loop(loop)
+        loop.run_until_complete(server.serve(sockets=[bound]))
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.close()
+
+    thread = threading.Thread(target=run, name="web server", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        with contextlib.suppress(RuntimeError):  # the loop has ended
+            loop.call_soon_threadsafe(broadcast.end)
+        server.should_exit = True
+        thread.join()
+        bound.close()

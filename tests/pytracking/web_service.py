@@ -1,0 +1,160 @@
+"""A web server upon a session that stands still: its views come when a test says so."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ltr.errors import BoxError
+from ltr.images import Frame
+from pytracking.tracker.prediction import Prediction
+from pytracking.web.access import Access, access_of
+from pytracking.web.application import Service, web_application
+from pytracking.web.commands import Offered
+from pytracking.web.server import listening_socket, serving
+from pytracking.web.uploads import Uploads
+
+
+@dataclass(frozen=True)
+class Shot:
+    number: int
+    frame: Frame
+
+
+@dataclass(frozen=True)
+class Condition:
+    word: str = "running"
+    line: str = ""
+
+
+@dataclass(frozen=True)
+class Rates:
+    end_to_end: float = 25.0
+    tracker: float = float("nan")
+
+
+@dataclass(frozen=True)
+class View:
+    source: str
+    sequence: int
+    shot: Shot
+    predictions: dict[str, Prediction] = field(default_factory=dict)
+    given: dict[str, Any] = field(default_factory=dict)
+    colours: dict[str, Any] = field(default_factory=lambda: {"left": (86, 180, 233)})
+    seconds: float = 0.01
+    rates: Rates = Rates()
+    condition: Condition = Condition()
+    paused: bool = False
+    watched: str | None = None
+    seen: Any = None
+    frames_dropped: int = 0
+
+
+class StandIn:
+    """What the web application asks of a session."""
+
+    def __init__(self) -> None:
+        self.sources = ["clip"]
+        self.views: dict[str, View] = {}
+        self.calls: list[tuple[str, tuple[Any, ...]]] = []
+        self._news = threading.Condition()
+
+    def publish(self, number: int, size: tuple[int, int] = (36, 64), **more: Any) -> None:
+        """A frame of noise, which no JPEG makes small."""
+        noise = np.random.default_rng(number).integers(0, 255, (*size, 3), np.uint8)
+        with self._news:
+            last = self.views.get("clip")
+            sequence = last.sequence + 1 if last else 1
+            self.views["clip"] = View("clip", sequence, Shot(number, noise), **more)
+            self._news.notify_all()
+
+    def view(self, source: str) -> View | None:
+        return self.views.get(source)
+
+    def wait(self, source: str, after: int, seconds: float) -> View | None:
+        with self._news:
+            self._news.wait_for(lambda: self._newer(source, after), seconds)
+            return self._newer(source, after)
+
+    def _newer(self, source: str, after: int) -> View | None:
+        view = self.views.get(source)
+        return view if view and view.sequence > after else None
+
+    def status(self) -> dict[str, Any]:
+        sources = [{"name": name, "length": None, "live": True} for name in self.sources]
+        return {
+            "sources": sources,
+            "targets": [],
+            "paused": False,
+            "recording": None,
+            "network": "net",
+            "preset": "plain",
+            "messages": [],
+        }
+
+    def open(self, what: Any) -> str:
+        name = Path(what).stem if isinstance(what, str) else what.name
+        self.sources.append(name)
+        self.calls.append(("open", (what,)))
+        return name
+
+    def close(self, source: str) -> None:
+        self.sources.remove(source)
+
+    def add(self, source: str, box: Any, name: str | None = None, number: int | None = None) -> str:
+        if box[2] < 1:
+            raise BoxError("a box needs at least a pixel")
+        self.calls.append(("add", (source, box, name, number)))
+        return name or "target1"
+
+    def pause(self) -> None:
+        self.calls.append(("pause", ()))
+
+
+@dataclass(frozen=True)
+class Served:
+    session: StandIn
+    service: Service
+    address: str
+    """host:port."""
+
+    def url(self, path: str) -> str:
+        return f"http://{self.address}{path}"
+
+    def socket(self, path: str, **options: Any) -> Any:
+        """A WebSocket's client."""
+        from websockets.sync.client import connect
+
+        return connect(f"ws://{self.address}{path}", proxy=None, **options)
+
+
+@contextlib.contextmanager
+def served(
+    recordings: Path,
+    access: Access | None = None,
+    most: int = 10**6,
+    clock: Callable[[], float] = time.monotonic,
+) -> Iterator[Served]:
+    session = StandIn()
+    offered = Offered(("synthetic",), {"net": "plain"}, {"plain": "all"}, lambda *choice: choice)
+    with contextlib.ExitStack() as stack:
+        uploads = stack.enter_context(Uploads(most))
+        service = Service(session, offered, uploads, recordings, clock)  # type: ignore[arg-type]
+        bound = listening_socket("127.0.0.1", 0)
+        application = web_application(service, access or access_of("127.0.0.1"))
+        stack.enter_context(serving(application, service.broadcast, bound))
+        yield Served(session, service, f"127.0.0.1:{bound.getsockname()[1]}")
+
+
+def opened(message: bytes) -> tuple[dict[str, Any], bytes]:
+    """What a message of the stream says, and its picture."""
+    length = int.from_bytes(message[:4], "big")
+    return json.loads(message[4 : 4 + length]), message[4 + length :]
