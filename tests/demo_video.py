@@ -17,3 +17,11 @@ def write_demo_video(path: Path, frames: int) -> Path:
         writer.write(clip.frame(number)[:, :, ::-1])
     writer.release()
     return path
+
+
+def write_demo_folder(path: Path, frames: int) -> Path:
+    """The same as a folder of images."""
+    path.mkdir()
+    for k in range(frames):
+        cv2.imwrite(str(path / f"{k + 1:05d}.png"), DemoClip(0).frame(k)[:, :, ::-1])
+    return path

@@ -11,6 +11,9 @@ from setup_stand_in import House
 from toy_recipe import TOY
 
 from ltr.settings import to_toml
+from pytracking.cli import main as pytracking
+
+FAST = ["--net", "imagenet_mobile", "--set", "search.crop_side=96", "--device", "cpu"]
 
 
 @pytest.fixture
@@ -36,6 +39,19 @@ def interrupt_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
         monkeypatch.setattr(evaluate, "track_sequences", interrupted)
 
     return at
+
+
+@pytest.fixture
+def track(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """Run `pytracking track` (or another command): its status, what it said, its errors."""
+
+    def run(source: Path, *arguments: str | Path, command: str = "track") -> tuple[int, str, str]:
+        first = ["track"] if command == "track" else ["demo", "--video"]
+        status = pytracking([*first, str(source), *map(str, arguments), *FAST])
+        said = capsys.readouterr()
+        return status, said.out, said.err
+
+    return run
 
 
 @pytest.fixture

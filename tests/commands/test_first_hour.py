@@ -9,6 +9,7 @@ from pathlib import Path
 
 import cv2
 import pytest
+from demo_video import write_demo_folder
 
 from pytracking import read_results
 from pytracking.apps.targets import named_boxes
@@ -23,11 +24,7 @@ Track = Callable[..., tuple[int, str, str]]
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path, clip = tmp_path_factory.mktemp("clip") / "cat", DemoClip(0)
-    path.mkdir()
-    for k in range(N):
-        cv2.imwrite(str(path / f"{k + 1:05d}.png"), clip.frame(k)[:, :, ::-1])
-    return path
+    return write_demo_folder(tmp_path_factory.mktemp("clip") / "cat", N)
 
 
 @pytest.fixture
