@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import os
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,10 +37,11 @@ class VideoFile:
     """The frames of a video, upright (the container's rotation is applied).
 
     Each iteration decodes from the beginning. `frame(k)` is the k-th of these frames, bit by bit,
-    `len` their number; the first call of either decodes the video once. `size_hw` is the size of
-    the first one; `length` is what the container says of their number, no more than a hint. One
-    object serves several iterations at once, but `frame` one thread at a time. It may be pickled; a
-    process that was forked makes its own, for the threads of FFmpeg are not forked with it.
+    `len` their number; the first call of either decodes the video once, unless it was iterated to
+    its end. `size_hw` is the size of the first one; `length` is what the container says of their
+    number, no more than a hint. One object serves several iterations at once, but `frame` one
+    thread at a time. It may be pickled; a process that was forked makes its own, for the threads of
+    FFmpeg are not forked with it.
 
     Raises FrameError for a file that is no video or gives no frame, and in iterating
     SourceEndedEarly for one that is cut off or damaged."""
@@ -71,19 +72,19 @@ class VideoFile:
 
         capture = _open(self.path)
         try:
-            done, seconds = 0, 0.0
+            times = []
             while True:
                 there, image = capture.read()
                 if not there:
                     break
-                done += 1
-                seconds = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+                times.append(capture.get(cv2.CAP_PROP_POS_MSEC))
                 yield as_frame(image, "bgr")
-            if done == 0:
+            if not times:
                 raise FrameError(_no_frame(self.path, capture))
         finally:
             capture.release()
-        self._refuse_incomplete(done, seconds)
+        self._times = self._times or tuple(times)
+        self._refuse_incomplete(len(times), times[-1] / 1000)
 
     def check_complete(self) -> None:
         """Raises SourceEndedEarly where fewer frames can be decoded than the file announces, as
@@ -119,7 +120,10 @@ class VideoFile:
             self._reader.close()
             self._reader = None
 
-    def _noted_times(self) -> tuple[float, ...]:
+    def note_times(self, wanted: Callable[[], bool] = lambda: True) -> bool:
+        """Decode the video once, unless that was done before, so that `frame` and `len` need not.
+        Gives up, and returns False, as soon as `wanted` says so. Raises FrameError where there is
+        no frame."""
         import cv2
 
         if not self._times:
@@ -127,12 +131,18 @@ class VideoFile:
             try:
                 times = []
                 while capture.grab():
+                    if not wanted():
+                        return False
                     times.append(capture.get(cv2.CAP_PROP_POS_MSEC))
                 if not times:
                     raise FrameError(_no_frame(self.path, capture))
             finally:
                 capture.release()
             self._times = tuple(times)
+        return True
+
+    def _noted_times(self) -> tuple[float, ...]:
+        self.note_times()
         return self._times
 
     def __getstate__(self) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import cv2
@@ -100,22 +101,23 @@ def test_a_video_that_is_cut_off_is_told_of_at_its_end(
     assert len(seen) == 10
 
 
-RECORD = "live sources are not there yet: record it to a file (ffmpeg {} -t 60 recording.mp4) and give that"
-
-
 @pytest.mark.parametrize(
-    ("path", "said"),
+    ("text", "what", "address", "record"),
     [
-        ("0", f"/dev/video0 is a camera, and {RECORD.format('-f v4l2 -i /dev/video0')}"),
-        ("/dev/video71", f"/dev/video71 is a camera, and {RECORD.format('-f v4l2 -i /dev/video71')}"),
-        ("rtsp://cam/1", f"rtsp://cam/1 is an address, and {RECORD.format('-i rtsp://cam/1')}"),
-        ("http://a.b/v.mp4?x=1&y=2", f"http://a.b/v.mp4?x=1&y=2 is an address, and {RECORD.format(chr(45) + 'i ' + chr(39) + 'http://a.b/v.mp4?x=1&y=2' + chr(39))}"),
+        ("0", "a camera", "/dev/video0", "-f v4l2 -i /dev/video0"),
+        ("/dev/video71", "a camera", "/dev/video71", "-f v4l2 -i /dev/video71"),
+        ("rtsp://cam/1", "an address", "rtsp://cam/1", "-i rtsp://cam/1"),
+        ("http://a.b/v.mp4?x=1&y=2", "an address", "http://a.b/v.mp4?x=1&y=2", "-i 'http://a.b/v.mp4?x=1&y=2'"),
     ],
 )  # fmt: skip
-def test_live_sources_are_known(path: str, said: str) -> None:
+def test_live_sources_are_known(text: str, what: str, address: str, record: str) -> None:
     with pytest.raises(FrameError) as caught:
-        open_source(Path(path))
-    assert str(caught.value) == said
+        open_source(Path(text))
+    quoted = shlex.quote(address)
+    assert str(caught.value) == (
+        f"{address} is {what}: track it live with `pytracking camera {quoted}` or, in a browser, "
+        f"`pytracking serve {quoted}`, or record it to a file (ffmpeg {record} -t 60 recording.mp4) and give that"
+    )
 
 
 def test_a_folder_may_be_named_like_a_camera(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
