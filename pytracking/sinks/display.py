@@ -9,8 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from types import TracebackType
 
-import numpy as np
-
+from ltr.drawing import resized
 from ltr.images import Frame
 from pytracking.sinks.overlays import enlarged, magnification, scaled
 from pytracking.tracker.prediction import Box
@@ -66,7 +65,7 @@ def opencv_selector(picture: Frame) -> Sequence[Sequence[float]]:
     saved and OpenCV's loop does not look."""
     import cv2
 
-    _quiet_qt()
+    quiet_qt()
     print(
         "pytracking: draw a box around the target, then press Enter; so for each target; Esc when "
         "done",
@@ -86,16 +85,14 @@ def opencv_selector(picture: Frame) -> Sequence[Sequence[float]]:
     return [[float(value) for value in box] for box in boxes]
 
 
-def fitted(frame: Frame) -> tuple[Frame, float]:
-    """A frame as it fits a window, and by how much it is enlarged."""
-    import cv2
-
-    by = min(LARGEST[0] / frame.shape[1], LARGEST[1] / frame.shape[0])
-    if by >= 1:
-        times = magnification(frame)
+def fitted(frame: Frame, room: tuple[int, int] = LARGEST) -> tuple[Frame, float]:
+    """A frame as it fits a window, or a width and height of it, and by how much it is enlarged."""
+    by = min(room[0] / frame.shape[1], room[1] / frame.shape[0])
+    times = magnification(frame)
+    if by >= times:
         return enlarged(frame, times), float(times)
-    size = (max(1, round(by * frame.shape[1])), max(1, round(by * frame.shape[0])))
-    return np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), np.uint8), by
+    width, height = (max(1, round(by * side)) for side in (frame.shape[1], frame.shape[0]))
+    return resized(frame, width, height), by
 
 
 class Preview:
@@ -109,7 +106,7 @@ class Preview:
     def __init__(self, title: str | None) -> None:
         self._title = title and f"{title} (q ends)"
         self._open = False
-        self._seen = False
+        self._sight = Sight()
 
     def __enter__(self) -> Preview:
         return self
@@ -132,10 +129,8 @@ class Preview:
         import cv2
 
         if not self._open:
-            _quiet_qt()
-        elif cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) >= 1:
-            self._seen = True
-        elif self._seen:  # some builds never say that a window is seen
+            quiet_qt()
+        elif self._sight.lost(self._title):
             raise KeyboardInterrupt
         cv2.imshow(self._title, cv2.cvtColor(fitted(picture)[0], cv2.COLOR_RGB2BGR))
         self._open = True
@@ -143,6 +138,22 @@ class Preview:
             raise KeyboardInterrupt
 
 
-def _quiet_qt() -> None:
+class Sight:
+    """Whether a person has closed a window."""
+
+    def __init__(self) -> None:
+        self._seen = False
+
+    def lost(self, title: str) -> bool:
+        """Whether it is no longer seen. Some builds never say that a window is seen."""
+        import cv2
+
+        if cv2.getWindowProperty(title, cv2.WND_PROP_VISIBLE) >= 1:
+            self._seen = True
+            return False
+        return self._seen
+
+
+def quiet_qt() -> None:
     """Qt's warnings about fonts, of which the wheels of OpenCV carry none."""
     os.environ.setdefault("QT_LOGGING_RULES", "*.warning=false")

@@ -1,0 +1,34 @@
+"""What is said of a source in a line: speed, and how its targets are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ltr.drawing import short
+
+if TYPE_CHECKING:
+    from pytracking.live.views import View
+
+
+def speed_of(view: View) -> str:
+    """Frames a second from end to end, and of the tracker alone."""
+    rates = view.rates
+    said = f"{rates.end_to_end:.1f} frames/s"
+    return f"{said}, tracker {rates.tracker:.1f}" if rates.tracker else said
+
+
+def statement(view: View) -> str:
+    """A line of a source: frame, speed, targets, what is wrong with it."""
+    words = [f"frame {view.shot.number}", speed_of(view)]
+    words += [
+        f"{name} {p.status.replace('_', ' ')} {short(p.score)}"
+        for name, p in view.predictions.items()
+    ]
+    words += [f"{name} given" for name in view.given if name not in view.predictions]
+    if view.paused:
+        words.append("paused")
+    if view.recording:
+        words.append(f"recording to {view.recording}")
+    if view.condition.word != "running":
+        words.append(f"{view.condition.word} {view.condition.line}".strip())
+    return f"{view.source}: {'  '.join(words)}"
