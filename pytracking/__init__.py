@@ -34,7 +34,9 @@ if TYPE_CHECKING:
     from pytracking.sinks.overlays import Overlay, draw_box, draw_boxes
     from pytracking.sinks.result_table import read_results
     from pytracking.sinks.video_writer import VideoWriter
-    from pytracking.sources.opening import open_source
+    from pytracking.sources.feed import Condition, Feed, Shot
+    from pytracking.sources.opening import open_feed, open_source
+    from pytracking.sources.pushed_feed import PushedFeed
     from pytracking.sources.source import Source
 
 __all__ = [
@@ -42,14 +44,18 @@ __all__ = [
     "BoxError",
     "BoxesFile",
     "CheckpointError",
+    "Condition",
     "ConfigError",
     "DataError",
+    "Feed",
     "FrameError",
     "FrameFolder",
     "MultiTracker",
     "Overlay",
     "Prediction",
+    "PushedFeed",
     "ResultError",
+    "Shot",
     "Source",
     "SourceEndedEarly",
     "Tracker",
@@ -59,6 +65,7 @@ __all__ = [
     "__version__",
     "draw_box",
     "draw_boxes",
+    "open_feed",
     "open_source",
     "read_results",
 ]
@@ -78,7 +85,9 @@ _MODULES = {
     "pytracking.sinks.overlays": "Overlay draw_box draw_boxes",
     "pytracking.sinks.result_table": "read_results",
     "pytracking.sinks.video_writer": "VideoWriter",
-    "pytracking.sources.opening": "open_source",
+    "pytracking.sources.feed": "Condition Feed Shot",
+    "pytracking.sources.opening": "open_feed open_source",
+    "pytracking.sources.pushed_feed": "PushedFeed",
     "pytracking.sources.source": "Source",
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names.split()}

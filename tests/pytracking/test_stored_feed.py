@@ -83,6 +83,20 @@ def test_the_end_is_no_end(source: Stored) -> None:
             assert listener.feed.condition.line == ""
 
 
+def test_who_takes_the_last_frame_hears_that_it_was(tmp_path: Path) -> None:
+    folder = write_images(tmp_path / "clip", ["1.png", "2.png"])
+    with listening(StoredFeed(FrameFolder(folder))) as listener:
+        listener.until(lambda: listener.feed._now.word == "ended")  # type: ignore[attr-defined]
+        while listener.woken.wait(0.1):  # until the reader has said its last
+            listener.woken.clear()
+        assert listener.feed.condition.word == "running"
+        assert listener.feed.take()
+        assert not listener.woken.is_set()
+        assert listener.feed.take()
+        assert listener.woken.is_set()
+        assert listener.feed.condition.word == "ended"
+
+
 def test_beyond_the_end(source: Stored) -> None:
     with listening(StoredFeed(source)) as listener:
         for number in (0, -3, FRAMES + 1):
@@ -123,8 +137,11 @@ def test_a_video_that_is_cut_off(tmp_path: Path) -> None:
             f"video {path} stopped after {len(numbers)} of {FRAMES} frames: it is cut off or damaged, "
             "fetch it again"
         )
+        said = listener.feed.condition
         listener.feed.seek(2)
-        assert listener.numbers(2) == [2, 3]
+        assert listener.numbers(len(numbers) - 1) == numbers[1:]
+        listener.until_it_is("ended")
+        assert listener.feed.condition == said
 
 
 def test_a_folder_with_a_damaged_image(tmp_path: Path) -> None:

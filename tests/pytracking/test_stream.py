@@ -48,7 +48,7 @@ def test_frames_come_and_the_newest_is_given(server: MjpegServer) -> None:
 
 
 def test_a_stream_that_stalls_comes_back(
-    server: MjpegServer, monkeypatch: pytest.MonkeyPatch
+    server: MjpegServer, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with listening(open_quickly(monkeypatch, server.address)) as listener:
         listener.until_it_is("running")
@@ -61,16 +61,18 @@ def test_a_stream_that_stalls_comes_back(
         wait_until(lambda: server.connections > 1)
         server.state = "streams"
         wait_until(lambda: listener.feed.condition.word == "running")
+    assert "timeout" not in "".join(capfd.readouterr())
 
 
 def test_a_stream_that_hangs_up_comes_back(
     server: MjpegServer, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
+    descriptors = open_descriptors()
     with listening(open_quickly(monkeypatch, server.address)) as listener:
         listener.until_it_is("running")
         server.state = "hangs up"
         listener.until_it_is("lost")
-        wait_until(lambda: server.connections > 2)
+        wait_until(lambda: server.connections > 4)
         assert listener.feed.condition.line == (
             f"stream {server.address} cannot be opened: check its address, its sender and the network; "
             "it is tried again until it can"
@@ -78,6 +80,11 @@ def test_a_stream_that_hangs_up_comes_back(
         server.state = "streams"
         wait_until(lambda: listener.feed.condition.word == "running")
     assert "VIDEOIO" not in "".join(capfd.readouterr())
+    wait_until(lambda: open_descriptors() <= descriptors)
+
+
+def open_descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 @pytest.mark.slow
