@@ -29,8 +29,8 @@ EVERYWHERE = frozenset({"", "0.0.0.0", "::"})
 """Hosts to listen on that mean all addresses of the machine."""
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 SECURITY_HEADERS = {
-    "content-security-policy": "default-src 'self'; img-src 'self' blob:; base-uri 'none'; "
-    "form-action 'self'; frame-ancestors 'none'; object-src 'none'",
+    "content-security-policy": "default-src 'self'; base-uri 'none'; form-action 'self'; "
+    "frame-ancestors 'none'; object-src 'none'",
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
     "cross-origin-resource-policy": "same-site",

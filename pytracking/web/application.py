@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from starlette.websockets import WebSocket
 
     from pytracking.live.session import Session
+    from pytracking.sources.pushed_feed import PushedFeed
 
 PAGE = Path(__file__).parent / "page"
 KINDS = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
@@ -55,6 +56,8 @@ class Service:
         self.broadcast = Broadcast(session, self.status)
         self._streams: dict[str, int] = {}
         self._uploaded: dict[str, Path] = {}
+        self._cameras: dict[str, tuple[str, PushedFeed]] = {}
+        """The source of whose browser, and its feed."""
 
     def status(self) -> dict[str, Any]:
         """The session's, and who is here."""
@@ -76,6 +79,11 @@ class Service:
         """Of the sources."""
         return [source["name"] for source in self.session.status()["sources"]]
 
+    def watched(self, source: str) -> str | None:
+        """The target of a source that is looked into."""
+        known = self.session.status()["sources"]
+        return next((one["watched"] for one in known if one["name"] == source), None)
+
     async def command(self, who: str, name: str, given: Any) -> dict[str, Any]:
         """Carry out a command of somebody. Raises TrackingError."""
         from starlette.concurrency import run_in_threadpool
@@ -88,6 +96,22 @@ class Service:
         self.broadcast.touch()
         return {"result": result, "status": self.status()}
 
+    async def camera(self, who: str) -> tuple[str, PushedFeed]:
+        """The source that somebody's browser pushes into: the one that it had, or a new one. Raises
+        TrackingError."""
+        from starlette.concurrency import run_in_threadpool
+
+        from pytracking.sources.pushed_feed import PushedFeed
+
+        self.wheel.act(who)
+        known = self._cameras.get(who)
+        if known is None or known[0] not in self.names():
+            name = f"camera of {self.wheel.label(who)}"
+            feed = PushedFeed(name, f"the {name}")
+            known = self._cameras[who] = await run_in_threadpool(self.session.open, feed), feed
+            self.broadcast.touch()
+        return known
+
     async def upload(self, who: str, request: Request) -> dict[str, Any]:
         """Make a source of what is uploaded. Raises TrackingError."""
         from starlette.concurrency import run_in_threadpool
@@ -97,7 +121,8 @@ class Service:
         name = request.query_params.get("name", "")
         path = await self.uploads.receive(name, request.stream(), run_in_threadpool)
         try:
-            source = await run_in_threadpool(self.session.open, str(path))
+            feed = await run_in_threadpool(self.offered.feed, str(path))
+            source = await run_in_threadpool(self.session.open, feed)
         except TrackingError:
             self.uploads.remove(path)
             raise
@@ -133,8 +158,12 @@ def web_application(service: Service, access: Access) -> Application:
         return JSONResponse({"error": str(error)}, status)
 
     handlers = {TrackingError: refuse, HTTPException: refuse}
-    routes = [*_page_routes(), *_answers(service), *_streams(service)]
-    return guarded(Starlette(routes=routes, exception_handlers=handlers), access)
+    return guarded(Starlette(routes=routes(service), exception_handlers=handlers), access)
+
+
+def routes(service: Service) -> list[BaseRoute]:
+    """All paths; docs/live_web.md has them in a table."""
+    return [*_page_routes(), *_streams(service), *_answers(service)]
 
 
 def _who(connection: HTTPConnection) -> str:
@@ -213,10 +242,11 @@ def _answers(service: Service) -> list[BaseRoute]:
         return FileResponse(path, filename=path.name)
 
     async def panel(request: Request) -> Response:
-        view = service.session.view(service.source(request))
-        picture = view and await run_in_threadpool(
-            panel_picture, view, request.path_params["panel"]
-        )
+        source = service.source(request)
+        view, watched = service.session.view(source), service.watched(source)
+        panel = request.path_params["panel"]
+        seen = view is not None and watched is not None
+        picture = await run_in_threadpool(panel_picture, view, watched, panel) if seen else None
         if picture is None:
             raise HTTPException(404, "nothing is seen of a target here: watch one first")
         return Response(await run_in_threadpool(png, picture), media_type="image/png")
@@ -285,10 +315,10 @@ def _streams(service: Service) -> list[BaseRoute]:
 
     async def camera(websocket: WebSocket) -> None:
         await websocket.accept()
-        name = websocket.query_params.get("name") or "browser camera"
         try:
-            service.wheel.act(_who(websocket))
-            await receive(websocket, service.session, name, run_in_threadpool)
+            source, feed = await service.camera(_who(websocket))
+            await websocket.send_json({"source": source})
+            await receive(websocket, feed, lambda: source in service.names(), run_in_threadpool)
         except FrameError as error:
             await websocket.send_json({"error": str(error)})
             await websocket.close(1003)

@@ -3,16 +3,16 @@ time."""
 
 from __future__ import annotations
 
-import contextlib
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ltr.errors import FrameError, TrackingError
+from ltr.errors import FrameError
 from ltr.images import Frame, decode_image
 
 if TYPE_CHECKING:
     from starlette.websockets import WebSocket
 
-    from pytracking.live.session import Session
+    from pytracking.sources.pushed_feed import PushedFeed
 
 LARGEST_PICTURE = 4 << 20
 """Bytes of a picture; a 1280 x 720 frame takes a tenth of it."""
@@ -45,24 +45,19 @@ def jpeg_size(data: bytes) -> tuple[int, int]:
     return 0, 0
 
 
-async def receive(websocket: WebSocket, session: Session, name: str, call: Any) -> None:
-    """Open a source of this name, push what the browser sends into it, and answer each picture with
-    a text, upon which the browser sends its newest one. The source is closed with the connection.
-
-    The first answer is the source's name. Raises TrackingError."""
-    from pytracking.sources.pushed_feed import PushedFeed
-
-    feed = PushedFeed(name)
-    source = await call(session.open, feed)
+async def receive(
+    websocket: WebSocket, feed: PushedFeed, is_open: Callable[[], bool], call: Any
+) -> None:
+    """Push what the browser sends, and answer each picture, upon which it sends its newest one,
+    until it goes. Raises FrameError for what is no picture, and where the source was closed."""
     count = 0
     try:
-        await websocket.send_json({"source": source})
         while (message := await websocket.receive())["type"] != "websocket.disconnect":
-            data = message.get("bytes") or b""
-            frame = await call(decoded, data, name)
+            frame = await call(decoded, message.get("bytes") or b"", feed.name)
+            if not is_open():
+                raise FrameError(f"{feed.name} was closed")
             feed.push(frame)
             count += 1
             await websocket.send_json({"got": count})
     finally:
-        with contextlib.suppress(TrackingError):  # somebody closed it on the page
-            await call(session.close, source)
+        feed.lose(f"{feed.name} has gone: open it again on the page, or close this source")

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from ltr.errors import ConfigError, suggestion
 
 if TYPE_CHECKING:
-    from pytracking.live.session import Session
+    from pytracking.live.session import Choice, Session
+    from pytracking.sources.feed import Feed
 
 Check = Callable[[str, Any], Any]
 """From the name of a field and its JSON value to the value. Raises ConfigError."""
@@ -103,8 +104,10 @@ class Offered:
     """With the preset that goes with each."""
     presets: Mapping[str, str]
     """With what each is for."""
-    engine: Callable[[str, str | None], Any]
-    """What `Session.choose` takes, from a network and a preset."""
+    feed: Callable[[str], Feed]
+    """Of a source, or of an upload's path."""
+    choice: Callable[[str, str | None], Choice]
+    """Of a network and a preset, or the network's own."""
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON can hold it."""
@@ -120,13 +123,13 @@ def carry_out(session: Session, offered: Offered, name: str, arguments: dict[str
     Waits for the tracker: not for the event loop."""
     if name == "open":
         _refuse_unknown("source", arguments["source"], offered.sources)
-        return session.open(arguments["source"])
+        return session.open(offered.feed(arguments["source"]))
     if name == "choose":
         network, preset = arguments["network"], arguments.get("preset")
         _refuse_unknown("network", network, offered.networks)
         if preset is not None:
             _refuse_unknown("preset", preset, offered.presets)
-        return session.choose(offered.engine(network, preset))
+        return session.choose(offered.choice(network, preset))
     if name == "watch":
         return session.watch(arguments["source"], arguments.get("name"))
     result = getattr(session, name)(**arguments)

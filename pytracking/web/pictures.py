@@ -56,10 +56,10 @@ def overlaid(view: View) -> Frame:
     return overlay.next(view.shot.number, view.shot.frame, view.predictions)
 
 
-def panel_picture(view: View, panel: str) -> Frame | None:
-    """What was seen of the watched target: "search_area" or "score_map"; None where it was not."""
-    name = view.watched
-    if name is None or view.seen is None or name not in view.predictions:
+def panel_picture(view: View, name: str, panel: str) -> Frame | None:
+    """What was seen of the watched target of this name: "search_area" or "score_map"; None where it
+    was not."""
+    if view.seen is None or name not in view.predictions:
         return None
     if panel == "score_map":
         shown = score_map(view.seen)
@@ -95,9 +95,7 @@ def header(view: View | None, status: Mapping[str, Any]) -> dict[str, Any]:
         "seconds": view.seconds,
         "frames_dropped": view.frames_dropped,
         "condition": {"word": view.condition.word, "line": view.condition.line},
-        "paused": view.paused,
         "rates": {"end_to_end": view.rates.end_to_end, "tracker": view.rates.tracker},
-        "watched": view.watched,
         "seen": view.seen is not None,
     }
     return {"view": plain(said), "status": plain(status)}

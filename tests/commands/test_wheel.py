@@ -61,6 +61,8 @@ def test_wheel(tmp_path: Path) -> None:
     ):
         assert f"pytracking/checkpoints/{name}" in names
     assert "pytracking/sources/photographs/cat.jpg" in names
+    for path in (ROOT / "pytracking" / "web" / "page").iterdir():
+        assert f"pytracking/web/page/{path.name}" in names
     assert {"ltr/py.typed", "pytracking/py.typed"} <= set(names)
 
     run(sys.executable, "-m", "venv", "venv", cwd=tmp_path)

@@ -52,8 +52,6 @@ class View:
     seconds: float = 0.01
     rates: Rates = Rates()
     condition: Condition = Condition()
-    paused: bool = False
-    watched: str | None = None
     seen: Any = None
     frames_dropped: int = 0
 
@@ -89,7 +87,8 @@ class StandIn:
         return view if view and view.sequence > after else None
 
     def status(self) -> dict[str, Any]:
-        sources = [{"name": name, "length": None, "live": True} for name in self.sources]
+        still = {"paused": False, "watched": "left", "condition": {"word": "running", "line": ""}}
+        sources = [{"name": name, "length": None, "live": True, **still} for name in self.sources]
         return {
             "sources": sources,
             "targets": [],
@@ -114,6 +113,9 @@ class StandIn:
             raise BoxError("a box needs at least a pixel")
         self.calls.append(("add", (source, box, name, number)))
         return name or "target1"
+
+    def hold(self, source: str, number: int) -> None:
+        self.calls.append(("hold", (source, number)))
 
     def pause(self) -> None:
         self.calls.append(("pause", ()))
@@ -144,7 +146,13 @@ def served(
     clock: Callable[[], float] = time.monotonic,
 ) -> Iterator[Served]:
     session = StandIn()
-    offered = Offered(("synthetic",), {"net": "plain"}, {"plain": "all"}, lambda *choice: choice)
+    offered = Offered(
+        ("synthetic",),
+        {"net": "plain"},
+        {"plain": "all"},
+        lambda feed: feed,
+        lambda *choice: choice,
+    )
     with contextlib.ExitStack() as stack:
         uploads = stack.enter_context(Uploads(most))
         service = Service(session, offered, uploads, recordings, clock)  # type: ignore[arg-type]

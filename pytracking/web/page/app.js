@@ -6,7 +6,9 @@ import { Screen, verdict } from "./screen.js";
 
 const $ = (id) => document.getElementById(id);
 const scores = new Scores();
+const CONDITIONS = { opening: "opening", ended: "that was the last frame" };
 let choices = { sources: [], networks: {}, presets: {}, max_upload: 0 };
+let heard = null; // the number of the last message that was said
 let you = "", source = "", view = null, status = null;
 let endStream = null, endCamera = null, redrawn = null, inside = null, recorded = "";
 
@@ -37,6 +39,7 @@ let holding = Promise.resolve();
 
 const screen = new Screen($("screen"), {
   start(held) {
+    $("screen").dataset.held = held.number;
     say(redrawn ? `the new box of ${redrawn}; Escape cancels` : "the picture stands still while you draw; Escape cancels");
     holding = act("hold", { source: held.source, number: held.number });
     holding.catch((error) => { screen.cancel(error.message); });
@@ -142,7 +145,10 @@ function showStatus(now) {
   showSources(names);
   const here = now.sources.find((one) => one.name === source);
   $("welcome").hidden = names.length > 0;
-  $("play").textContent = now.paused ? "Play" : "Pause";
+  $("play").textContent = here?.paused ? "Play" : "Pause";
+  const { word, line } = here?.condition ?? { word: "running" };
+  $("condition").textContent = word === "running" ? "" : line || CONDITIONS[word];
+  $("condition").classList.toggle("bad", ["stalled", "repeating", "lost"].includes(word));
   $("record").textContent = now.recording ? "Stop recording" : "Record";
   $("record").setAttribute("aria-pressed", String(Boolean(now.recording)));
   for (const id of ["play", "step", "record", "snapshot", "close"]) $(id).disabled = !here;
@@ -157,6 +163,9 @@ function showStatus(now) {
     if (now.network in choices.networks) $("network").value = now.network;
     $("preset").value = now.preset in choices.presets && choices.networks[now.network] !== now.preset ? now.preset : "";
   }
+  const message = now.messages.at(-1);
+  if (heard !== null && message && message.number > heard) say(message.line, true);
+  heard = message?.number ?? 0;
   if (recorded !== (now.recording ?? "")) { recorded = now.recording ?? ""; showFiles(); }
 }
 
@@ -178,7 +187,7 @@ function showView(message, picture) {
   if (!view || view.source !== source) return;
   screen.show(view, picture);
   showTargets(view.targets);
-  Object.assign($("screen").dataset, { number: view.number ?? "", sequence: view.sequence, source: view.source });
+  Object.assign($("screen").dataset, { number: view.number, size: view.size.join("x"), source: view.source });
   if (view.number) {
     scores.add(view.number, view.targets);
     scores.draw($("scores"));
@@ -186,10 +195,8 @@ function showView(message, picture) {
     if (document.activeElement !== $("seek")) $("seek").value = view.number;
     $("at").textContent = `${view.number} of ${$("seek").max}`;
   }
-  const { word, line } = view.condition;
-  $("condition").textContent = word === "running" ? "" : line || word;
-  $("condition").classList.toggle("bad", ["stalled", "repeating", "lost"].includes(word));
-  $("rates").textContent = view.rates;
+  const { end_to_end, tracker } = view.rates;
+  $("rates").textContent = `${end_to_end.toFixed(0)} frames/s` + (tracker ? `, the tracker alone ${tracker.toFixed(0)}` : "");
   showInside();
 }
 
@@ -214,7 +221,7 @@ function turnTo(name) {
 
 // --- what can be pressed
 
-$("play").addEventListener("click", () => command(status?.paused ? "play" : "pause"));
+$("play").addEventListener("click", () => command($("play").textContent.toLowerCase()));
 $("step").addEventListener("click", () => command("step"));
 $("snapshot").addEventListener("click", async () => {
   await command("snapshot", { source }, (name) => `${name} is among the recordings`);

@@ -24,7 +24,7 @@ export async function openCamera(video, { opened, failed }) {
     return new Promise((done) => canvas.toBlob(done, "image/jpeg", 0.85));
   };
   const stop = () => media.getTracks().forEach((track) => track.stop());
-  const end = pushCamera("camera of the browser", make, {
+  const end = pushCamera(make, {
     opened, failed: (line) => { stop(); failed(line); },
   });
   return () => { end(); stop(); };

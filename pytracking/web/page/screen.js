@@ -110,7 +110,8 @@ export class Screen {
     if (picture) pen.drawImage(picture, left, top, scale * this.#size[0], scale * this.#size[1]);
     const place = ([x, y, w, h]) => [left + x * scale, top + y * scale, w * scale, h * scale];
     for (const target of view?.targets ?? []) outline(pen, place(target.box), target.colour, target.line);
-    for (const target of view?.targets ?? []) label(pen, place(target.box), target, canvas);
+    const taken = [];
+    for (const target of view?.targets ?? []) label(pen, place(target.box), target, canvas, taken);
     if (this.#drag) outline(pen, place(this.#box()), "#ffffff", [3, 3]);
   }
 }
@@ -132,19 +133,24 @@ export function verdict({ status, score }) {
   return `${status.replace("_", " ")}${score === null ? "" : `  ${score.toFixed(2)}`}`;
 }
 
-function label(pen, [x, y, , h], target, room) {
+// Above, below or beside its box, where it covers no label that is there already.
+function label(pen, [x, y, w, h], target, room, taken) {
   pen.font = "600 12.5px system-ui, sans-serif";
   const words = `${target.name}  ${verdict(target)}`;
   const wide = pen.measureText(words).width + 12, high = 20;
   const left = Math.max(0, Math.min(x - 1, room.clientWidth - wide));
-  const above = y - high - 4, below = y + h + 4;
-  const top = above >= 0 ? above : Math.min(below, room.clientHeight - high);
+  const places = [[left, y - high - 4], [left, y + h + 4], [x + w + 4, y], [x - wide - 4, y]];
+  for (let shift = 1; shift <= 4; shift++) places.push([left, y - high - 4 - shift * (high + 2)], [left, y + h + 4 + shift * (high + 2)]);
+  const inside = ([l, t]) => l >= 0 && t >= 0 && l + wide <= room.clientWidth && t + high <= room.clientHeight;
+  const free = ([l, t]) => taken.every(([a, b, c]) => l + wide <= a || l >= a + c || t + high <= b || t >= b + high);
+  const [at, top] = places.find((place) => inside(place) && free(place)) ?? [left, Math.max(0, Math.min(y, room.clientHeight - high))];
+  taken.push([at, top, wide]);
   pen.fillStyle = target.colour;
   pen.beginPath();
-  pen.roundRect(left, top, wide, high, 4);
+  pen.roundRect(at, top, wide, high, 4);
   pen.fill();
   pen.fillStyle = target.ink;
   pen.textAlign = "left";
   pen.textBaseline = "middle";
-  pen.fillText(words, left + 6, top + high / 2 + 0.5);
+  pen.fillText(words, at + 6, top + high / 2 + 0.5);
 }

@@ -75,8 +75,8 @@ export function stream(source, width, { hello, show, lost }) {
 }
 
 // Sends pictures as they are asked for. make() gives a promise of a JPEG blob. Returns a function that ends it.
-export function pushCamera(name, make, { opened, failed }) {
-  const out = socket("camera", { name });
+export function pushCamera(make, { opened, failed }) {
+  const out = socket("camera", {});
   let ended = false;
   out.onmessage = async ({ data }) => {
     const said = JSON.parse(data);
