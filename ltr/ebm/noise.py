@@ -24,6 +24,26 @@ class Draw(Protocol):
         """(B, *shape) int64, from 0 to `high` - 1."""
 
 
+class Density(Protocol):
+    """A density over targets for each of B examples."""
+
+    def sample(self, draw: Draw, count: int) -> Tensor:
+        """Points (B, count, D) of it, without gradient."""
+
+    def log_density(self, points: Tensor) -> Tensor:
+        """Its logarithm (B, N) at points (B, N, D)."""
+
+
+class Noise(Protocol):
+    """What an energy is contrasted with: fixed noise, or a learned proposal."""
+
+    def around(self, target: Tensor) -> Density:
+        """The density for targets (B, D)."""
+
+    def perturbed(self, target: Tensor, draw: Draw, beta: float) -> Tensor:
+        """Targets (B, D) moved by noise of `beta` times the deviations, without gradient."""
+
+
 @dataclass(frozen=True, eq=False)
 class GaussianMixtureNoise:
     """A mixture of K Gaussians of equal weights around the target, with diagonal covariances
@@ -41,6 +61,15 @@ class GaussianMixtureNoise:
                 "component, a column for each dimension"
             )
 
+    def around(self, target: Tensor) -> NoiseAround:
+        """The noise around targets (..., D)."""
+        return NoiseAround(self, target)
+
+    def perturbed(self, target: Tensor, draw: Draw, beta: float) -> Tensor:
+        """Targets (B, D) moved by noise of `beta` times the deviations; all of them stay, and
+        nothing is drawn, for 0."""
+        return target + beta * self.draw(draw, 1)[:, 0] if beta else target
+
     def draw(self, draw: Draw, count: int) -> Tensor:
         """Offsets (B, count, D) from the target."""
         components, dimensions = self.sigmas.shape
@@ -56,7 +85,30 @@ class GaussianMixtureNoise:
         """The logarithm (...) of the mixture's density at offsets (..., D): finite wherever the
         offset is, also where the density itself is none that floating point holds."""
         components, dimensions = self.sigmas.shape
-        exponents = (offsets[..., None, :] / self.sigmas).square().sum(-1) / -2
-        per_component = exponents - self.sigmas.log().sum(-1)
+        scaled = offsets[..., None, :] / self.sigmas
+        per_component = log_gaussians(scaled, self.sigmas.log())
         constant = math.log(components) + dimensions / 2 * math.log(math.tau)
         return per_component.logsumexp(-1) - constant
+
+
+@dataclass(frozen=True, eq=False)
+class NoiseAround:
+    """Noise, and the targets that it is around: a density of points."""
+
+    noise: GaussianMixtureNoise
+    target: Tensor
+    """(..., D)"""
+
+    def sample(self, draw: Draw, count: int) -> Tensor:
+        """Points (B, count, D) around targets (B, D)."""
+        return self.target[..., None, :] + self.noise.draw(draw, count)
+
+    def log_density(self, points: Tensor) -> Tensor:
+        """The logarithm (..., N) of the density at points (..., N, D)."""
+        return self.noise.log_density(points - self.target[..., None, :])
+
+
+def log_gaussians(scaled: Tensor, log_sigmas: Tensor) -> Tensor:
+    """The log densities (..., K) of K Gaussians with diagonal covariances, but for their common
+    constant -D/2 log(2 pi): at offsets (..., K, D) in units of the deviations."""
+    return scaled.square().sum(-1) / -2 - log_sigmas.sum(-1)

@@ -15,7 +15,7 @@ from ltr.ebm.objectives import (
     LabelDivergence,
     MaximumLikelihood,
     NoiseContrastive,
-    Objective,
+    NoiseObjective,
 )
 from ltr.geometry import from_relative, to_relative
 from ltr.training.recipe import EnergyLoss
@@ -29,20 +29,20 @@ class BoxSamples(NamedTuple):
     proposals_xywh: Tensor
     """(B, T, N, 4), pool format, without gradient."""
     candidates: Candidates
-    """The same as offsets (B, T, N, 4) from the target in relative coordinates, the target's own
-    size as their unit: what the objective's loss asks for beside energies (B, T, N)."""
+    """The same as points (B, T, N, 4) in relative coordinates, the target at 0 and its own size as
+    their unit: what the objective's loss asks for beside energies (B, T, N)."""
 
 
 @lru_cache
-def box_objective(loss: EnergyLoss, device: torch.device) -> Objective:
+def box_objective(loss: EnergyLoss, device: torch.device) -> NoiseObjective:
     """The objective that `loss` names."""
     if loss.objective == "nce":
-        return NoiseContrastive()
+        return NoiseContrastive(loss.boxes)
     if loss.objective == "nce_plus":
-        return NoiseContrastive(loss.beta)
+        return NoiseContrastive(loss.boxes, loss.beta)
     if loss.objective == "ml_is":
-        return MaximumLikelihood()
-    return LabelDivergence(box_noise((loss.label_sigma,), device))
+        return MaximumLikelihood(loss.boxes)
+    return LabelDivergence(box_noise((loss.label_sigma,), device), loss.boxes)
 
 
 @lru_cache
@@ -61,9 +61,10 @@ def box_samples(target_xywh: Tensor, loss: EnergyLoss, draws: Draws) -> BoxSampl
     noise = box_noise(loss.sigmas, target_xywh.device)
     objective = box_objective(loss, target_xywh.device)
     frames = target_xywh.shape[1]
-    drawn = objective.draw(noise, draws.each(frames), loss.boxes)
+    origin = torch.zeros_like(target_xywh).flatten(0, 1)
+    drawn = objective.draw(origin, noise, draws.each(frames))
     candidates = Candidates(*(part.unflatten(0, (-1, frames)) for part in drawn))
-    return BoxSamples(moved(target_xywh, candidates.offsets), candidates)
+    return BoxSamples(moved(target_xywh, candidates.points), candidates)
 
 
 def moved(box_xywh: Tensor, offsets: Tensor) -> Tensor:

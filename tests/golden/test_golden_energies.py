@@ -18,7 +18,7 @@ from ltr.ebm.objectives import (
     LabelDivergence,
     MaximumLikelihood,
     NoiseContrastive,
-    Objective,
+    NoiseObjective,
     label_divergence,
     maximum_likelihood,
 )
@@ -63,7 +63,7 @@ def pairs(sigma: Tensor) -> GaussianMixtureNoise:
 
 
 def check(
-    objective: Objective,
+    objective: NoiseObjective,
     noise: GaussianMixtureNoise,
     offsets: Tensor,
     first: tuple[Tensor, Tensor] | None,
@@ -76,7 +76,7 @@ def check(
     if first is not None:
         leaves = [first[0][:, None].clone().requires_grad_(), *leaves]
         offsets = torch.cat([first[1].expand(len(scores), 1, -1), offsets], dim=1)
-    candidates = Candidates(offsets, noise.log_density(offsets))
+    candidates = Candidates(offsets, noise.log_density(offsets), torch.zeros_like(offsets[:, 0]))
     loss = objective.loss(torch.cat(leaves, dim=1), candidates).values.mean()
     gradients = torch.autograd.grad(loss, leaves)
     close(loss.detach(), expected["loss"])
@@ -97,11 +97,11 @@ def test_objectives_of_one_dimension(arrays: dict[str, Tensor], name: str) -> No
     big = "nce_big_" if name == "nce_big" else ""
     scores, target = arrays[f"d1_{big}fs"], arrays[f"d1_{big}f0"]
     first = (target, torch.zeros(1).double())
-    objective: Objective = NoiseContrastive()
+    objective: NoiseObjective = NoiseContrastive()
     if kind == "nceplus":
         nu = arrays[f"d1_{name}_nu"]
         close(noise.log_density(nu), arrays[f"d1_{name}_logq_nu"].reshape(len(nu)))
-        objective = NoiseContrastive(float(arrays["d1_nceplus_beta"]))
+        objective = NoiseContrastive(beta=float(arrays["d1_nceplus_beta"]))
         first = (arrays["d1_fp"], nu[:, None])
     elif kind == "mlis":
         objective = MaximumLikelihood()
@@ -127,12 +127,12 @@ def test_objectives_of_boxes(arrays: dict[str, Tensor], table: str, name: str) -
 
     key = f"box_{table}_{name}"
     first: tuple[Tensor, Tensor] | None = (arrays["box_f0"], torch.zeros(4).double())
-    objective: Objective = NoiseContrastive()
+    objective: NoiseObjective = NoiseContrastive()
     if name == "nceplus":
         nu = arrays[f"{key}_nu"]
         close(noise.log_density(nu), arrays[f"{key}_logq_nu"])
         close(moved(arrays["box_gt"], nu[:, None])[:, 0], arrays[f"{key}_boxes"])
-        objective = NoiseContrastive(float(arrays[f"{key}_beta"]))
+        objective = NoiseContrastive(beta=float(arrays[f"{key}_beta"]))
         first = (arrays["box_fp"], nu[:, None])
     elif name == "mlis":
         objective = MaximumLikelihood()

@@ -10,11 +10,20 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from ltr.ebm.ascent import climb
 from ltr.geometry import from_relative, relative_step, to_relative
 from ltr.models.tracking_network import BoxEnergies
 
 StepLengths = Sequence[tuple[float, float]]
 """The lengths of each step, at least one, as (position, size)."""
+
+
+class RelativePlace(NamedTuple):
+    """Boxes in relative coordinates (B, N, 2) each, and as (B, N, 4) pool format."""
+
+    position: Tensor
+    log_size: Tensor
+    boxes_xywh: Tensor
 
 
 class Fit(NamedTuple):
@@ -65,13 +74,14 @@ def ascend_in_pixels(
     """Move boxes (B, N, 4) uphill in (x, y, w, h), in steps scaled by the box's own size (ATOM).
 
     Returns them and energies (B, N), those from before the last step, as published."""
-    for step_position, step_size in steps:
-        energies, gradient = energies_of(boxes_xywh)  # (B, N), (B, N, 4)
+
+    def move(boxes_xywh: Tensor, gradient: Tensor, step: tuple[float, float]) -> Tensor:
         by_corner, by_size = gradient.split(2, dim=-1)
         corner, size = boxes_xywh.split(2, dim=-1)
-        corner = corner + step_position * by_corner * size
-        boxes_xywh = torch.cat([corner, size + step_size * by_size * size], dim=-1)
-    return boxes_xywh, energies
+        corner = corner + step[0] * by_corner * size
+        return torch.cat([corner, size + step[1] * by_size * size], dim=-1)
+
+    return climb(energies_of, move, boxes_xywh, steps)
 
 
 def ascend_relative(
@@ -80,14 +90,16 @@ def ascend_relative(
     """Move boxes (B, N, 4) uphill in (centre / size of the first box, log size) (Gustafsson et al.
     2020, section 4.1). Returns what `ascend_in_pixels` does."""
     unit = boxes_xywh[:, :1, 2:]  # (B, 1, 2)
-    position, log_size = to_relative(boxes_xywh, unit)  # (B, N, 2) each
-    for step in steps:
-        energies, gradient = energies_of(boxes_xywh)
-        forward, growth = relative_step(gradient, boxes_xywh[..., 2:], unit, step)
-        position = position + forward
-        log_size = log_size + growth
-        boxes_xywh = from_relative(position, log_size, unit)
-    return boxes_xywh, energies
+
+    def move(place: RelativePlace, gradient: Tensor, step: tuple[float, float]) -> RelativePlace:
+        forward, growth = relative_step(gradient, place.boxes_xywh[..., 2:], unit, step)
+        position = place.position + forward
+        log_size = place.log_size + growth
+        return RelativePlace(position, log_size, from_relative(position, log_size, unit))
+
+    begin = RelativePlace(*to_relative(boxes_xywh, unit), boxes_xywh)
+    end, energies = climb(lambda place: energies_of(place.boxes_xywh), move, begin, steps)
+    return end.boxes_xywh, energies
 
 
 def select_boxes(boxes_xywh: Tensor, energies: Tensor, average: int, max_aspect: float) -> Fit:

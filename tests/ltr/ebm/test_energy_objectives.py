@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -16,15 +17,15 @@ from ltr.ebm.objectives import (
     LabelDivergence,
     MaximumLikelihood,
     NoiseContrastive,
-    Objective,
+    NoiseObjective,
 )
 from ltr.errors import ConfigError
 
 SIGMAS = [[0.05, 0.1, 0.2], [0.5, 1.0, 0.3]]
 LABEL = GaussianMixtureNoise(torch.tensor([[0.3, 0.3, 0.3]]))
-OBJECTIVES: list[Objective] = [
+OBJECTIVES: list[NoiseObjective] = [
     NoiseContrastive(),
-    NoiseContrastive(0.2),
+    NoiseContrastive(beta=0.2),
     MaximumLikelihood(),
     LabelDivergence(LABEL),
 ]
@@ -36,12 +37,22 @@ def noise() -> GaussianMixtureNoise:
     return GaussianMixtureNoise(torch.tensor(SIGMAS))
 
 
-def candidates_of(objective: Objective, targets: int = 6, count: int = 16) -> Candidates:
+def drawn(
+    objective: NoiseObjective, noise: GaussianMixtureNoise, numbers: Tensor, count: int
+) -> Candidates:
+    """Around targets at 0, so that points are offsets."""
+    target = torch.zeros(len(numbers), noise.sigmas.shape[1])
+    sized = replace(objective, samples=count)  # type: ignore[type-var]
+    return sized.draw(target, noise, example_draws(0, numbers))
+
+
+def candidates_of(objective: NoiseObjective, targets: int = 6, count: int = 16) -> Candidates:
     """In float64."""
-    draw = example_draws(0, torch.arange(targets))
-    offsets = objective.draw(GaussianMixtureNoise(torch.tensor(SIGMAS)), draw, count).offsets
+    points, _, target = drawn(
+        objective, GaussianMixtureNoise(torch.tensor(SIGMAS)), torch.arange(targets), count
+    )
     noise = GaussianMixtureNoise(torch.tensor(SIGMAS, dtype=torch.float64))
-    return Candidates(offsets.double(), noise.log_density(offsets.double()))
+    return Candidates(points.double(), noise.log_density(points.double()), target.double())
 
 
 def scores_of(candidates: Candidates) -> Tensor:
@@ -49,7 +60,7 @@ def scores_of(candidates: Candidates) -> Tensor:
     return numbers.normal(candidates.log_noise.shape[1]).double() * 2
 
 
-def in_double(objective: Objective) -> Objective:
+def in_double(objective: NoiseObjective) -> NoiseObjective:
     if isinstance(objective, LabelDivergence):
         return LabelDivergence(GaussianMixtureNoise(objective.label.sigmas.double()))
     return objective
@@ -97,26 +108,25 @@ def test_deviations_are_a_table(shape: tuple[int, ...]) -> None:
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES, ids=IDS)
-def test_what_is_scored(objective: Objective, noise: GaussianMixtureNoise) -> None:
+def test_what_is_scored(objective: NoiseObjective, noise: GaussianMixtureNoise) -> None:
     """`count` points of the noise, and before them the target, a point near it, or nothing."""
     draw = example_draws(0, torch.arange(5))
-    candidates = objective.draw(noise, draw, 7)
+    candidates = drawn(objective, noise, torch.arange(5), 7)
     positives = 0 if isinstance(objective, LabelDivergence) else 1
-    assert candidates.offsets.shape == (5, 7 + positives, 3)
-    torch.testing.assert_close(candidates.log_noise, noise.log_density(candidates.offsets))
-    drawn = candidates.offsets[:, positives:]
-    assert torch.equal(drawn, noise.draw(draw.of("noise"), 7))
-    assert len(drawn.flatten(0, 1).unique(dim=0)) == 35
+    assert candidates.points.shape == (5, 7 + positives, 3)
+    torch.testing.assert_close(candidates.log_noise, noise.log_density(candidates.points))
+    of_noise = candidates.points[:, positives:]
+    assert torch.equal(of_noise, noise.draw(draw.of("noise"), 7))
+    assert len(of_noise.flatten(0, 1).unique(dim=0)) == 35
     if positives:
-        moved = candidates.offsets[:, 0].abs().max(1).values
-        nce_plus = objective == NoiseContrastive(0.2)
+        moved = candidates.points[:, 0].abs().max(1).values
+        nce_plus = objective == NoiseContrastive(beta=0.2)
         assert (moved > 0).all() if nce_plus else (moved == 0).all()
 
 
 def test_the_positive_is_moved_by_noise_of_its_own(noise: GaussianMixtureNoise) -> None:
     """beta times the noise's deviations, independent of the points that it competes with."""
-    draw = example_draws(0, torch.arange(20000))
-    offsets = NoiseContrastive(0.2).draw(noise, draw, 1).offsets.double()
+    offsets = drawn(NoiseContrastive(beta=0.2), noise, torch.arange(20000), 1).points.double()
     variances = torch.tensor(SIGMAS).double().square().mean(0)
     positive, negative = offsets[:, 0], offsets[:, 1]
     torch.testing.assert_close(positive.square().mean(0), 0.04 * variances, rtol=0.06, atol=0)
@@ -125,7 +135,7 @@ def test_the_positive_is_moved_by_noise_of_its_own(noise: GaussianMixtureNoise) 
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES, ids=IDS)
-def test_gradients(objective: Objective) -> None:
+def test_gradients(objective: NoiseObjective) -> None:
     """The closed forms of the papers, and numerical differences."""
     candidates, objective = candidates_of(objective), in_double(objective)
     scores = scores_of(candidates).requires_grad_()
@@ -138,14 +148,14 @@ def test_gradients(objective: Objective) -> None:
         expected = torch.cat([-torch.ones(6, 1), weights[:, 1:].softmax(1)], dim=1)
     else:
         assert isinstance(objective, LabelDivergence)
-        label = objective.label.log_density(candidates.offsets)
+        label = objective.label.log_density(candidates.points)
         expected = weights.softmax(1) - (label - candidates.log_noise).exp() / 16
     torch.testing.assert_close(gradient, expected / 6, rtol=1e-12, atol=1e-14)
     assert torch.autograd.gradcheck(lambda s: objective.loss(s, candidates).values, scores)
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES[:3], ids=IDS[:3])
-def test_a_constant_changes_nothing(objective: Objective) -> None:
+def test_a_constant_changes_nothing(objective: NoiseObjective) -> None:
     """Not even a different one for each target, for it does not change p(y | x)."""
     candidates = candidates_of(objective)
     scores = scores_of(candidates)
@@ -178,9 +188,9 @@ def test_nce_plus_becomes_nce() -> None:
     """As beta goes to 0, with the same points of the noise."""
 
     def loss(beta: float) -> Tensor:
-        candidates = candidates_of(NoiseContrastive(beta))
-        scores = -candidates.offsets.square().sum(-1)
-        return NoiseContrastive(beta).loss(scores, candidates).values
+        candidates = candidates_of(NoiseContrastive(beta=beta))
+        scores = -candidates.points.square().sum(-1)
+        return NoiseContrastive(beta=beta).loss(scores, candidates).values
 
     differences = [float((loss(beta) - loss(0)).abs().max()) for beta in (0.1, 0.01, 0.001, 0)]
     assert differences[0] > 10 * differences[1] > 100 * differences[2] > 0
@@ -190,10 +200,10 @@ def test_nce_plus_becomes_nce() -> None:
 @pytest.mark.parametrize("objective", OBJECTIVES, ids=IDS)
 @pytest.mark.parametrize("size", [300.0, 1e6])
 def test_no_score_is_too_large(
-    objective: Objective, size: float, noise: GaussianMixtureNoise
+    objective: NoiseObjective, size: float, noise: GaussianMixtureNoise
 ) -> None:
     """In float32, whose exponential ends at 88."""
-    candidates = objective.draw(noise, example_draws(0, torch.arange(6)), 16)
+    candidates = drawn(objective, noise, torch.arange(6), 16)
     scores = (size * scores_of(candidates).float()).requires_grad_()
     loss = objective.loss(scores, candidates)
     (gradient,) = torch.autograd.grad(loss.values.mean(), scores)
@@ -225,7 +235,7 @@ def test_diagnostics_of_the_right_energy() -> None:
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES, ids=IDS)
-def test_diagnostics_carry_no_gradient(objective: Objective) -> None:
+def test_diagnostics_carry_no_gradient(objective: NoiseObjective) -> None:
     candidates = candidates_of(objective)
     scores = scores_of(candidates).requires_grad_()
     loss = in_double(objective).loss(scores, candidates)
@@ -236,7 +246,7 @@ def test_diagnostics_carry_no_gradient(objective: Objective) -> None:
 def test_normalizer_of_a_known_energy() -> None:
     """f = -|y|^2 / (2 s^2) has log Z = D/2 log(2 pi s^2); ML-IS is then the negative log likelihood of the target."""
     candidates = candidates_of(MaximumLikelihood(), 4, 50_000)
-    scores = -candidates.offsets.square().sum(-1) / (2 * 0.2**2)
+    scores = -candidates.points.square().sum(-1) / (2 * 0.2**2)
     loss = MaximumLikelihood().loss(scores, candidates)
     expected = torch.full((4,), 1.5 * math.log(math.tau * 0.2**2)).double()
     torch.testing.assert_close(loss.diagnostics["log_normalizer"], expected, rtol=0, atol=0.03)
@@ -245,12 +255,42 @@ def test_normalizer_of_a_known_energy() -> None:
 
 @pytest.mark.parametrize("objective", OBJECTIVES, ids=IDS)
 def test_a_target_has_the_same_loss_in_every_batch(
-    objective: Objective, noise: GaussianMixtureNoise
+    objective: NoiseObjective, noise: GaussianMixtureNoise
 ) -> None:
-    whole = objective.draw(noise, example_draws(0, torch.tensor([4, 8, 1])), 9)
-    alone = objective.draw(noise, example_draws(0, torch.tensor([8])), 9)
-    assert torch.equal(whole.offsets[1:2], alone.offsets)
+    whole = drawn(objective, noise, torch.tensor([4, 8, 1]), 9)
+    alone = drawn(objective, noise, torch.tensor([8]), 9)
+    assert torch.equal(whole.points[1:2], alone.points)
     scores = scores_of(whole).float()
     torch.testing.assert_close(
         objective.loss(scores, whole).values[1:2], objective.loss(scores[1:2], alone).values
     )
+
+
+@pytest.mark.parametrize("dimensions", [1, 3, 4])
+@pytest.mark.parametrize("objective", OBJECTIVES, ids=IDS)
+def test_one_call(objective: NoiseObjective, dimensions: int) -> None:
+    """Does what the two halves do, in any dimension and around any target; scores of 500 are not too large."""
+    if isinstance(objective, LabelDivergence):
+        objective = LabelDivergence(GaussianMixtureNoise(torch.full((1, dimensions), 0.3)), 16)
+    else:
+        objective = replace(objective, samples=16)  # type: ignore[type-var]
+    noise = GaussianMixtureNoise(torch.tensor([[0.1] * dimensions, [1.0] * dimensions]))
+    draw = example_draws(0, torch.arange(5))
+    target = 20 * draw.normal(dimensions)
+
+    def score(points: Tensor) -> Tensor:
+        return 500 * (points.sum(-1) * 7).sin()
+
+    loss = objective(score, target, noise, draw)
+    candidates = objective.draw(target, noise, draw)
+    count = 16 if isinstance(objective, LabelDivergence) else 17
+    assert candidates.points.shape == (5, count, dimensions)
+    offsets = candidates.points - target[:, None]
+    torch.testing.assert_close(
+        candidates.log_noise, noise.log_density(offsets), rtol=1e-4, atol=1e-4
+    )
+    torch.testing.assert_close(
+        loss.values, objective.loss(score(candidates.points), candidates).values
+    )
+    assert loss.values.isfinite().all()
+    assert all(each.isfinite().all() for each in loss.diagnostics.values())

@@ -42,29 +42,29 @@ def test_shapes_and_places(name: str) -> None:
     samples = box_samples(TARGETS, loss_of(name), example_draws(0, NUMBERS))
     count = 16 if name == "kld_is" else 17
     assert samples.proposals_xywh.shape == (3, 2, count, 4)
-    assert samples.candidates.offsets.shape == (3, 2, count, 4)
+    assert samples.candidates.points.shape == (3, 2, count, 4)
     assert samples.candidates.log_noise.shape == (3, 2, count)
     offsets = relative(samples.proposals_xywh.double(), TARGETS.double())
-    torch.testing.assert_close(offsets.float(), samples.candidates.offsets, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(offsets.float(), samples.candidates.points, rtol=1e-4, atol=1e-4)
     if name in ("nce", "ml_is"):
         torch.testing.assert_close(samples.proposals_xywh[..., 0, :], TARGETS)
     if name == "nce_plus":
-        assert (samples.candidates.offsets[..., 0, :] != 0).all()
+        assert (samples.candidates.points[..., 0, :] != 0).all()
     # each frame and example has points of its own
-    assert len(samples.candidates.offsets[:, :, -1].flatten(0, 1).unique(dim=0)) == 6
+    assert len(samples.candidates.points[:, :, -1].flatten(0, 1).unique(dim=0)) == 6
 
 
 def test_deviations_of_centre_and_size() -> None:
     loss = EnergyLoss(boxes=4000, sigmas=((0.02, 0.1),), objective="kld_is")
-    offsets = box_samples(TARGETS, loss, example_draws(0, NUMBERS)).candidates.offsets
+    offsets = box_samples(TARGETS, loss, example_draws(0, NUMBERS)).candidates.points
     deviations = offsets.flatten(0, 2).std(0)
     torch.testing.assert_close(deviations, torch.tensor([0.02, 0.02, 0.1, 0.1]), rtol=0.03, atol=0)
 
 
 def test_the_named_objective() -> None:
-    assert box_objective(loss_of("nce"), CPU) == NoiseContrastive(0)
-    assert box_objective(replace(loss_of("nce_plus"), beta=0.3), CPU) == NoiseContrastive(0.3)
-    assert box_objective(loss_of("ml_is"), CPU) == MaximumLikelihood()
+    assert box_objective(loss_of("nce"), CPU) == NoiseContrastive(16)
+    assert box_objective(replace(loss_of("nce_plus"), beta=0.3), CPU) == NoiseContrastive(16, 0.3)
+    assert box_objective(loss_of("ml_is"), CPU) == MaximumLikelihood(16)
     divergence = box_objective(replace(loss_of("kld_is"), label_sigma=(0.1, 0.2)), CPU)
     assert isinstance(divergence, LabelDivergence)
     torch.testing.assert_close(divergence.label.sigmas, torch.tensor([[0.1, 0.1, 0.2, 0.2]]))
@@ -77,7 +77,7 @@ def test_an_energy_at_the_target_costs_less(name: str) -> None:
     samples = box_samples(TARGETS, loss, example_draws(0, NUMBERS))
 
     def cost(centre: Tensor) -> Tensor:
-        offsets = samples.candidates.offsets - centre
+        offsets = samples.candidates.points - centre
         energies = -offsets.square().sum(-1) / (2 * 0.1**2)
         values = box_objective(loss, CPU).loss(energies, samples.candidates).values
         assert values.shape == (3, 2)

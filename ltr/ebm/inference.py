@@ -1,0 +1,129 @@
+"""What a trained energy says of a target: by importance sampling from a proposal, in any dimension,
+or on a grid in few."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ltr.ebm.mixture import drawn_by_weight
+from ltr.ebm.noise import Density, Draw
+from ltr.ebm.objectives import Score, effective_samples, log_mean_exp
+
+
+@dataclass(frozen=True, eq=False)
+class WeightedSample:
+    """M points for each of B examples, which stand for p(y | x) by their weights: self-normalised
+    importance sampling. With exact weights its errors fall as 1 / sqrt(effective size)."""
+
+    points: Tensor
+    """(B, M, D)"""
+    scores: Tensor
+    """(B, M), f."""
+    log_proposal: Tensor
+    """(B, M), log q of the density that the points were drawn from."""
+
+    @property
+    def log_weights(self) -> Tensor:
+        """(B, M), f - log q: not normalised."""
+        return self.scores - self.log_proposal
+
+    @property
+    def weights(self) -> Tensor:
+        """(B, M), of sum 1."""
+        return self.log_weights.softmax(-1)
+
+    @property
+    def log_normalizer(self) -> Tensor:
+        """(B,), the estimate of log Z; -log p(y | x) is it minus f(y)."""
+        return log_mean_exp(self.log_weights)
+
+    @property
+    def effective_size(self) -> Tensor:
+        """(B,), 1 / sum w^2. A few only: the proposal does not cover where the energy is high."""
+        return effective_samples(self.log_weights)
+
+    def expectation(self, values: Tensor) -> Tensor:
+        """(B, ...) of values (B, M, ...) at the points."""
+        return torch.einsum("bm,bm...->b...", self.weights, values)
+
+    @property
+    def mean(self) -> Tensor:
+        """(B, D)"""
+        return self.expectation(self.points)
+
+    @property
+    def deviations(self) -> Tensor:
+        """(B, D), standard deviations of each dimension."""
+        return self.expectation((self.points - self.mean[:, None]).square()).sqrt()
+
+    @property
+    def mode(self) -> Tensor:
+        """(B, D), the point of the highest score; `ltr.ebm.ascent` goes on from it."""
+        best = self.scores.argmax(-1)
+        return self.points[torch.arange(len(best), device=best.device), best]
+
+    def credible_interval(self, share: float = 0.9) -> tuple[Tensor, Tensor]:
+        """Lower and upper end (B, D) for each dimension: between them lies the `share` of the
+        weight, as much of the rest below as above."""
+        return self.quantile((1 - share) / 2), self.quantile((1 + share) / 2)
+
+    def quantile(self, share: float) -> Tensor:
+        """(B, D), for each dimension the least point such that the `share` of the weight lies not
+        above it."""
+        points, order = self.points.sort(dim=1)
+        weights = self.weights[..., None].expand_as(order).gather(1, order)
+        below = weights.cumsum(1) < share * weights.sum(1, keepdim=True)
+        index = below.sum(1, keepdim=True).clamp(max=points.shape[1] - 1)
+        return points.gather(1, index)[:, 0]
+
+    def resampled(self, draw: Draw, count: int) -> Tensor:
+        """(B, count, D) of the points, drawn by their weights with replacement."""
+        index = drawn_by_weight(self.log_weights, draw.of("resampling"), count)
+        return self.points.gather(1, index[..., None].expand(-1, -1, self.points.shape[-1]))
+
+
+def importance_sample(score: Score, proposal: Density, draw: Draw, count: int) -> WeightedSample:
+    """`count` points of the proposal (a `MixtureDensity`, or noise around a first guess), weighted
+    for the energy. Without gradient."""
+    with torch.no_grad():
+        points = proposal.sample(draw, count)
+        return WeightedSample(points, score(points), proposal.log_density(points))
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Points at even distances in a box, both its ends among them: what can be computed for few
+    dimensions without a proposal."""
+
+    lower: Sequence[float]
+    """D numbers."""
+    upper: Sequence[float]
+    size: int
+    """Points along each dimension."""
+
+    def points(self, dtype: torch.dtype = torch.float32) -> Tensor:
+        """(size^D, D), the last dimension changing fastest."""
+        axes = [
+            torch.linspace(low, high, self.size, dtype=dtype)
+            for low, high in zip(self.lower, self.upper, strict=True)
+        ]
+        return torch.stack(torch.meshgrid(*axes, indexing="ij"), dim=-1).flatten(0, -2)
+
+    def log_normalizer(self, scores: Tensor) -> Tensor:
+        """log Z (...) from scores (..., size^D). As published, each point stands for its share of
+        the box, though those at the ends stand for half of it: 1 / size too little an axis."""
+        sides = (high - low for low, high in zip(self.lower, self.upper, strict=True))
+        return log_mean_exp(scores) + sum(math.log(side) for side in sides)
+
+    def log_density(self, scores: Tensor) -> Tensor:
+        """log p (..., size^D) at the points."""
+        return scores - self.log_normalizer(scores)[..., None]
+
+    def sample(self, scores: Tensor, draw: Draw, count: int) -> Tensor:
+        """Points (B, count, D) drawn by scores (B, size^D)."""
+        return self.points(scores.dtype)[drawn_by_weight(scores, draw.of("grid"), count)]

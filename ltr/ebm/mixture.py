@@ -1,0 +1,89 @@
+"""Mixtures of Gaussians whose parameters a network gives, each example its own: the output of a
+mixture density network (Bishop 1994), the proposal of an energy (Gustafsson et al. 2022)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ltr.ebm.noise import Draw, log_gaussians
+from ltr.errors import TrainingError
+
+_STEPS = 1 << 24
+"""Of a uniform number: as many as a float32 tells apart."""
+
+
+@dataclass(frozen=True, eq=False)
+class MixtureDensity:
+    """Mixtures of K Gaussians with diagonal covariances over D dimensions, one for each of B
+    examples. All is done with logarithms; nothing is clamped.
+
+    A network of one dimension gives (B, K) each; `[..., None]` makes means and log deviations of
+    these, and half of what is trained as the logarithm of a variance is that of a deviation."""
+
+    logits: Tensor
+    """(..., K), of the weights: their softmax."""
+    means: Tensor
+    """(..., K, D)"""
+    log_sigmas: Tensor
+    """(..., K, D), logarithms of the standard deviations."""
+
+    def around(self, target: Tensor) -> MixtureDensity:
+        """Itself: it does not know the target. It is `Noise` for an objective."""
+        return self
+
+    def sample(self, draw: Draw, count: int) -> Tensor:
+        """Points (B, count, D), without gradient: they are never reparametrised. A component is
+        drawn for all dimensions. TrainingError where a parameter is not finite."""
+        with torch.no_grad():
+            component = self._components(draw, count)
+            normal = draw.of("offset").normal(count, self.means.shape[-1]).to(self.means.dtype)
+            return self.points(component, normal)
+
+    def points(self, component: Tensor, normal: Tensor) -> Tensor:
+        """The points (..., N, D) of drawn components (..., N) and standard normal numbers
+        (..., N, D)."""
+        chosen = component[..., None].expand(*component.shape, self.means.shape[-1])
+        return self.means.gather(-2, chosen) + self.log_sigmas.exp().gather(-2, chosen) * normal
+
+    def log_density(self, points: Tensor) -> Tensor:
+        """The logarithm (..., N) of the density at points (..., N, D)."""
+        offsets = points[..., None, :] - self.means[..., None, :, :]
+        scaled = offsets * (-self.log_sigmas)[..., None, :, :].exp()
+        per_component = log_gaussians(scaled, self.log_sigmas[..., None, :, :])
+        log_weights = self.logits.log_softmax(-1)[..., None, :]
+        constant = points.shape[-1] / 2 * math.log(math.tau)
+        return (log_weights + per_component).logsumexp(-1) - constant
+
+    def perturbed(self, target: Tensor, draw: Draw, beta: float) -> Tensor:
+        """Targets (B, D) moved by a centred Gaussian of `beta` times the deviations of a component
+        that is drawn by its weight; none is moved, and nothing is drawn, for 0."""
+        if not beta:
+            return target
+        centred = MixtureDensity(self.logits, torch.zeros_like(self.means), self.log_sigmas)
+        return target + beta * centred.sample(draw, 1)[:, 0]
+
+    @property
+    def mean(self) -> Tensor:
+        """(..., D)"""
+        return (self.logits.softmax(-1)[..., None] * self.means).sum(-2)
+
+    def _components(self, draw: Draw, count: int) -> Tensor:
+        for name in ("logits", "means", "log_sigmas"):
+            if not bool(getattr(self, name).isfinite().all()):
+                raise TrainingError(
+                    f"the {name} of a mixture of {self.logits.shape[-1]} are not finite: nothing "
+                    "can be drawn from it; lower the learning rate, or begin with its likelihood"
+                )
+        return drawn_by_weight(self.logits, draw.of("component"), count)
+
+
+def drawn_by_weight(log_weights: Tensor, draw: Draw, count: int) -> Tensor:
+    """Indices (B, count) that are drawn, with replacement, by weights whose logarithms, up to a
+    constant, are (B, K)."""
+    upper = log_weights.detach().double().softmax(-1).cumsum(-1)[..., :-1]
+    uniform = draw.integers(_STEPS, count).double() / _STEPS
+    return torch.searchsorted(upper.contiguous(), uniform.contiguous(), right=True)

@@ -1,0 +1,107 @@
+"""Importance sampling, grids and ascent on energies whose densities are known."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from ltr.draws import example_draws
+from ltr.ebm.ascent import ascend, ascend_where_higher
+from ltr.ebm.inference import Grid, WeightedSample, importance_sample
+from ltr.ebm.mixture import MixtureDensity
+from ltr.ebm.noise import GaussianMixtureNoise
+
+CENTRE, SIGMA = 0.7, 0.25
+
+
+def score(points: Tensor) -> Tensor:
+    """A Gaussian around .7 in all dimensions, of deviation .25; far from normalised."""
+    return -(points - CENTRE).square().sum(-1) / (2 * SIGMA**2) - 500
+
+
+def sample_of(dimensions: int, count: int = 20_000) -> WeightedSample:
+    proposal = MixtureDensity(
+        torch.tensor([[0.0, 1.0]]).repeat(2, 1),
+        torch.tensor([0.3, 0.9])[None, :, None].repeat(2, 1, dimensions),
+        torch.full((2, 2, dimensions), math.log(0.4)),
+    )
+    return importance_sample(score, proposal, example_draws(0, torch.arange(2)), count)
+
+
+@pytest.mark.parametrize("dimensions", [1, 3, 4])
+def test_importance_sampling(dimensions: int) -> None:
+    sample = sample_of(dimensions)
+    for value, expected, atol in (
+        (sample.mean, CENTRE, 0.02),
+        (sample.deviations, SIGMA, 0.02),
+        (sample.log_normalizer, dimensions / 2 * math.log(math.tau * SIGMA**2) - 500, 0.06),
+        (sample.credible_interval(0.9)[0], CENTRE - 1.645 * SIGMA, 0.05),
+        (sample.credible_interval(0.9)[1], CENTRE + 1.645 * SIGMA, 0.05),
+        (sample.mode, CENTRE, 0.15),
+        (sample.resampled(example_draws(1, torch.arange(2)), 9000).mean(1), CENTRE, 0.02),
+        (sample.resampled(example_draws(1, torch.arange(2)), 9000).std(1), SIGMA, 0.02),
+    ):
+        torch.testing.assert_close(
+            value, torch.full_like(value, expected), rtol=0, atol=atol, check_dtype=False
+        )
+    assert ((sample.effective_size > 1000) & (sample.effective_size < 20_000)).all()
+
+
+def test_the_right_proposal_needs_no_weights() -> None:
+    density = GaussianMixtureNoise(torch.tensor([[SIGMA]])).around(torch.tensor([[CENTRE]]))
+    sample = importance_sample(score, density, example_draws(0, torch.arange(1)), 100)
+    torch.testing.assert_close(sample.effective_size, torch.tensor([100.0]), rtol=1e-3, atol=0)
+
+
+def test_quantiles_of_few_points() -> None:
+    points = torch.tensor([[[3.0], [1.0], [2.0], [4.0]]])
+    log_weights = torch.tensor([[0.1, 0.2, 0.3, 0.4]]).log()
+    sample = WeightedSample(points, log_weights + 7, torch.full((1, 4), 7.0))
+    assert [float(sample.quantile(q)) for q in (0.0, 0.19, 0.21, 0.49, 0.51, 0.61, 1.0)] == [
+        1, 1, 2, 2, 3, 4, 4,
+    ]  # fmt: skip
+    assert float(sample.mode) == 4
+    assert float(sample.expectation(points[..., 0].square())) == pytest.approx(8.7)
+
+
+@pytest.mark.parametrize(("dimensions", "size"), [(1, 2001), (3, 51), (4, 31)])
+def test_grids(dimensions: int, size: int) -> None:
+    """A Gaussian's normalizer, but for the share (n - 1) / n an axis."""
+    grid = Grid([-1.3] * dimensions, [2.7] * dimensions, size)
+    points = grid.points(torch.float64)
+    assert points.shape == (size**dimensions, dimensions)
+    log_z = float(grid.log_normalizer(score(points)))
+    expected = dimensions / 2 * math.log(math.tau * SIGMA**2) - 500
+    assert log_z == pytest.approx(expected + dimensions * math.log((size - 1) / size), abs=1e-6)
+    drawn = grid.sample(score(points)[None], example_draws(0, torch.arange(1)), 4000)
+    torch.testing.assert_close(
+        drawn.mean((0, 1)), torch.full((dimensions,), CENTRE).double(), rtol=0, atol=0.02
+    )
+    mass = grid.log_density(score(points)).exp().mean() * 4.0**dimensions
+    assert float(mass) == pytest.approx(1)
+
+
+def test_last_dimension_changes_fastest() -> None:
+    grid = Grid([0, 10], [1, 12], 2)
+    assert grid.points().tolist() == [[0, 10], [0, 12], [1, 10], [1, 12]]
+
+
+@pytest.mark.parametrize("dimensions", [1, 3, 4])
+def test_ascent(dimensions: int) -> None:
+    """Both rules reach the top; where a step is too long, that which takes it all the same does not."""
+    begin = example_draws(0, torch.arange(2)).normal(5, dimensions)
+    points, scores = ascend(score, begin, [0.5 * SIGMA**2] * 40)
+    torch.testing.assert_close(points, torch.full_like(points, CENTRE), rtol=0, atol=1e-4)
+    torch.testing.assert_close(scores, torch.full_like(scores, -500.0))
+    points, scores = ascend_where_higher(score, begin, 5 * SIGMA**2, 0.5, 40)
+    torch.testing.assert_close(points, torch.full_like(points, CENTRE), rtol=0, atol=1e-3)
+    torch.testing.assert_close(scores, score(points))
+    points, _ = ascend(score, begin, [5 * SIGMA**2] * 4)
+    assert (points - CENTRE).abs().max() > (begin - CENTRE).abs().max()
+    lengths = torch.zeros(dimensions)
+    lengths[0] = 0.5 * SIGMA**2
+    points, _ = ascend(score, begin, [lengths] * 40)
+    assert torch.equal(points[..., 1:], begin[..., 1:])
