@@ -56,23 +56,24 @@ class Intake:
         before, self.condition = self.condition, self.feed.condition
         return self.condition != before
 
+    def shows(self, target: Target) -> bool:
+        """Whether what is known of one of its targets belongs to the frame that is shown."""
+        assert self.shot is not None
+        return target.prediction is None or target.frame == self.shot.number
+
     def view(self, targets: list[Target], paused: bool, recording: Path | None) -> View | None:
         """What there is to show now; None before the first frame."""
         if self.shot is None:
             return None
-        predictions = {
-            target.name: target.prediction
-            for target in targets
-            if target.prediction is not None and target.frame == self.shot.number
-        }
-        given = {target.name: target.box for target in targets if target.prediction is None}
+        shown = [target for target in targets if self.shows(target)]
+        predictions = {t.name: t.prediction for t in shown if t.prediction is not None}
         return View(
             source=self.name,
             sequence=0,
             shot=self.shot,
             predictions=predictions,
-            given=given,
-            colours={t.name: t.colour for t in targets if t.name in {**predictions, **given}},
+            given={t.name: t.box for t in shown if t.prediction is None},
+            colours={t.name: t.colour for t in shown},
             seconds=self.seconds,
             rates=self.meter.rates(),
             condition=self.condition,

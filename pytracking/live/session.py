@@ -4,27 +4,42 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
-from ltr.errors import BoxError, FrameError
-from ltr.geometry import checked_box
+from ltr.files import safe_name
 from ltr.signals import postponed
-from pytracking.live.batch import BatchTracker, track_batch
+from pytracking.api import MultiTracker
+from pytracking.debug.seen import KNOWN
+from pytracking.live.batch import BatchTracker
 from pytracking.live.commands import CommandQueue
-from pytracking.live.intake import Intake
-from pytracking.live.messages import Messages
+from pytracking.live.pictures import new_picture
 from pytracking.live.status import status_of
-from pytracking.live.targets import Target, Targets
-from pytracking.live.views import View, Views
-from pytracking.sources.feed import Feed, Shot
+from pytracking.live.tracking import Tracking
+from pytracking.live.views import View
+from pytracking.sources.feed import Feed
+from pytracking.sources.opening import open_feed
+from pytracking.tracker.engine import TrackerEngine
 
 R = TypeVar("R")
 
 PATIENCE = 30.0
 """Seconds that a command waits for its turn: a first frame on a slow processor takes a few."""
+
+
+class Choice(Protocol):
+    """Which tracker."""
+
+    @property
+    def network(self) -> str: ...
+
+    @property
+    def preset(self) -> str | None: ...
+
+    def engine(self) -> TrackerEngine:
+        """Raises ConfigError or CheckpointError."""
 
 
 class Session:
@@ -38,10 +53,13 @@ class Session:
     any thread. Commands are carried out between two frames; they return when they are, or raise
     TrackingError: BoxError for a target, FrameError for a source or frame that there is not. What
     happens to one source or target in between is said (`status`, `View.condition`) and ends
-    nothing. The end of the block ends sources and thread.
+    nothing. The end of the block finishes the recording and ends sources and threads.
 
     A live source always runs. A file shows its first frame and waits there until its first target
-    is added, or `play` is called."""
+    is added, or `play` is called.
+
+    choice: what the tracker was made by, for `status`. seen: the values that are kept of watched
+    targets, by default all that `pytracking.debug.seen` knows."""
 
     def __init__(
         self,
@@ -50,26 +68,24 @@ class Session:
         *,
         recordings: Path,
         clock: Callable[[], float] = time.monotonic,
+        seen: Collection[str] | None = None,
+        choice: Choice | None = None,
     ) -> None:
-        self._tracker = tracker
         self._recordings = recordings
-        self._clock = clock
+        self._choice = choice
         self._stirred = threading.Event()
         self._commands = CommandQueue(self._stirred.set)
-        self._views = Views()
-        self._messages = Messages()
-        self._targets = Targets()
-        self._intakes: tuple[Intake, ...] = ()
-        self._paused = False
+        wanted = KNOWN if seen is None else seen
+        self._tracking = Tracking(tracker, self._stirred.set, wanted, clock)
         self._ending = False
         self._thread = threading.Thread(target=self._run, name="tracking", daemon=True)
         for feed in feeds:
-            self._take_in(feed)
+            self._tracking.take_in(feed)
 
     def __enter__(self) -> Session:
         self._commands.begin()
-        for intake in self._intakes:
-            intake.feed.start(self._stirred.set)
+        for intake in self._tracking.intakes:
+            self._tracking.start(intake)
         self._stirred.set()
         self._thread.start()
         return self
@@ -80,34 +96,51 @@ class Session:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        with postponed():
+        with postponed():  # a second Ctrl-C waits for the recording
             self._ending = True
             self._stirred.set()
             self._thread.join()
-            _close_all([intake.feed for intake in self._intakes])
+
+    def _run(self) -> None:
+        tracking = self._tracking
+        try:
+            while not self._ending:
+                self._stirred.wait()
+                self._stirred.clear()
+                if self._ending:
+                    break
+                self._commands.carry_out()
+                if tracking.go_on():
+                    self._stirred.set()  # there may be more
+        finally:
+            self._commands.end()
+            tracking.end()
+
+    def _ask(self, function: Callable[[], R]) -> R:
+        return self._commands.ask(function, PATIENCE)
 
     # --- what others see
 
     @property
     def sources(self) -> tuple[str, ...]:
         """The names of the sources, in order."""
-        return tuple(intake.name for intake in self._intakes)
+        return tuple(intake.name for intake in self._tracking.intakes)
 
     def view(self, source: str) -> View | None:
         """The newest view; None before the first frame, and where there is no such source."""
-        return self._views.newest(source)
+        return self._tracking.views.newest(source)
 
     def wait(self, source: str, after: int, seconds: float) -> View | None:
         """The newest view whose sequence is above `after`, as soon as there is one; None if none
         came within `seconds`, and at the end."""
-        return self._views.wait(source, after, seconds)
+        return self._tracking.views.wait(source, after, seconds)
 
     def status(self) -> dict[str, Any]:
-        """All that is known but pixels, as JSON can hold it."""
-        return status_of(self._intakes, self._targets.all, self._messages.all, self._views) | {
-            "paused": self._paused,
-            "recording": None,
-        }
+        """All that is known but pixels, as JSON can hold it: `sources`, `targets`, `messages`,
+        `paused`, `recording`, `network`, `preset`."""
+        choice = self._choice
+        names = (choice.network, choice.preset) if choice else (None, None)
+        return {**status_of(self._tracking), "network": names[0], "preset": names[1]}
 
     # --- targets
 
@@ -122,140 +155,102 @@ class Session:
         one; it is tracked from the next frame on. Returns its name, by default target, target2,
         ... Raises BoxError, also where the frame is gone (see `hold`); ConfigError where memory is
         short."""
-        return self._ask(lambda: self._add(source, box, name, number))
+        return self._ask(lambda: self._tracking.add(source, box, name, number))
+
+    def redraw(self, name: str, box: Sequence[float], number: int | None = None) -> None:
+        """Begin anew with a target that is tracked, as `add`. Where the box is refused it goes
+        on."""
+        self._ask(lambda: self._tracking.redraw(name, box, number))
+
+    def rename(self, old: str, new: str) -> None:
+        """Call a target otherwise. Its random draws stay those of its first name."""
+        self._ask(lambda: self._tracking.rename(old, new))
 
     def remove(self, name: str) -> None:
         """Forget a target."""
-        self._ask(lambda: self._remove([self._targets.named(name)]))
+        self._ask(lambda: self._tracking.remove([self._tracking.targets.named(name)]))
 
     def reset(self) -> None:
         """Forget all targets."""
-        self._ask(lambda: self._remove(self._targets.all))
+        self._ask(lambda: self._tracking.remove(self._tracking.targets.all))
+
+    def hold(self, source: str, number: int) -> None:
+        """Keep a frame for a minute, to draw on it; without that it is gone after seconds. Of each
+        source 8 are held, the first one makes room. Raises BoxError where it is gone."""
+        self._ask(lambda: self._tracking.intake(source).kept.hold(number))
+
+    def watch(self, source: str, name: str | None) -> None:
+        """Whose search area, score map and so on come with the views of a source: one target's, or
+        nobody's, and then nothing is computed for it."""
+        self._ask(lambda: self._tracking.watch(source, name))
+
+    def choose(self, choice: Choice) -> None:
+        """Another network or preset: the targets begin anew at their boxes in the newest frames.
+        Raises ConfigError or CheckpointError, and then nothing changes."""
+        tracker = MultiTracker(choice.engine())
+
+        def change() -> None:
+            self._tracking.begin_anew(tracker)
+            self._choice = choice
+
+        self._ask(change)
+
+    # --- sources
+
+    def open(self, source: Feed | str) -> str:
+        """A further source, also as `open_feed` takes it: a camera, an address, a file or a folder;
+        returns its name. Raises FrameError."""
+        feed = open_feed(source) if isinstance(source, str) else source
+
+        def start() -> str:
+            intake = self._tracking.take_in(feed)
+            self._tracking.start(intake)
+            return intake.name
+
+        return self._ask(start)
+
+    def close(self, source: str) -> None:
+        """Forget a source with its targets."""
+        self._ask(lambda: self._tracking.let_go(source)).close()
+
+    def seek(self, source: str, number: int) -> None:
+        """Go to a frame of a file, from 1. It is shown, not tracked: targets go on from there in
+        the frame after it. Raises FrameError beyond the end, and for live sources."""
+        self._ask(lambda: self._tracking.seek(source, number))
 
     # --- time
 
     def pause(self) -> None:
         """All sources stand still; of live ones the frames that come are left out."""
-        self._ask(lambda: self._let_run(paused=True))
+        self._ask(lambda: self._tracking.let_run(paused=True))
 
     def play(self) -> None:
         """All sources run, files that wait for a target as well."""
-        self._ask(lambda: self._let_run(paused=False))
+        self._ask(lambda: self._tracking.let_run(paused=False))
 
     def step(self) -> None:
-        """One further frame of each source, and then all stand still."""
-        self._ask(self._step)
+        """One further frame of each source, as soon as it comes, and then all stand still."""
+        self._ask(self._tracking.step)
 
-    # --- carried out by the tracking thread
+    # --- what is kept
 
-    def _ask(self, function: Callable[[], R]) -> R:
-        return self._commands.ask(function, PATIENCE)
+    def start_recording(self) -> Path:
+        """Record all sources into a new folder, which is returned: video.mp4 with what is drawn on
+        the frames (video.avi without PyAV), and boxes.csv; with the names of the sources where
+        there are several. Whatever ends the program, they can be read up to the last second. Raises
+        ResultError; what hinders it later is said, and tracking goes on."""
+        return self._ask(lambda: self._tracking.start_recording(self._recordings))
 
-    def _run(self) -> None:
-        try:
-            while True:
-                self._stirred.wait()
-                self._stirred.clear()
-                if self._ending:
-                    break
-                self._commands.carry_out()
-                taken = [(i, shot) for i in self._intakes if (shot := i.take(self._paused))]
-                if taken:
-                    self._track(taken)
-                    self._stirred.set()  # there may be more
-                for intake in self._intakes:
-                    if intake.changed():
-                        self._say_condition(intake)
-        finally:
-            self._commands.end()
-            self._views.end()
+    def stop_recording(self) -> Path:
+        """Finish the recording; returns its folder. What is missing there is said. Raises
+        ResultError where nothing is recorded."""
+        recording = self._ask(self._tracking.stop_recording)
+        if lines := recording.close():
+            self._ask(lambda: self._tracking.say_all(lines))
+        return recording.folder
 
-    def _track(self, taken: Sequence[tuple[Intake, Shot]]) -> None:
-        frames = {
-            intake.name: {target.key: shot.frame for target in self._targets.of(intake.name)}
-            for intake, shot in taken
-        }
-        frames = {source: own for source, own in frames.items() if own}
-        begin = self._clock()
-        predictions = track_batch(self._tracker, frames, self._refused)
-        took = self._clock() - begin
-        for intake, shot in taken:
-            for target in self._targets.of(intake.name):
-                if target.key in predictions:
-                    self._targets.put(target.tracked(shot.number, predictions[target.key]))
-            intake.seconds = took if intake.name in frames else 0.0
-            intake.meter.note(intake.seconds)
-            self._publish(intake)
-
-    def _refused(self, source: str, error: Exception) -> None:
-        self._messages.say(f"{source}: a frame was not tracked: {error}", source)
-
-    def _say_condition(self, intake: Intake) -> None:
-        if intake.condition.line:
-            self._messages.say(intake.condition.line, intake.name)
-        self._publish(intake)
-
-    def _publish(self, intake: Intake) -> None:
-        view = intake.view(self._targets.of(intake.name), self._paused, None)
-        if view is not None:
-            self._views.publish(view)
-
-    def _publish_all(self) -> None:
-        for intake in self._intakes:
-            self._publish(intake)
-
-    def _intake(self, source: str) -> Intake:
-        for intake in self._intakes:
-            if intake.name == source:
-                return intake
-        known = ", ".join(self.sources)
-        raise FrameError(f"there is no source {source!r}: there are {known or 'none'}")
-
-    def _take_in(self, feed: Feed) -> Intake:
-        name, number = feed.name, 2
-        while name in self.sources:
-            name, number = f"{feed.name} {number}", number + 1
-        intake = Intake(name, feed, self._clock)
-        self._intakes = (*self._intakes, intake)
-        return intake
-
-    def _add(self, source: str, box: Sequence[float], name: str | None, number: int | None) -> str:
-        intake = self._intake(source)
-        if intake.shot is None:
-            raise BoxError(f"{source} has given no frame yet: wait for its first one")
-        shot = intake.shot if number is None else intake.kept.find(number)
-        chosen = self._targets.free_name(name)
-        given = checked_box(box, shot.frame.shape[:2])
-        key = self._targets.free_key(chosen)
-        self._tracker.add(shot.frame, given, key)
-        colour = self._targets.colour(key)
-        self._targets.put(Target(key, chosen, source, colour, shot.number, shot.number, given))
-        intake.waits = False
-        self._publish(intake)
-        return chosen
-
-    def _remove(self, targets: Sequence[Target]) -> None:
-        for target in targets:
-            self._tracker.remove(target.key)
-        self._targets.remove({target.key for target in targets})
-        self._publish_all()
-
-    def _let_run(self, paused: bool) -> None:
-        self._paused = paused
-        for intake in self._intakes:
-            intake.waits = intake.waits and paused
-        self._publish_all()
-
-    def _step(self) -> None:
-        for intake in self._intakes:
-            intake.due += 1
-        self._let_run(paused=True)
-
-
-def _close_all(feeds: Sequence[Feed]) -> None:
-    """Close feeds at once: each may take a second."""
-    threads = [threading.Thread(target=feed.close) for feed in feeds]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    def snapshot(self, source: str) -> Path:
+        """Write what a source shows as a picture, PNG, among the recordings; returns its path.
+        Raises ResultError, FrameError where there is no frame."""
+        view = self._ask(lambda: self._tracking.view_of(source))
+        return new_picture(view, self._recordings, safe_name(source))

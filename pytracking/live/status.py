@@ -7,27 +7,28 @@ from dataclasses import asdict
 from typing import Any
 
 from pytracking.live.intake import Intake
-from pytracking.live.messages import Message
 from pytracking.live.targets import Target
-from pytracking.live.views import Views
+from pytracking.live.tracking import Tracking
+from pytracking.live.views import View
 
 
-def status_of(
-    intakes: Sequence[Intake],
-    targets: Sequence[Target],
-    messages: Sequence[Message],
-    views: Views,
-) -> dict[str, Any]:
-    """`sources`, `targets` and `messages`."""
+def status_of(tracking: Tracking) -> dict[str, Any]:
+    """Sources, targets, messages, whether time stands still, and what is recorded."""
+    recording, targets = tracking.recording, tracking.targets.all
     return {
-        "sources": [_source(intake, views) for intake in intakes],
+        "sources": [
+            _source(intake, tracking.views.newest(intake.name), targets)
+            for intake in tracking.intakes
+        ],
         "targets": [_target(target) for target in targets],
-        "messages": [asdict(message) for message in messages],
+        "messages": [asdict(message) for message in tracking.messages.all],
+        "paused": tracking.paused,
+        "recording": str(recording.folder) if recording else None,
     }
 
 
-def _source(intake: Intake, views: Views) -> dict[str, Any]:
-    view, feed = views.newest(intake.name), intake.feed
+def _source(intake: Intake, view: View | None, targets: Sequence[Target]) -> dict[str, Any]:
+    feed = intake.feed
     height, width = view.shot.frame.shape[:2] if view else (None, None)
     return {
         "name": intake.name,
@@ -41,6 +42,7 @@ def _source(intake: Intake, views: Views) -> dict[str, Any]:
         "height": height,
         "paused": view.paused if view else intake.waits,
         "rates": asdict(intake.meter.rates()),
+        "watched": next((t.name for t in targets if t.key == intake.watched), None),
         "frames_dropped": view.frames_dropped if view else 0,
     }
 

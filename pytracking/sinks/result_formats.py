@@ -16,6 +16,8 @@ from pytracking.tracker.prediction import Box
 
 COLUMNS = ("frame", "target", "x", "y", "w", "h", "score", "status")
 """Of csv files, and of the table that `read_results` gives."""
+TIMED_COLUMNS = (*COLUMNS, "seconds")
+"""Of the tables of recordings."""
 FORMATS = {
     "csv": "a table with a header",
     "json": "JSON lines",
@@ -89,6 +91,11 @@ def csv_line(row: ResultRow) -> str:
     text = io.StringIO()
     csv.writer(text, lineterminator="").writerow([row.frame, row.target, *box, score, row.status])
     return text.getvalue()
+
+
+def timed_csv_line(row: ResultRow) -> str:
+    """The TIMED_COLUMNS."""
+    return f"{csv_line(row)},{row.seconds:.4f}"
 
 
 def json_line(row: ResultRow) -> str:

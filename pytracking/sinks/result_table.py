@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from ltr.errors import ConfigError, ResultError
 from ltr.paths import as_path, read_regular
-from pytracking.sinks.result_formats import COLUMNS
+from pytracking.sinks.result_formats import COLUMNS, TIMED_COLUMNS
 from pytracking.tracker.prediction import STATUSES, Box
 
 if TYPE_CHECKING:
@@ -29,11 +29,12 @@ def read_results(path: str | os.PathLike[str]) -> pandas.DataFrame:
     """The table of a results file, with the columns frame, target, x, y, w, h, score, status, one
     row a target and frame.
 
-    Reads boxes.txt, results.csv, results.jsonl, mot.txt and NAME_001.txt; what it is shows in its
-    first line. Frames count from 1: in csv, json and mot these are the numbers of the source, in
-    the others the lines. Boxes are in frame pixels, the top-left pixel being 0,0, those of MOT as
-    well. What a format lacks is missing in the table: score and status in GOT-10k, status and names
-    in MOT. Raises ResultError with the line that is wrong, ConfigError where pandas is missing."""
+    Reads boxes.txt, results.csv, a recording's boxes.csv, results.jsonl, mot.txt and NAME_001.txt;
+    what it is shows in its first line. Frames count from 1: in csv, json and mot these are the
+    numbers of the source, in the others the lines. Boxes are in frame pixels, the top-left pixel
+    being 0,0, those of MOT as well. What a format lacks is missing in the table: score and status
+    in GOT-10k, status and names in MOT. Raises ResultError with the line that is wrong, ConfigError
+    where pandas is missing."""
     try:
         import pandas
     except ImportError:
@@ -78,7 +79,7 @@ def _records(path: Path, lines: list[str]) -> list[Record]:
 def _reader_of(path: Path, first: str) -> Callable[[int, str], Record] | None:
     """What reads the lines of a file (their number, the line), by its first line."""
     parts = first.split(",")
-    if parts == list(COLUMNS):
+    if tuple(parts) in (COLUMNS, TIMED_COLUMNS):
         return _csv_record
     if first.startswith("{"):
         return _json_record
@@ -95,7 +96,7 @@ def _reader_of(path: Path, first: str) -> Callable[[int, str], Record] | None:
 
 def _csv_record(number: int, line: str) -> Record:
     (row,) = csv.reader([line], strict=True)
-    frame, target, x, y, w, h, score, status = row
+    frame, target, x, y, w, h, score, status, *_ = row
     return int(frame), target, *_box(x, y, w, h), float(score or "nan"), _status(status)
 
 

@@ -23,6 +23,16 @@ FOURCC = "mp4v"
 H264: Final = "libx264"
 H264_OPTIONS = {"preset": "veryfast", "crf": "20"}
 """A quality at which lines and small text stay sharp."""
+IN_ORDER = {"tune": "zerolatency", "forced-idr": "1"}
+"""No frame waits for later ones."""
+FRAGMENT_SECONDS = 0.5
+FRAGMENTED = {
+    "movflags": "+frag_keyframe+empty_moov+default_base_moof",
+    "frag_duration": f"{FRAGMENT_SECONDS * 1e6:.0f}",
+    "flush_packets": "1",
+}
+TICKS = 90_000
+"""Of a second, in videos whose frames have times of their own."""
 SMPTE_170M, LIMITED_RANGE = 6, 1
 """FFmpeg's numbers of the colour space that frames are converted to, so that players know it."""
 LONGEST_SIDE = 8190
@@ -35,7 +45,8 @@ class Encoder(Protocol):
     """Where the frames of one video go. What the system refuses is raised as OSError, where the
     library tells."""
 
-    def write(self, frame: Frame) -> None: ...
+    def write(self, frame: Frame, seconds: float | None = None) -> None:
+        """seconds: when the frame is shown, if not one after the other at the frame rate."""
 
     def close(self) -> None: ...
 
@@ -97,19 +108,13 @@ class VideoWriter:
 
     def write(self, frame: Frame) -> None:
         """The next frame, RGB."""
-        import cv2
-
         if self._file is None:
             raise ValueError("a VideoWriter is written in a with block")
         if self._encoder is None:
-            self._size = self._encoded_size(frame)
+            self._size = encoded_size(self.path, frame)
             self._encoder = self._opened(self._file.temporary)
-        if (frame.shape[1], frame.shape[0]) != self._size:
-            frame = np.asarray(
-                cv2.resize(frame, self._size, interpolation=cv2.INTER_AREA), np.uint8
-            )
         try:
-            self._encoder.write(frame)
+            self._encoder.write(fitted(frame, self._size))
         except OSError as error:
             raise ResultError(
                 f"cannot write video {self.path}: {error.strerror or error}"
@@ -117,20 +122,6 @@ class VideoWriter:
         self.frames += 1
         if self.frames % CHECK_EVERY == 0:
             self._file.check_room()
-
-    def _encoded_size(self, frame: Frame) -> tuple[int, int]:
-        """Width and height of the video."""
-        height, width = frame.shape[:2]
-        if max(width, height) <= LONGEST_SIDE:
-            return width, height
-        factor = LONGEST_SIDE / max(width, height)
-        across, down = (max(2, round(factor * side)) for side in (width, height))
-        warnings.warn(
-            f"video {self.path} is scaled down to {across} x {down}: codecs take no side over "
-            f"{LONGEST_SIDE} pixels; frames of {width} x {height} are tracked as they are",
-            stacklevel=3,
-        )
-        return across, down
 
     def _opened(self, temporary: Path) -> Encoder:
         try:
@@ -145,35 +136,73 @@ class VideoWriter:
             ) from None
 
 
-class H264Encoder:
-    """H.264 by PyAV, as browsers play it: yuv420p, even sides, the index in front."""
+def encoded_size(path: Path, frame: Frame) -> tuple[int, int]:
+    """Width and height of a video that begins with `frame`; warns where that is scaled down."""
+    height, width = frame.shape[:2]
+    if max(width, height) <= LONGEST_SIDE:
+        return width, height
+    factor = LONGEST_SIDE / max(width, height)
+    across, down = (max(2, round(factor * side)) for side in (width, height))
+    warnings.warn(
+        f"video {path} is scaled down to {across} x {down}: codecs take no side over "
+        f"{LONGEST_SIDE} pixels; frames of {width} x {height} are tracked as they are",
+        stacklevel=4,
+    )
+    return across, down
 
-    def __init__(self, path: str, frame_rate: float, size: tuple[int, int]) -> None:
+
+def fitted(frame: Frame, size: tuple[int, int]) -> Frame:
+    """The frame in this width and height."""
+    import cv2
+
+    if (frame.shape[1], frame.shape[0]) == size:
+        return frame
+    return np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+class H264Encoder:
+    """H.264 by PyAV, as browsers play it: yuv420p, even sides, the index in front. `growing`: in
+    fragments instead, each with an index of its own, so that the file can be read while it grows:
+    all but the last FRAGMENT_SECONDS lie in it."""
+
+    def __init__(
+        self, path: str, frame_rate: float, size: tuple[int, int], growing: bool = False
+    ) -> None:
         """size: width and height; an odd side has its last pixels twice. Raises OSError."""
         import av
 
         self._spare = (size[0] % 2, size[1] % 2)
+        self._last, self._last_key = -1, -TICKS
         rate = Fraction(frame_rate).limit_denominator(10_000)
         with _as_os_error():
-            options = {"movflags": "+faststart"}
+            options = FRAGMENTED if growing else {"movflags": "+faststart"}
             self._container = av.open(path, "w", format="mp4", options=options)
-            self._stream = self._container.add_stream(H264, rate, options=H264_OPTIONS)
+            coding = H264_OPTIONS | (IN_ORDER if growing else {})
+            self._stream = self._container.add_stream(H264, rate, options=coding)
             self._stream.width = size[0] + self._spare[0]
             self._stream.height = size[1] + self._spare[1]
             self._stream.pix_fmt = "yuv420p"
             context = self._stream.codec_context
             context.colorspace = context.color_primaries = context.color_trc = SMPTE_170M
             context.color_range = LIMITED_RANGE
+            if growing:
+                context.time_base = Fraction(1, TICKS)
             context.open()
 
-    def write(self, frame: Frame) -> None:
+    def write(self, frame: Frame, seconds: float | None = None) -> None:
         """Raises OSError."""
         import av
+        from av.video.frame import PictureType
 
         if any(self._spare):
             across, down = self._spare
             frame = np.pad(frame, ((0, down), (0, across), (0, 0)), mode="edge")
         picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")
+        if seconds is not None:
+            self._last = max(round(seconds * TICKS), self._last + 1)
+            picture.pts, picture.time_base = self._last, Fraction(1, TICKS)
+            if self._last - self._last_key >= TICKS:  # players go to key frames
+                picture.pict_type, self._last_key = PictureType.I, self._last
         with _as_os_error():
             self._container.mux(self._stream.encode(picture))
 
@@ -197,7 +226,7 @@ class Mpeg4Encoder:
         if not self._writer.isOpened():
             raise OSError
 
-    def write(self, frame: Frame) -> None:
+    def write(self, frame: Frame, seconds: float | None = None) -> None:
         import cv2
 
         with quiet_opencv():

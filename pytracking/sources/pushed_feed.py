@@ -17,7 +17,7 @@ from pytracking.sources.watchdog import LIMITS, NEVER, Device, Limits
 class PushedFeed:
     """The feed of whoever calls `push`, from any one thread: see `Feed`.
 
-    title: what messages call the sender; without it, the name."""
+    title: what messages call the sender."""
 
     live = True
     length: int | None = None
@@ -25,15 +25,15 @@ class PushedFeed:
     def __init__(
         self,
         name: str,
-        title: str = "",
+        title: str,
         frame_rate: float = DEFAULT_FRAME_RATE,
         limits: Limits = LIMITS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.name = name
         self.frame_rate = frame_rate
-        self._title = title or name
-        device = Device(self._title, "look whether its page is open and may use the camera")
+        self._title = title
+        device = Device(title, "look whether its page is open and may use the camera")
         self._newest = NewestShot(device, limits, clock)
         self._closed = False
         self._keeper = threading.Thread(target=self._keep, name=f"keeper {name}", daemon=True)

@@ -44,11 +44,12 @@ class StandInFeed:
         self._wake = wake
         self.say(Condition("running"))
 
-    def push(self, frame: Frame | None = None) -> int:
+    def push(self, frame: Frame | None = None, captured: float | None = None) -> int:
         with self._lock:
             self._counted += 1
             frame = picture(self._counted) if frame is None else frame
-            self._newest = Shot(self._counted, frame, time.monotonic())
+            now = time.monotonic() if captured is None else captured
+            self._newest = Shot(self._counted, frame, now)
         self._wake()
         return self._counted
 
