@@ -24,7 +24,8 @@ class Shot:
     read, so that a gap says how many were left out."""
     frame: Frame
     captured: float
-    """When it was read, in seconds of the feed's clock."""
+    """When it was read, in seconds of the feed's clock; of files and folders, whose frames wait,
+    when it was taken."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,8 @@ class Condition:
 
     word: Word
     line: str = ""
-    """What, where and what to do; empty while all is well."""
+    """What, where and what to do; empty while all is well. A camera that runs may say here that it
+    gives another size or frame rate than it was asked for."""
 
 
 class Feed(Protocol):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from itertools import pairwise
 
 import pytest
 from fake_devices import FAST, FakeDevice, listening, number_in, threads_of, wait_until
@@ -58,13 +57,14 @@ def test_unplugged_and_plugged_in_again() -> None:
 
 def test_trying_again_does_not_spin() -> None:
     device = FakeDevice("fails")
-    tries: list[float] = []
+    tries: list[None] = []
     refuse = device.open
-    device.open = lambda: tries.append(time.monotonic()) or refuse()  # type: ignore[method-assign, func-returns-value]
+    device.open = lambda: tries.append(None) or refuse()  # type: ignore[method-assign, func-returns-value]
+    began = time.monotonic()
     with listening(LiveFeed(device, FAST)) as listener:
         listener.until_it_is("lost")
         wait_until(lambda: len(tries) >= 5)
-    assert min(b - a for a, b in pairwise(tries)) > 0.8 * FAST.retry
+    assert len(tries) <= (time.monotonic() - began) / FAST.retry + 1
 
 
 def test_repeating_is_said_and_opened_again() -> None:
@@ -129,8 +129,7 @@ def test_readings_that_never_return_are_bounded() -> None:
         assert feed.blocked == BLOCKED_READERS == device.opened
         device.state = "runs"
         device.free()
-        wait_until(lambda: feed.condition.word == "running")
-        assert feed.blocked == 0
+        wait_until(lambda: feed.condition.word == "running" and feed.blocked == 0)
 
 
 def test_a_device_that_gives_no_first_frame() -> None:
