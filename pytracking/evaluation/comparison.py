@@ -159,8 +159,9 @@ def score_run(protocol: Protocol, sequences: Sequence[Subject], run: Run) -> Run
     if missing and protocol.no_result == "refused":
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
         raise ResultError(
-            f"{run.root} has no result of {missing[0]!r}{more} of {len(sequences)} sequences in "
-            f"{run.label}{f' {run.name}' if run.name else ''}, which protocol {protocol.name} "
+            f"{run.root} has no result of {missing[0]!r}{more} of "
+            f"{counted(len(sequences), 'sequence')} in {run.label}"
+            f"{f' {run.name}' if run.name else ''}, which protocol {protocol.name} "
             "refuses: track them, or give --sequence NAME for each one that is to be compared"
         )
     scores, seconds = [], []

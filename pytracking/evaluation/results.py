@@ -27,6 +27,7 @@ from ltr.box_files import parse_rows
 from ltr.errors import DataError, ResultError
 from ltr.files import safe_name
 from ltr.paths import read_regular
+from ltr.progress import counted
 from pytracking.evaluation.metrics import Array
 from pytracking.evaluation.result_tree import ResultTree, open_tree
 from pytracking.evaluation.trajectories import parse_trajectory
@@ -239,8 +240,8 @@ def _foreign(path: Path, files: _Files, names: Collection[str]) -> ResultError:
     missing = next(name for name in names if name not in ours)
     return ResultError(
         f"{path} holds results of another benchmark: {len(ours)} of its "
-        f"{len(ours) + len(files.others)} names are among the {len(names)} sequences, which are "
-        f"called {missing!r}, not {Path(min(files.others)).stem!r}"
+        f"{len(ours) + len(files.others)} names are among the {counted(len(names), 'sequence')}, "
+        f"which are called {missing!r}, not {Path(min(files.others)).stem!r}"
     )
 
 
