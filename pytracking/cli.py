@@ -21,6 +21,7 @@ examples:
 COMMANDS = {
     "demo": "pytracking.commands.demo:demo",
     "track": "pytracking.commands.track:track",
+    "serve": "pytracking.commands.serve:serve",
     "evaluate": "pytracking.commands.evaluate:evaluate",
     "data": "pytracking.commands.data:data",
     "tune": "pytracking.commands.tune:tune",

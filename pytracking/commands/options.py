@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -152,6 +153,32 @@ def settings_options(command: F) -> F:
 def tracker_options(command: F) -> F:
     """Adds these, and which network and seed."""
     return network_option(settings_options(seed_option(command)))
+
+
+def _parsed_size(
+    ctx: click.Context, param: click.Parameter, value: str | None
+) -> tuple[int, int] | None:
+    if value is None:
+        return None
+    match = re.fullmatch(r"(\d{1,5})x(\d{1,5})", value)
+    size = (int(match[1]), int(match[2])) if match else (0, 0)
+    if not all(size):
+        raise ConfigError(f"--size is {value!r:.60}: give width and height in pixels, 1280x720")
+    return size
+
+
+def size_and_rate_options(command: F) -> F:
+    """Adds what cameras are asked for."""
+    command = click.option(
+        "--rate",
+        "frame_rate",
+        type=click.FloatRange(0, min_open=True),
+        metavar="FPS",
+        help="Frames a second that cameras are asked for.",
+    )(command)
+    return click.option(
+        "--size", metavar="WxH", callback=_parsed_size, help="Pixels that cameras are asked for."
+    )(command)
 
 
 def output_options(default: str) -> Callable[[F], F]:

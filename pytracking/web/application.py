@@ -244,9 +244,10 @@ def _answers(service: Service) -> list[BaseRoute]:
     async def panel(request: Request) -> Response:
         source = service.source(request)
         view, watched = service.session.view(source), service.watched(source)
-        panel = request.path_params["panel"]
-        seen = view is not None and watched is not None
-        picture = await run_in_threadpool(panel_picture, view, watched, panel) if seen else None
+        picture = None
+        if view is not None and watched is not None:
+            panel = request.path_params["panel"]
+            picture = await run_in_threadpool(panel_picture, view, watched, panel)
         if picture is None:
             raise HTTPException(404, "nothing is seen of a target here: watch one first")
         return Response(await run_in_threadpool(png, picture), media_type="image/png")

@@ -1,0 +1,107 @@
+"""A session as a web page, until it is interrupted."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ltr.checkpoints import known_networks, printable
+from ltr.errors import ConfigError
+from ltr.files import make_folder
+from pytracking.api import MultiTracker
+from pytracking.apps.tracker_choice import TrackerChoice
+from pytracking.live.session import Session
+from pytracking.sources.feed import Feed
+from pytracking.sources.opening import open_feed
+from pytracking.tracker.presets import PURPOSES
+from pytracking.web.access import access_of
+from pytracking.web.application import Service, web_application
+from pytracking.web.commands import Offered
+from pytracking.web.server import address_of, listening_socket, serving
+from pytracking.web.uploads import Uploads
+
+SYNTHETIC = "synthetic"
+
+
+@dataclass(frozen=True)
+class ServeRequest:
+    """What is served, and where."""
+
+    sources: Sequence[str]
+    host: str
+    port: int
+    most: int
+    """Bytes of an upload."""
+    size: tuple[int, int] | None = None
+    """(width, height) that cameras are asked for."""
+    frame_rate: float | None = None
+
+
+def run_serve(request: ServeRequest, choice: TrackerChoice, output: Path | None) -> int:
+    """Serve until Ctrl-C, which is raised; recordings go into `output`. Raises TrackingError."""
+    check_installed()
+    try:
+        access = access_of(request.host)
+    except OSError as error:
+        raise ConfigError(
+            f"--host {request.host} leads nowhere ({error.strerror or error}): give an address of "
+            "this machine, or 0.0.0.0 for all of them"
+        ) from None
+    folder = output or Path("outputs") / "serve"
+
+    def feed(text: str) -> Feed:
+        return open_feed(text, size=request.size, frame_rate=request.frame_rate)
+
+    with ExitStack() as stack:
+        bound = stack.enter_context(listening_socket(request.host, request.port))
+        feeds = [feed(text) for text in request.sources]
+        tracker = MultiTracker(choice.engine())
+        make_folder(folder)
+        uploads = stack.enter_context(Uploads(request.most))
+        session = stack.enter_context(Session(tracker, feeds, recordings=folder, choice=choice))
+        service = Service(session, _offered(request, choice, feed), uploads, folder, time.monotonic)
+        application = web_application(service, access)
+        stack.enter_context(serving(application, service.broadcast, bound))
+        port = bound.getsockname()[1]
+        print(_greeting(request.host, port, access.token), flush=True)
+        threading.Event().wait()
+    return 0
+
+
+def check_installed() -> None:
+    """Raises ConfigError without the packages of the extra `web`."""
+    try:
+        import starlette  # noqa: F401
+        import uvicorn  # noqa: F401
+        import websockets  # noqa: F401
+    except ImportError as error:
+        raise ConfigError(
+            f"`pytracking serve` needs the package {error.name}: pip install 'pytracking[web]'"
+        ) from None
+
+
+def _offered(request: ServeRequest, choice: TrackerChoice, feed: Callable[[str], Feed]) -> Offered:
+    networks = {printable(file.name): file.preset or "" for file in known_networks().values()}
+    return Offered(
+        tuple(dict.fromkeys((*request.sources, SYNTHETIC))),
+        {choice.network: choice.preset or "", **networks},
+        PURPOSES,
+        feed,
+        lambda network, preset: replace(choice, network=network, preset=preset),
+    )
+
+
+def _greeting(host: str, port: int, token: str | None) -> str:
+    lines = [f"open {address_of(host, port, token)}"]
+    if token is None and os.environ.get("SSH_CONNECTION"):
+        lines.append(
+            f"from your own machine: ssh -L {port}:127.0.0.1:{port} {socket.gethostname()}, then "
+            f"open http://localhost:{port}/"
+        )
+    return "\n".join([*lines, "Ctrl-C ends it"])

@@ -1,0 +1,71 @@
+"""What `pytracking serve` refuses before it serves, and what it prints."""
+
+from __future__ import annotations
+
+import socket
+import sys
+from pathlib import Path
+
+import pytest
+
+from pytracking.cli import main
+from pytracking.web.server import address_of, listening_socket
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def refusal(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+    assert main(["serve", *words]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.count("\n") == 1
+    assert not list(Path.cwd().iterdir()), "nothing is written"
+    return said.err
+
+
+def test_a_port_that_is_taken(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        assert refusal(["--port", port], capsys) == (
+            f"pytracking: port {port} of 127.0.0.1 is taken, perhaps by another `pytracking serve`: "
+            "end that one, or give --port with another number (0 takes a free one)\n"
+        )
+
+
+def test_hosts_that_are_none(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "--host no.such.host.invalid leads nowhere (" in refusal(
+        ["--host", "no.such.host.invalid"], capsys
+    )
+    assert "cannot listen on 192.0.2.1, port " in refusal(["--host", "192.0.2.1"], capsys)
+
+
+def test_sources_that_are_none(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "nothing.mp4" in refusal(["--port", "0", "nothing.mp4"], capsys)
+
+
+@pytest.mark.parametrize("package", ["starlette", "uvicorn", "websockets"])
+def test_without_the_extra(
+    package: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    assert refusal([], capsys) == (
+        f"pytracking: `pytracking serve` needs the package {package}: pip install 'pytracking[web]'\n"
+    )
+
+
+def test_addresses() -> None:
+    assert address_of("127.0.0.1", 8321, None) == "http://127.0.0.1:8321/"
+    assert address_of("::1", 8321, None) == "http://[::1]:8321/"
+    everywhere = f"http://{socket.gethostname()}:80/?token=x"
+    assert address_of("0.0.0.0", 80, "x") == everywhere
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1", "0.0.0.0", "::"])
+def test_listening(host: str) -> None:
+    with listening_socket(host, 0) as bound:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        assert bound.family == family
+        assert bound.getsockname()[1] > 0
