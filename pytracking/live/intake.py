@@ -33,6 +33,7 @@ class Intake:
         """The next frame is one that somebody went to: shown, not tracked."""
         self.seconds = 0.0
         self.dropped = 0
+        self._stood = False
         self.condition = feed.condition
         self.watched: str | None = None
         """The key of the target whose values are kept."""
@@ -40,16 +41,25 @@ class Intake:
 
     def take(self, paused: bool) -> Shot | None:
         """The next frame, where one is to be taken and there."""
+        self._stood = self._stood or paused  # what comes then is not missed by the tracker
         if (paused or self.waits) and not self.due:
             return None
         shot = self.feed.take()
         if shot is not None:
             self.due = max(self.due - 1, 0)
-            if self.feed.live and self.shot is not None:
+            if self.feed.live and self.shot is not None and not self._stood:
                 self.dropped += max(shot.number - self.shot.number - 1, 0)
+            self._stood = paused
             self.kept.keep(shot)
             self.shot = shot
         return shot
+
+    def ask_for_one(self) -> None:
+        """One further frame, although the source stands still; of a file that has ended none."""
+        if self.feed.live:
+            self.due = 1
+        elif self.feed.condition.word != "ended":
+            self.due += 1
 
     def changed(self) -> bool:
         """Whether the feed has another condition than before, which is then noted."""

@@ -160,7 +160,7 @@ class Tracking:
     def seek(self, source: str, number: int) -> None:
         intake = self.intake(source)
         intake.feed.seek(number)
-        intake.due, intake.sought = max(intake.due, 1), True
+        intake.due, intake.sought = 1, True
 
     def watch(self, source: str, name: str | None) -> None:
         intake = self.intake(source)
@@ -181,7 +181,7 @@ class Tracking:
 
     def step(self) -> None:
         for intake in self.intakes:
-            intake.due += 1
+            intake.ask_for_one()
         self.let_run(paused=True)
 
     # --- targets

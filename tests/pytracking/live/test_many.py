@@ -118,6 +118,11 @@ def test_a_slow_tracker_leaves_live_frames_out_and_counts_them(tmp_path: Path) -
             feed.push()
         go_on.set()
         assert frame_shown(session, "feed", 7).frames_dropped == 4
+        session.pause()
+        for _ in range(3):
+            feed.push()
+        session.play()
+        assert frame_shown(session, "feed", 10).frames_dropped == 4, "a pause drops none"
 
 
 def test_no_thread_is_left_and_the_end_is_quick(tmp_path: Path) -> None:

@@ -19,9 +19,6 @@ from stand_ins import (
 )
 
 from ltr.errors import BoxError, FrameError, TrackingError
-from ltr.images import Frame
-from ltr.models.folding import InferenceNet
-from pytracking import MultiTracker
 from pytracking.sources.feed import Condition
 
 
@@ -189,26 +186,3 @@ def test_commands_from_many_threads(tmp_path: Path) -> None:
         assert session.status()["targets"] == []
     assert failures == []
     assert len(tracker.threads) == 1
-
-
-def test_the_boxes_are_those_of_the_tracker_alone(
-    inference_net: InferenceNet, clip: list[Frame], tmp_path: Path
-) -> None:
-    from engines import engine_of
-
-    engine = engine_of(inference_net, "imagenet_mobile", ["search.crop_side=96"])  # type: ignore[arg-type]
-    boxes = {"cat": (98.0, 110.0, 60.0, 55.0), "table": (300.0, 60.0, 70.0, 50.0)}
-    alone = MultiTracker(engine)
-    for name, box in boxes.items():
-        alone.add(clip[0], box, name)
-    expected = [alone.track(frame) for frame in clip[1:5]]
-
-    feed = StandInFeed("clip", clip[:5])
-    with session_of(tmp_path, feed, tracker=MultiTracker(engine)) as session:
-        frame_shown(session, "clip", 1)
-        session.pause()
-        for name, box in boxes.items():
-            session.add("clip", box, name)
-        for number, predictions in enumerate(expected, 2):
-            session.step()
-            assert frame_shown(session, "clip", number).predictions == predictions

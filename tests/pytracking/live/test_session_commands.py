@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 import torch
-from engines import engine_of
 from stand_ins import (
     BOX,
     StandInFeed,
@@ -23,11 +20,8 @@ from stand_ins import (
 
 from ltr.errors import BoxError, FrameError
 from ltr.images import Frame, read_image
-from ltr.models.folding import InferenceNet
-from pytracking import MultiTracker
 from pytracking.live.session import Session
 from pytracking.sources.feed import Condition
-from pytracking.tracker.engine import TrackerEngine
 
 OTHER = (30.0, 20.0, 16.0, 16.0)
 
@@ -139,7 +133,13 @@ def test_going_to_a_frame_shows_it_and_targets_go_on_from_there(tmp_path: Path) 
             session.seek("live", 1)
         session.play()
         shown(session, "clip", lambda view: view.condition.word == "ended")
+        for _ in range(3):
+            session.step()  # at the end there is none
         session.seek("clip", 1)
+        frame_shown(session, "clip", 1)
+        session.step()
+        frame_shown(session, "clip", 2)
+        session.play()
         shown(
             session, "clip", lambda view: view.condition.word == "ended" and view.shot.number == 10
         )
@@ -178,68 +178,6 @@ def test_a_source_by_its_name(tmp_path: Path) -> None:
         assert frame_shown(session, name, 1).paused
         session.play()
         shown(session, name, lambda view: view.condition.word == "ended" and view.shot.number == 3)
-
-
-@dataclass
-class Chosen:
-    network: str
-    preset: str | None
-    of: Callable[[], TrackerEngine]
-
-    def engine(self) -> TrackerEngine:
-        return self.of()
-
-
-def test_another_tracker_begins_where_the_targets_are(
-    inference_net: Callable[[str], InferenceNet], clip: list[Frame], tmp_path: Path
-) -> None:
-    feed = StandInFeed()
-    engine = engine_of(inference_net, "imagenet_mobile", ["search.crop_side=96"])
-    box = (98.0, 110.0, 60.0, 55.0)
-    with session_of(tmp_path, feed) as session:
-        feed.push(clip[0])
-        frame_shown(session, "feed", 1)
-        session.add("feed", box, "cat")
-        session.add("feed", (-19, 0, 20, 20), "leaving")
-        feed.push(clip[1])
-        frame_shown(session, "feed", 2)
-        assert session.status()["network"] is None
-
-        def refuse() -> TrackerEngine:
-            raise BoxError("no such network")
-
-        with pytest.raises(BoxError):
-            session.choose(Chosen("other", None, refuse))
-        session.choose(Chosen("imagenet_mobile", "small", lambda: engine))
-        status = session.status()
-        assert (status["network"], status["preset"]) == ("imagenet_mobile", "small")
-        alone = MultiTracker(engine)
-        alone.add(clip[1], (99.0, *box[1:]), "cat")
-        feed.push(clip[2])
-        view = frame_shown(session, "feed", 3)
-        assert view.predictions["cat"] == alone.track(clip[2])["cat"]
-
-
-def test_a_target_that_the_new_tracker_refuses_is_given_up(
-    inference_net: Callable[[str], InferenceNet], tmp_path: Path
-) -> None:
-    class Runaway(StandInTracker):
-        def track(self, frame, names=None):  # type: ignore[no-untyped-def]
-            self._boxes = {name: (900.0, 0.0, 20.0, 20.0) for name in self.names}
-            return super().track(frame, names)
-
-    feed = StandInFeed()
-    engine = engine_of(inference_net, "imagenet_mobile", ["search.crop_side=96"])
-    with session_of(tmp_path, feed, tracker=Runaway()) as session:
-        feed.push()
-        frame_shown(session, "feed", 1)
-        session.add("feed", BOX, "cat")
-        feed.push()
-        frame_shown(session, "feed", 2)
-        session.choose(Chosen("imagenet_mobile", None, lambda: engine))
-        status = session.status()
-        assert status["targets"] == []
-        assert status["messages"][-1]["line"].startswith("target cat is given up: box 901,0,20,20 ")
 
 
 def test_only_what_is_watched_is_computed(tmp_path: Path) -> None:
