@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 import time
 from pathlib import Path
@@ -45,9 +47,11 @@ def test_fifty_viewers_and_one_that_never_looks(tmp_path: Path) -> None:
             viewer.start()
         session.add("clip", BOX)
         shown(session, "clip", lambda view: view.condition.word == "ended")
+    begin = time.monotonic()
     for viewer in viewers:
         viewer.join(PATIENCE)
     assert newest == [200] * 50
+    assert time.monotonic() - begin < PATIENCE / 2, "the end is told to whoever waits"
     assert stale.shot.number == 1
 
 
@@ -123,6 +127,7 @@ def test_a_slow_tracker_leaves_live_frames_out_and_counts_them(tmp_path: Path) -
             feed.push()
         session.play()
         assert frame_shown(session, "feed", 10).frames_dropped == 4, "a pause drops none"
+        assert frame_shown(session, "feed", feed.push()).frames_dropped == 4
 
 
 def test_no_thread_is_left_and_the_end_is_quick(tmp_path: Path) -> None:
@@ -144,6 +149,20 @@ def test_an_error_in_the_block_ends_it_too(tmp_path: Path) -> None:
         raise KeyboardInterrupt
     assert threading.active_count() == before
     assert feed.closed
+
+
+def test_a_second_ctrl_c_waits_for_the_end(tmp_path: Path) -> None:
+    class Interrupting(StandInFeed):
+        def close(self) -> None:
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.2)
+            super().close()
+
+    before, feed = threading.active_count(), Interrupting()
+    with pytest.raises(KeyboardInterrupt), session_of(tmp_path, feed):
+        raise KeyboardInterrupt
+    assert feed.closed
+    assert threading.active_count() == before
 
 
 def test_a_session_sleeps_when_there_is_nothing_to_do(tmp_path: Path) -> None:

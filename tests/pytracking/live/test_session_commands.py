@@ -221,6 +221,7 @@ def test_only_what_is_watched_is_computed(tmp_path: Path) -> None:
             "candidate_energies": [[3.0]],
         }
         session.remove("bcd")
+        session.add("one", BOX, "bcd")  # another one of that name
         feeds[0].push()
         assert frame_shown(session, "one", 4).seen is None
     assert [observer is not None for observer in observers] == [False, False, True, False]
