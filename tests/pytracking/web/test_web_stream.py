@@ -15,9 +15,10 @@ import httpx
 import numpy as np
 import pytest
 import websockets.exceptions
-from web_service import Condition, Served, opened, served
+from web_service import Served, opened, served
 
 import pytracking.web.broadcast as broadcast
+from pytracking.sources.feed import Condition
 from pytracking.tracker.prediction import Prediction
 from pytracking.web.pictures import jpeg, plain, width_for
 

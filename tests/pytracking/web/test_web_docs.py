@@ -11,7 +11,7 @@ from web_service import served
 from pytracking.web.application import routes
 from pytracking.web.commands import COMMANDS
 
-DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "live_web.md"
+DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "live_web.md"
 
 
 def table() -> list[list[str]]:

@@ -7,53 +7,23 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ltr.drawing import PALETTE
 from ltr.errors import BoxError
-from ltr.images import Frame
-from pytracking.tracker.prediction import Prediction
+from pytracking.live.rates import Rates
+from pytracking.live.session import Session
+from pytracking.live.views import View
+from pytracking.sources.feed import Condition, Shot
 from pytracking.web.access import Access, access_of
 from pytracking.web.application import Service, web_application
 from pytracking.web.commands import Offered
 from pytracking.web.server import listening_socket, serving
 from pytracking.web.uploads import Uploads
-
-
-@dataclass(frozen=True)
-class Shot:
-    number: int
-    frame: Frame
-
-
-@dataclass(frozen=True)
-class Condition:
-    word: str = "running"
-    line: str = ""
-
-
-@dataclass(frozen=True)
-class Rates:
-    end_to_end: float = 25.0
-    tracker: float = float("nan")
-
-
-@dataclass(frozen=True)
-class View:
-    source: str
-    sequence: int
-    shot: Shot
-    predictions: dict[str, Prediction] = field(default_factory=dict)
-    given: dict[str, Any] = field(default_factory=dict)
-    colours: dict[str, Any] = field(default_factory=lambda: {"left": (86, 180, 233)})
-    seconds: float = 0.01
-    rates: Rates = Rates()
-    condition: Condition = Condition()
-    seen: Any = None
-    frames_dropped: int = 0
 
 
 class StandIn:
@@ -71,7 +41,22 @@ class StandIn:
         with self._news:
             last = self.views.get("clip")
             sequence = last.sequence + 1 if last else 1
-            self.views["clip"] = View("clip", sequence, Shot(number, noise), **more)
+            values: dict[str, Any] = {
+                "source": "clip",
+                "sequence": sequence,
+                "shot": Shot(number, noise, 0.0),
+                "predictions": {},
+                "given": {},
+                "colours": {"left": PALETTE[0]},
+                "seconds": 0.01,
+                "rates": Rates(25.0, float("nan")),
+                "condition": Condition("running"),
+                "paused": False,
+                "recording": None,
+                "seen": None,
+                "frames_dropped": 0,
+            }
+            self.views["clip"] = View(**{**values, **more})
             self._news.notify_all()
 
     def view(self, source: str) -> View | None:
@@ -124,6 +109,7 @@ class StandIn:
 @dataclass(frozen=True)
 class Served:
     session: StandIn
+    """Or the one that was given."""
     service: Service
     address: str
     """host:port."""
@@ -138,28 +124,28 @@ class Served:
         return connect(f"ws://{self.address}{path}", proxy=None, **options)
 
 
+OFFERED = Offered(
+    ("synthetic",), {"net": "plain"}, {"plain": "all"}, lambda feed: feed, lambda *choice: choice
+)
+
+
 @contextlib.contextmanager
 def served(
     recordings: Path,
     access: Access | None = None,
     most: int = 10**6,
     clock: Callable[[], float] = time.monotonic,
+    session: Session | None = None,
+    offered: Offered = OFFERED,
 ) -> Iterator[Served]:
-    session = StandIn()
-    offered = Offered(
-        ("synthetic",),
-        {"net": "plain"},
-        {"plain": "all"},
-        lambda feed: feed,
-        lambda *choice: choice,
-    )
+    shown: Any = StandIn() if session is None else session
     with contextlib.ExitStack() as stack:
         uploads = stack.enter_context(Uploads(most))
-        service = Service(session, offered, uploads, recordings, clock)  # type: ignore[arg-type]
+        service = Service(shown, offered, uploads, recordings, clock)
         bound = listening_socket("127.0.0.1", 0)
         application = web_application(service, access or access_of("127.0.0.1"))
         stack.enter_context(serving(application, service.broadcast, bound))
-        yield Served(session, service, f"127.0.0.1:{bound.getsockname()[1]}")
+        yield Served(shown, service, f"127.0.0.1:{bound.getsockname()[1]}")
 
 
 def opened(message: bytes) -> tuple[dict[str, Any], bytes]:
