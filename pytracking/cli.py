@@ -15,12 +15,14 @@ EPILOG = """\
 examples:
   pytracking demo                                       see a target tracked, in a minute
   pytracking track video.mp4 --box 300,120,80,60        track what lies in that box at first
+  pytracking camera                                     track what a camera shows, in a window
   pytracking evaluate BENCHMARK                         track and score a benchmark, or a folder
   pytracking COMMAND --help                             more of each
 """
 COMMANDS = {
     "demo": "pytracking.commands.demo:demo",
     "track": "pytracking.commands.track:track",
+    "camera": "pytracking.commands.camera:camera",
     "serve": "pytracking.commands.serve:serve",
     "evaluate": "pytracking.commands.evaluate:evaluate",
     "data": "pytracking.commands.data:data",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import shutil
 import subprocess
 import sys
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,9 @@ from stand_ins import StandInFeed, session_of, shown
 
 from ltr.errors import BoxError
 from ltr.images import Frame
-from pytracking.live.keys import Closed, Event, Key, Mouse
+from pytracking.live.keys import Closed, Command, Desk, Event, Key, Mouse, Scene, react
+from pytracking.live.session import Session
+from pytracking.live.tiles import Tile
 from pytracking.live.views import View
 from pytracking.live.window import Window
 from pytracking.sinks.palette import PALETTE
@@ -194,6 +198,25 @@ def test_a_target_is_drawn_and_followed(tmp_path: Path) -> None:
     assert followed.predictions["target"].box == (401, 200, 50, 40)
     assert session.status()["targets"][0]["begun"] == 1
     assert near(glass.pictures[-1][190:250, 395:455], PALETTE[0]).any()
+
+
+def test_commands_are_those_of_a_session() -> None:
+    hold = Command("hold", {"source": "cam", "number": 1})
+    add = Command("add", {"source": "cam", "box": LEFT, "number": 1})
+    scene = Scene([Tile("cam", view_of("cam", {"left": LEFT}), 0, 0, 640, 360)])
+    commands = [hold, add, Command("watch", {"source": "cam", "name": None})]
+    for key in "r nvp":
+        for paused in (False, True):
+            state = replace(scene, paused=paused, recording=paused)
+            commands += react(Desk("cam"), Key(key), state)[1]
+    commands += react(Desk("cam", selected="left"), Key("d"), scene)[1]
+    for command in commands:
+        inspect.signature(getattr(Session, command.name)).bind(None, **command.arguments)
+    seen = {command.name for command in commands}
+    assert seen == {
+        *("hold", "add", "remove", "reset", "watch", "pause", "play", "step"),
+        *("start_recording", "stop_recording", "snapshot"),
+    }
 
 
 SCRIPT = """
