@@ -273,10 +273,13 @@ def paint_face(image: Image, face: Image, centre: Array, size: float) -> None:
     painted = cv2.warpAffine(
         smooth, place, (WIDTH, HEIGHT), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
-    y, x = np.ogrid[:HEIGHT, :WIDTH]
+    left, top = np.floor(centre - np.array([w, h]) / 2).astype(int).clip(0)
+    right, bottom = np.ceil(centre + np.array([w, h]) / 2).astype(int).clip(0) + 1
+    y, x = np.ogrid[top : min(bottom, HEIGHT), left : min(right, WIDTH)]
     radius = np.hypot((x - centre[0]) / (w / 2), (y - centre[1]) / (h / 2))
     alpha = smooth_step((1 - radius) / SOFT_EDGE).astype(np.float32)[..., None]
-    image += alpha * (painted - image)
+    part = image[top:bottom, left:right]  # alpha is 0 beyond it
+    part += alpha * (painted[top:bottom, left:right] - part)
 
 
 def paint_panel(image: Image, edges: Array) -> None:
