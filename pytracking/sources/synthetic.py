@@ -27,8 +27,8 @@ def _clip() -> DemoClip:
 
 @lru_cache(maxsize=FRAMES)
 def rendered(index: int) -> Frame:
-    """A frame of the demo clip, from 0. Rendering takes most of a core at 25 frames a second, so
-    the frames are kept (104 MB), once for all feeds of the process."""
+    """A frame of the demo clip, from 0. Rendering takes half a core at 25 frames a second, so the
+    frames are kept (104 MB), once for all feeds of the process."""
     return _clip().frame(index)
 
 
