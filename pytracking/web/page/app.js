@@ -196,7 +196,7 @@ function showView(message, picture) {
     $("at").textContent = `${view.number} of ${$("seek").max}`;
   }
   const { end_to_end, tracker } = view.rates;
-  $("rates").textContent = `${end_to_end.toFixed(0)} frames/s` + (tracker ? `, the tracker alone ${tracker.toFixed(0)}` : "");
+  $("rates").textContent = end_to_end < 0.5 ? "" : `${end_to_end.toFixed(0)} frames/s` + (tracker ? `, the tracker alone ${tracker.toFixed(0)}` : "");
   showInside();
 }
 

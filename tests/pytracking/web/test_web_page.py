@@ -68,6 +68,9 @@ def test_page(tmp_path: Path) -> None:
         page.until(lambda: page.number == 5, "shown frame 5")
         assert page.script("return location.href") == server.url("/"), "the token is in a cookie"
         assert page.script("return document.documentElement.scrollWidth") == 390
+        page.drag_with_finger((200, 100), (300, 180))
+        page.until(lambda: len(server.session.calls) == 2, "added")
+        assert server.session.calls[1][1][1] == pytest.approx((200, 100, 100, 80), abs=3)
         page.screenshot("stand-in-390")
         assert not page.complaints()
 

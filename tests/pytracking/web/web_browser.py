@@ -107,6 +107,23 @@ class Page:
             drag.send_keys(Keys.ESCAPE)
         drag.release().perform()
 
+    def drag_with_finger(self, start: Sequence[float], end: Sequence[float]) -> None:
+        """Draw a box on a touch screen, in frame pixels."""
+        middle = self.script(
+            "const r = document.querySelector('#screen').getBoundingClientRect();"
+            "return [r.x + r.width / 2, r.y + r.height / 2]"
+        )
+        (a, b), (c, d) = self.on_screen(*start), self.on_screen(*end)
+        for kind, points in (
+            ("touchStart", [(a, b)]),
+            ("touchMove", [((a + c) // 2, (b + d) // 2)]),
+            ("touchMove", [(c, d)]),
+            ("touchEnd", []),
+        ):
+            touched = [{"x": middle[0] + x, "y": middle[1] + y} for x, y in points]
+            event = {"type": kind, "touchPoints": touched}
+            self.driver.execute_cdp_cmd("Input.dispatchTouchEvent", event)
+
     def drag_box(self, box_of: Callable[[int], Sequence[float]]) -> None:
         """Draw the box (x, y, w, h) of the frame that stands still while it is drawn. Where the
         frame in which the button went down is another one than thought, it is given up and tried
