@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from ltr.frame_folder import FrameFolder
     from ltr.video import VideoFile
     from pytracking.api import MultiTracker, Prediction, Tracker
+    from pytracking.live.session import Session
+    from pytracking.live.views import View
     from pytracking.sinks.boxes_file import BoxesFile
     from pytracking.sinks.overlays import Overlay, draw_box, draw_boxes
     from pytracking.sinks.result_table import read_results
@@ -55,6 +57,7 @@ __all__ = [
     "Prediction",
     "PushedFeed",
     "ResultError",
+    "Session",
     "Shot",
     "Source",
     "SourceEndedEarly",
@@ -62,6 +65,7 @@ __all__ = [
     "TrackingError",
     "VideoFile",
     "VideoWriter",
+    "View",
     "__version__",
     "draw_box",
     "draw_boxes",
@@ -81,6 +85,8 @@ _MODULES = {
     "ltr.frame_folder": "FrameFolder",
     "ltr.video": "VideoFile",
     "pytracking.api": "MultiTracker Prediction Tracker",
+    "pytracking.live.session": "Session",
+    "pytracking.live.views": "View",
     "pytracking.sinks.boxes_file": "BoxesFile",
     "pytracking.sinks.overlays": "Overlay draw_box draw_boxes",
     "pytracking.sinks.result_table": "read_results",

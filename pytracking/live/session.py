@@ -58,6 +58,7 @@ class Session:
     A live source always runs. A file shows its first frame and waits there until its first target
     is added, or `play` is called.
 
+    recordings: the folder that recordings and snapshots go into, made when there is one.
     choice: what the tracker was made by, for `status`. seen: the values that are kept of watched
     targets, by default all that `pytracking.debug.seen` knows."""
 
@@ -66,7 +67,7 @@ class Session:
         tracker: BatchTracker,
         feeds: Iterable[Feed],
         *,
-        recordings: Path,
+        recordings: Path = Path("outputs") / "live",
         clock: Callable[[], float] = time.monotonic,
         seen: Collection[str] | None = None,
         choice: Choice | None = None,

@@ -128,6 +128,15 @@ def test_variants_are_short() -> None:
     assert max(len(text.splitlines()) for text in variants) < 60
 
 
+def test_the_examples_of_the_library_have_ten_lines() -> None:
+    examples = [
+        text for name, kind, text in BLOCKS if (name, kind) == ("docs/library.md", "python")
+    ]
+    lengths = [len([line for line in text.splitlines() if line.strip()]) for text in examples]
+    assert len(lengths) == 5
+    assert max(lengths) <= 10
+
+
 def test_blocks_are_found() -> None:
     assert {language for _, language, _ in BLOCKS} == {"python", "bash", "toml"}
     assert {name for name, _, _ in BLOCKS} >= {
