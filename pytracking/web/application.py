@@ -14,7 +14,7 @@ from pytracking.web.broadcast import Broadcast
 from pytracking.web.browser_camera import receive
 from pytracking.web.commands import COMMANDS, Offered, carry_out, checked
 from pytracking.web.pictures import panel_picture, plain, png
-from pytracking.web.recordings import finished_files
+from pytracking.web.recordings import File, finished_files
 from pytracking.web.steering import SteeringError, Wheel
 from pytracking.web.stream import BOUNDARY, mjpeg, show
 from pytracking.web.uploads import TooLarge, Uploads
@@ -73,11 +73,7 @@ class Service:
     def source(self, connection: HTTPConnection) -> str:
         """The source that is asked for, or the first one; "" where there is none."""
         asked = connection.query_params.get("source")
-        return asked or next(iter(self.names()), "")
-
-    def names(self) -> list[str]:
-        """Of the sources."""
-        return [source["name"] for source in self.session.status()["sources"]]
+        return asked or next(iter(self.session.sources), "")
 
     def watched(self, source: str) -> str | None:
         """The target of a source that is looked into."""
@@ -105,7 +101,7 @@ class Service:
 
         self.wheel.act(who)
         known = self._cameras.get(who)
-        if known is None or known[0] not in self.names():
+        if known is None or known[0] not in self.session.sources:
             name = f"camera of {self.wheel.label(who)}"
             feed = PushedFeed(name, f"the {name}")
             known = self._cameras[who] = await run_in_threadpool(self.session.open, feed), feed
@@ -224,22 +220,22 @@ def _answers(service: Service) -> list[BaseRoute]:
     async def upload(request: Request) -> Response:
         return JSONResponse(await service.upload(_who(request), request))
 
-    def found() -> dict[str, Path]:
+    def found() -> dict[str, File]:
         recording = service.session.status()["recording"]
         return finished_files(service.recordings, [Path(recording)] if recording else [])
 
     async def files(request: Request) -> Response:
         listed = await run_in_threadpool(found)
         return JSONResponse(
-            {"files": [{"name": n, "bytes": p.stat().st_size} for n, p in listed.items()]}
+            {"files": [{"name": name, "bytes": file.size} for name, file in listed.items()]}
         )
 
     async def file(request: Request) -> Response:
         name = request.path_params["name"]
-        path = (await run_in_threadpool(found)).get(name)
-        if path is None:
+        known = (await run_in_threadpool(found)).get(name)
+        if known is None:
             raise HTTPException(404, f"there is no file {name!r:.80}: /api/files lists them")
-        return FileResponse(path, filename=path.name)
+        return FileResponse(known.path, filename=known.path.name)
 
     async def panel(request: Request) -> Response:
         source = service.source(request)
@@ -309,7 +305,7 @@ def _streams(service: Service) -> list[BaseRoute]:
         return Response(data, media_type="image/jpeg")
 
     def _known_source(request: Request) -> str:
-        source, known = service.source(request), service.names()
+        source, known = service.source(request), service.session.sources
         if source not in known:
             raise HTTPException(404, f"no source {source!r:.60}: {suggestion(source, known)}")
         return source
@@ -319,7 +315,9 @@ def _streams(service: Service) -> list[BaseRoute]:
         try:
             source, feed = await service.camera(_who(websocket))
             await websocket.send_json({"source": source})
-            await receive(websocket, feed, lambda: source in service.names(), run_in_threadpool)
+            await receive(
+                websocket, feed, lambda: source in service.session.sources, run_in_threadpool
+            )
         except FrameError as error:
             await websocket.send_json({"error": str(error)})
             await websocket.close(1003)

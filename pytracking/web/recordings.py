@@ -2,21 +2,38 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Collection
 from pathlib import Path
+from typing import NamedTuple
 
 from ltr.files import is_temporary
 
 
-def finished_files(folder: Path, unfinished: Collection[Path] = ()) -> dict[str, Path]:
+class File(NamedTuple):
+    """A file that may be downloaded."""
+
+    path: Path
+    size: int
+    """Bytes."""
+    modified: float
+
+
+def finished_files(folder: Path, unfinished: Collection[Path] = ()) -> dict[str, File]:
     """The files in `folder` and its folders, by their path in it, the newest first; without what is
-    being written: temporary files, and what lies in or is named by `unfinished`. Links are left
-    out: nothing outside the folder is given away."""
+    being written: temporary files, and folders that are `unfinished`. Links are left out: nothing
+    outside the folder is given away. Somebody may remove files meanwhile."""
     found = {}
-    for path in folder.rglob("*") if folder.is_dir() else ():
-        part_of = {path, *path.parents}
-        if path.is_symlink() or not path.is_file() or is_temporary(path.name):
-            continue
-        if not part_of.intersection(unfinished):
-            found[path.relative_to(folder).as_posix()] = path
-    return dict(sorted(found.items(), key=lambda item: (-item[1].stat().st_mtime, item[0])))
+    for place, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if Path(place, name) not in unfinished]
+        for name in names:
+            path = Path(place, name)
+            try:
+                facts = path.lstat()
+            except OSError:
+                continue
+            if stat.S_ISREG(facts.st_mode) and not is_temporary(name):
+                file = File(path, facts.st_size, facts.st_mtime)
+                found[path.relative_to(folder).as_posix()] = file
+    return dict(sorted(found.items(), key=lambda item: (-item[1].modified, item[0])))

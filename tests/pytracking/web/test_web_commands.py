@@ -239,6 +239,23 @@ def test_finished_recordings_are_listed_and_given(server: Served) -> None:
     ):
         assert httpx.get(server.url(f"/api/files/{path}")).status_code == 404
     assert finished_files(folder, [folder / "one"]) == {}
+    assert finished_files(folder / "nothing") == {}
+
+
+def test_files_may_go_while_they_are_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in "ab":
+        (tmp_path / name).write_text(name)
+    look = Path.lstat
+
+    def gone(path: Path) -> Any:
+        if path.name == "a":
+            path.unlink()
+        return look(path)
+
+    monkeypatch.setattr(Path, "lstat", gone)
+    assert list(finished_files(tmp_path)) == ["b"]
 
 
 # --- the camera of a browser

@@ -62,7 +62,10 @@ def test_page(tmp_path: Path) -> None:
         page.screenshot("stand-in-1280")
         assert not page.complaints()
     token = Access(frozenset({"127.0.0.1"}), token="t" * 43)
-    with served(tmp_path, token) as server, page_in_chromium(tmp_path, (390, 844)) as page:
+    with (
+        served(tmp_path / "recordings", token) as server,
+        page_in_chromium(tmp_path, (390, 844)) as page,
+    ):
         page.open(server.url(f"/?token={token.token}"))
         server.session.publish(5, (360, 640), predictions=LEFT)
         page.until(lambda: page.number == 5, "shown frame 5")
