@@ -30,7 +30,7 @@ from pytracking.apps.scoreboard import Scoreboard, protocol_named
 from pytracking.apps.tracker_choice import TrackerChoice
 from pytracking.evaluation.cluster import track_on_cluster
 from pytracking.evaluation.run_facts import RunFacts, read_facts, write_facts
-from pytracking.evaluation.runner import Outcome, track_sequences
+from pytracking.evaluation.runner import Outcome, expected_frames, track_sequences
 from pytracking.evaluation.trajectories import Trajectory, write_trajectory
 from pytracking.evaluation.vot import EAO_FRAMES
 from pytracking.evaluation.workers import track_in_processes
@@ -149,7 +149,7 @@ def _tracked(
     begins = start_of(request.benchmark)
     batch, threads = request.batch, request.threads
     if batch * request.workers > 1:
-        sequences = sorted(sequences, key=lambda s: -len(s.boxes_xywh))
+        sequences = sorted(sequences, key=expected_frames, reverse=True)
     if request.ray:
         yield from track_on_cluster(
             partial(_engine_on, choice),

@@ -13,7 +13,8 @@ from ltr.progress import StatusLine, counted, duration
 from pytracking.evaluation.bootstrap import bootstrap_interval
 from pytracking.evaluation.metrics import Array
 from pytracking.evaluation.protocols import PROTOCOLS, Protocol
-from pytracking.evaluation.scoring import SequenceScore, Truth, score, speed, summary
+from pytracking.evaluation.runner import expected_frames
+from pytracking.evaluation.scoring import SequenceScore, Truth, score, speed, summary, weights_of
 from pytracking.evaluation.trajectories import Trajectory
 from pytracking.sequences.sequence import Sequence
 
@@ -42,7 +43,7 @@ class Scoreboard:
         self._seconds: list[Array] = []
         self._so_far = ""
         self._line, self._begun = StatusLine(), monotonic()
-        self._tracked, self._to_do = 0, runs * sum(len(s.boxes_xywh) for s in sequences)
+        self._tracked, self._to_do = 0, runs * sum(map(expected_frames, sequences))
 
     def begin(self, seed: int) -> None:
         """The sequences that follow are of this seed."""
@@ -63,7 +64,7 @@ class Scoreboard:
         """A sequence was tracked, now or (not `tracked`) before. Raises ResultError where the
         protocol refuses the result."""
         self.finished += 1
-        self._to_do -= 0 if tracked else len(sequence.boxes_xywh)
+        self._to_do -= 0 if tracked else expected_frames(sequence)
         self._seconds.append(trajectory.seconds)
         value = ""
         if is_annotated(sequence):
@@ -96,12 +97,16 @@ class Scoreboard:
                 + (elsewhere if self.finished else "")
             ]
         runs = [summary(self._protocol, scores) for scores in self._scores.values()]
-        of_sequence: dict[str, list[float]] = {}
+        of_sequence: dict[str, list[SequenceScore]] = {}
         for own in (s for scores in self._scores.values() for s in scores):
-            of_sequence.setdefault(own.name, []).append(ranking(self._protocol, [own])[1])
-        values = {name: mean(own) for name, own in of_sequence.items()}
+            of_sequence.setdefault(own.name, []).append(own)
+        values = {
+            name: mean(ranking(self._protocol, [one])[1] for one in own)
+            for name, own in of_sequence.items()
+        }
         worst = min(values, key=lambda name: values[name])
-        low, high = bootstrap_interval(np.array([*values.values()]))
+        weights = weights_of(self._protocol, [own[0] for own in of_sequence.values()])
+        low, high = bootstrap_interval(np.array([*values.values()]), weights=weights)
         lines = []
         for name in runs[0].scores:
             means = [run.scores[name] for run in runs]

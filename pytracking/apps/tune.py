@@ -30,6 +30,7 @@ from pytracking.evaluation.bootstrap import bootstrap_interval
 from pytracking.evaluation.metrics import Array
 from pytracking.evaluation.protocols import Protocol
 from pytracking.evaluation.run_facts import write_facts
+from pytracking.evaluation.scoring import weights_of
 from pytracking.evaluation.trajectories import Trajectory, write_trajectory
 from pytracking.evaluation.variants import grid, parse_values, track_together
 from pytracking.sequences.benchmarks import default_protocol, open_benchmark
@@ -157,18 +158,26 @@ def _track(
 def _table(variants: list[Variant], sequences: list[Sequence], protocol: Protocol) -> list[str]:
     """Lines: score with its interval, the difference from the preset as it is, and how many
     sequences are better."""
-    scores = {variant.label: _scores(variant, sequences, protocol) for variant in variants}
-    first = scores[variants[0].label]
-    order = sorted(scores, key=lambda label: -scores[label].mean())
+    scores = {
+        v.label: [scored(protocol, v.stored[s.name].boxes_xywh, s) for s in sequences]
+        for v in variants
+    }
+    means = {label: ranking(protocol, own)[1] for label, own in scores.items()}
+    values = {
+        label: np.array([ranking(protocol, [one])[1] for one in own])
+        for label, own in scores.items()
+    }
+    weights = weights_of(protocol, scores[variants[0].label])
+    first = variants[0].label
     width = max(map(len, scores))
     lines = []
-    for label in order:
-        own = scores[label]
-        text = f"{label:<{width}}  {own.mean():.3f} {_interval(own)}"
-        if label != variants[0].label:
+    for label in sorted(means, key=lambda label: -means[label]):
+        text = f"{label:<{width}}  {means[label]:.3f} {_interval(values[label], weights)}"
+        if label != first:
+            gains = values[label] - values[first]
             text += (
-                f"  {(own - first).mean():+.3f} {_interval(own - first)}  better on "
-                f"{int((own > first).sum())} of {len(own)}"
+                f"  {means[label] - means[first]:+.3f} {_interval(gains, weights)}  better on "
+                f"{int((gains > 0).sum())} of {len(gains)}"
             )
         lines.append(text)
     name = protocol.readings[0].name
@@ -176,14 +185,8 @@ def _table(variants: list[Variant], sequences: list[Sequence], protocol: Protoco
     return lines
 
 
-def _scores(variant: Variant, sequences: list[Sequence], protocol: Protocol) -> Array:
-    """(N,) of the score to rank by, one a sequence."""
-    own = [scored(protocol, variant.stored[s.name].boxes_xywh, s) for s in sequences]
-    return np.array([ranking(protocol, [score])[1] for score in own])
-
-
-def _interval(values: Array) -> str:
+def _interval(values: Array, weights: Array) -> str:
     if len(values) == 1:
         return "(one sequence)"
-    low, high = bootstrap_interval(values)
+    low, high = bootstrap_interval(values, weights=weights)
     return f"(95 % {low:.3f} to {high:.3f})"

@@ -15,7 +15,7 @@ from pytracking.evaluation.bootstrap import bootstrap_interval
 from pytracking.evaluation.metrics import Array
 from pytracking.evaluation.protocols import Protocol, Truth
 from pytracking.evaluation.results import Run
-from pytracking.evaluation.scoring import SequenceScore, Summary, score, speed, summary
+from pytracking.evaluation.scoring import SequenceScore, Summary, score, speed, summary, weights_of
 
 _NO_VALUES = np.zeros(0)
 _NO_FRAMES = np.zeros(0, dtype=np.intp)
@@ -133,12 +133,8 @@ class Comparison:
         return gain, *self._interval(tracker.values[:, 0] - reference.values[:, 0])
 
     def _interval(self, values: Array) -> tuple[float, float]:
-        denominators = [s.denominator for s in self.trackers[0].runs[0].sequences]
-        weights = np.array(denominators, dtype=float)
-        used = weights > 0
-        if self.protocol.average == "sequences":
-            return bootstrap_interval(values)
-        return bootstrap_interval(values[used], weights=weights[used])
+        weights = weights_of(self.protocol, self.trackers[0].runs[0].sequences)
+        return bootstrap_interval(values, weights=weights)
 
 
 def compare(

@@ -101,6 +101,14 @@ def frame_count(sequence: Sequence) -> int:
     return annotated if annotated > 1 else len(sequence.frames)
 
 
+def expected_frames(sequence: Sequence) -> int:
+    """The same, but 0 where they cannot be counted, as tracking them will tell."""
+    try:
+        return frame_count(sequence)
+    except TrackingError:
+        return 0
+
+
 def _close(*parts: Iterable[_Row]) -> None:
     for row in chain(*parts):
         row.frames.close()

@@ -242,8 +242,7 @@ def summary(protocol: Protocol, scores: Sequence[SequenceScore]) -> Summary:
     of each sequence in `scores` it is the mean over runs too. Raises ValueError without any."""
     if not scores:
         raise ValueError("no sequences: a summary needs one or more")
-    by_frames = protocol.average == "frames"
-    weights = np.array([s.denominator if by_frames else 1 for s in scores], float)
+    weights = weights_of(protocol, scores)
     curve_weights = weights, protocol.zero_curves == "dropped"
     success = _mean([s.success for s in scores], *curve_weights)
     precision = _mean([s.precision for s in scores], *curve_weights)
@@ -258,6 +257,13 @@ def summary(protocol: Protocol, scores: Sequence[SequenceScore]) -> Summary:
     }
     named = {r.name: _read(r, means[r.of], protocol) for r in protocol.readings}
     return Summary(protocol, named, success, precision, norm_precision)
+
+
+def weights_of(protocol: Protocol, scores: Sequence[SequenceScore]) -> Array:
+    """(N,) what each sequence counts in a mean: its frames where the protocol averages over frames,
+    else 1."""
+    by_frames = protocol.average == "frames"
+    return np.array([s.denominator if by_frames else 1 for s in scores], float)
 
 
 def _mean(values: Sequence[Array | float], weights: Array, drops_zero: bool = False) -> Array:

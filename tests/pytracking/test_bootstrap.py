@@ -30,6 +30,13 @@ def test_of_one_value_it_is_that_value_and_of_none_refused() -> None:
         bootstrap_interval(np.array([]))
 
 
+def test_a_mean_over_frames_is_drawn_with_its_weights() -> None:
+    """A sequence without weight counts nowhere, whatever its value."""
+    values, weights = np.array([0.0, 1.0, np.nan]), np.array([1.0, 3.0, 0.0])
+    assert bootstrap_interval(values, level=0.4, weights=weights) == (0.75, 0.75)
+    assert bootstrap_interval(values, level=0.6, weights=weights) == (0, 1)
+
+
 def test_it_is_the_same_again_and_leaves_the_global_generator_alone() -> None:
     values = np.random.default_rng(0).random(59)
     np.random.seed(0)  # noqa: NPY002
