@@ -11,7 +11,7 @@ import numpy as np
 from ltr.checkpoints import find_network, sha256_of
 from ltr.errors import ConfigError, ResultError, TrackingError
 from ltr.files import safe_name
-from ltr.progress import StatusLine
+from ltr.progress import StatusLine, counted
 from pytracking.api import load_engine
 from pytracking.apps.result_folders import start_of
 from pytracking.evaluation.metrics import Array
@@ -31,30 +31,41 @@ def run_reproduce(
 ) -> int:
     """Print for each sequence of a folder of results, or of all its seeds, whether its boxes come
     out again, and where not. Returns the exit status: 1 where any differs or cannot be tracked."""
-    status = 0
-    for folder in _runs(results):
-        facts = read_facts(folder)
-        assert facts is not None
-        engine = _engine(facts, device)
-        sequences = _sequences(folder, facts, names, data)
-        if not sequences:
-            raise ResultError(
-                f"{folder} holds no boxes of {facts.benchmark} in one pass: of VOT's experiment "
-                "with restarts none can be compared"
-            )
-        stored = {s.name: read_trajectory(_file(folder, s)).boxes_xywh for s in sequences}
-        print(f"{folder}: {facts.network} on {facts.benchmark}, seed {facts.seed}")
-        line = StatusLine()
-        begins = start_of(facts.benchmark)
-        for sequence, outcome in track_sequences(engine, sequences, batch, begins=begins):
-            line.end()
-            if isinstance(outcome, TrackingError):
-                print(f"pytracking: {outcome}", file=sys.stderr)
-                status = 1
-                continue
-            words = difference(stored[sequence.name], outcome.boxes_xywh)
-            print(f"  {sequence.name}  {words or 'the same'}", flush=True)
-            status |= bool(words)
+    return max([_again(folder, names, data, device, batch) for folder in _runs(results)])
+
+
+def _again(folder: Path, names: SequenceOf[str], data: Path | None, device: str, batch: int) -> int:
+    """One run; 1 where anything differs or cannot be tracked."""
+    facts = read_facts(folder)
+    assert facts is not None
+    engine = _engine(facts, device)
+    sequences = _sequences(folder, facts, names, data)
+    if not sequences:
+        raise ResultError(
+            f"{folder} holds no boxes of {facts.benchmark} in one pass: of VOT's experiment "
+            "with restarts none can be compared"
+        )
+    stored = {s.name: read_trajectory(_file(folder, s)).boxes_xywh for s in sequences}
+    print(f"{folder}: {facts.network} on {facts.benchmark}, seed {facts.seed}", flush=True)
+    line, status, tracked = StatusLine(), 0, 0
+    total = sum(map(len, stored.values()))
+
+    def stepped(frames: int) -> None:
+        nonlocal tracked
+        tracked += frames
+        line.tell(f"{tracked} of {counted(total, 'frame')}")
+
+    begins = start_of(facts.benchmark)
+    tracks = track_sequences(engine, sequences, batch, stepped=stepped, begins=begins)
+    for sequence, outcome in tracks:
+        line.end()
+        if isinstance(outcome, TrackingError):
+            print(f"pytracking: {outcome}", file=sys.stderr)
+            status = 1
+            continue
+        words = difference(stored[sequence.name], outcome.boxes_xywh)
+        print(f"  {sequence.name}  {words or 'the same'}", flush=True)
+        status |= bool(words)
     return status
 
 

@@ -36,7 +36,7 @@ class Scoreboard:
         self.finished = 0
         """Sequences, of all runs."""
         self.failures: list[str] = []
-        self._protocol = protocol
+        self._protocol, self._runs = protocol, runs
         self._width = max(len(s.name) for s in sequences)
         self._scores: dict[int, list[SequenceScore]] = {}
         self._seed = 0
@@ -48,6 +48,8 @@ class Scoreboard:
     def begin(self, seed: int) -> None:
         """The sequences that follow are of this seed."""
         self._seed = seed
+        if self._runs > 1:
+            print(f"seed {seed}", flush=True)
 
     def stepped(self, frames: int) -> None:
         """So many more were tracked. Tells how far all is, how long the rest will take, and the

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ltr.errors import TrackingError
+from ltr.errors import ConfigError, DataError, TrackingError
 from ltr.files import safe_name
 from ltr.progress import counted, with_progress
 from ltr.settings import with_assignments
@@ -24,7 +24,7 @@ from pytracking.apps.result_folders import (
     start_of,
     stored_in,
 )
-from pytracking.apps.scoreboard import protocol_named, ranking, scored
+from pytracking.apps.scoreboard import is_annotated, protocol_named, ranking, scored
 from pytracking.apps.tracker_choice import TrackerChoice
 from pytracking.evaluation.bootstrap import bootstrap_interval
 from pytracking.evaluation.metrics import Array
@@ -75,8 +75,20 @@ def run_tune(request: TuneRequest, choice: TrackerChoice) -> int:
     `evaluate` writes them: what was finished is not done again. Returns the exit status: 1 where a
     sequence failed, 130 after Ctrl-C."""
     values = dict(map(parse_values, request.values))
-    protocol = protocol_named(request.protocol or default_protocol(request.benchmark))
+    name = request.protocol or default_protocol(request.benchmark)
+    if name == "vot":
+        raise ConfigError(
+            "variants are not run through VOT's experiment with restarts: give --protocol otb, "
+            "which scores the boxes of one pass"
+        )
+    protocol = protocol_named(name)
     sequences = open_benchmark(request.benchmark, request.data, request.names)
+    for sequence in sequences:
+        if not is_annotated(sequence):
+            raise DataError(
+                f"{sequence.annotation} has the box of the first frame alone, so variants cannot "
+                "be compared on it: tune on sequences that are annotated"
+            )
     files = files_of(sequences)
     whole = choice.engine()
     points = grid(values, request.points, choice.seed)

@@ -71,6 +71,7 @@ def track_together(
             for engine, own in zip(engines, seconds, strict=True):
                 begin = perf_counter()
                 states.append(engine.start(frame, given, clip.name))
+                engine.net.synchronize()
                 own.append(perf_counter() - begin)
             for _ in range(1, len(frames)):
                 frame = frames.frame()

@@ -55,6 +55,7 @@ def test_a_benchmark_from_end_to_end(
     out = tmp_path / "out"
     assert main(evaluate(lasot, out, "--runs", "2", "--batch", "3")) == 0
     said = capsys.readouterr().out.splitlines()
+    assert (said.pop(0), said.pop(4)) == ("seed 3", "seed 4")
     assert sorted(line.split()[0] for line in said[:8]) == sorted(2 * NAMES)
     assert [line.split()[0] for line in said[8:13]] == ["AUC", "SR50", "SR75", "P", "NP"]
     assert re.fullmatch(r"AUC +0\.\d{3}  \(runs 0\.\d{3} 0\.\d{3}\)  \(95 % .*\)", said[8])
@@ -171,6 +172,9 @@ def test_results_are_reported_and_packed(
     words = ["report", hidden, str(tmp_path / hidden), *own, f"--sequence={tracked}"]
     assert main(words) == 2
     assert "`pytracking pack` makes what it takes" in capsys.readouterr().err
+    words = ["tune", hidden, *own, *FAST, "--set", "size.interval=1", "--", tracked]
+    assert main(words) == 2
+    assert "so variants cannot be compared on it" in capsys.readouterr().err
     pack = ["pack", server, str(tmp_path / hidden), "--output", str(archive)]
     assert main(pack) == 2
     assert missing in "".join(capsys.readouterr())
@@ -223,6 +227,10 @@ def test_what_fails_is_told_of_at_the_end(
         (
             ["tune", "lasot", "--data", "LASOT", "--set", "size.interval"],
             "is no field=value,value..: ",
+        ),
+        (
+            ["tune", "vot2018", "--data", "LASOT", "--set", "size.interval=1"],
+            "variants are not run through VOT's experiment with restarts: give --protocol otb",
         ),
         (
             ["tune", "lasot", "airplane-1", "--data", "LASOT", "--set", "size.interva=1"],
