@@ -56,11 +56,12 @@ def nearest(word: str, known: Iterable[str]) -> list[str]:
     return [name for name, value in likeness.items() if value >= max(0.6, best - 0.05)]
 
 
-def suggestion(word: str, known: Iterable[str]) -> str:
-    """The end of an error message about an unknown name: the nearest known ones, else all of
-    them."""
+def suggestion(word: str, known: Iterable[str], most: int = 20) -> str:
+    """The end of an error message about an unknown name: the nearest known ones, else all of them,
+    or the first `most`."""
     names = sorted(set(known))
     near = nearest(word, names)
     if near:
         return f"did you mean {' or '.join(near)}?"
-    return f"known: {', '.join(names)}" if names else "none is known"
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return f"known: {', '.join(names[:most])}{more}" if names else "none is known"
