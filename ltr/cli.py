@@ -25,6 +25,7 @@ COMMANDS = {
     "diff": "ltr.commands.recipes:diff",
     "inspect": "ltr.commands.inspect:inspect",
     "convert": "ltr.commands.convert:convert",
+    "toy": "ltr.commands.toy:toy",
     "completion": "ltr.console:completion",
 }
 group = click.version_option(__version__, message="ltr %(version)s")(

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ltr.ebm.mixture import drawn_by_weight
 from ltr.ebm.noise import Density, Draw
-from ltr.ebm.objectives import Score, effective_samples, log_mean_exp
+from ltr.ebm.objectives import Score, log_mean_exp, weight_moments
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,12 +40,12 @@ class WeightedSample:
     @property
     def log_normalizer(self) -> Tensor:
         """(B,), the estimate of log Z; -log p(y | x) is it minus f(y)."""
-        return log_mean_exp(self.log_weights)
+        return weight_moments(self.log_weights)[1]
 
     @property
     def effective_size(self) -> Tensor:
         """(B,), 1 / sum w^2. A few only: the proposal does not cover where the energy is high."""
-        return effective_samples(self.log_weights)
+        return weight_moments(self.log_weights)[0]
 
     def expectation(self, values: Tensor) -> Tensor:
         """(B, ...) of values (B, M, ...) at the points."""

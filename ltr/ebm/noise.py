@@ -85,10 +85,10 @@ class GaussianMixtureNoise:
         """The logarithm (...) of the mixture's density at offsets (..., D): finite wherever the
         offset is, also where the density itself is none that floating point holds."""
         components, dimensions = self.sigmas.shape
-        scaled = offsets[..., None, :] / self.sigmas
-        per_component = log_gaussians(scaled, self.sigmas.log())
+        sigmas = self.sigmas.reshape(components, *[1] * (offsets.ndim - 1), dimensions)
+        per_component = log_gaussians(offsets / sigmas, sigmas.log())  # (K, ...): half the time
         constant = math.log(components) + dimensions / 2 * math.log(math.tau)
-        return per_component.logsumexp(-1) - constant
+        return per_component.logsumexp(0) - constant
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,6 +109,6 @@ class NoiseAround:
 
 
 def log_gaussians(scaled: Tensor, log_sigmas: Tensor) -> Tensor:
-    """The log densities (..., K) of K Gaussians with diagonal covariances, but for their common
-    constant -D/2 log(2 pi): at offsets (..., K, D) in units of the deviations."""
+    """The log densities (...) of Gaussians with diagonal covariances, but for their common constant
+    -D/2 log(2 pi): at offsets (..., D) in units of the deviations."""
     return scaled.square().sum(-1) / -2 - log_sigmas.sum(-1)

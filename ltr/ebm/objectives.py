@@ -187,9 +187,14 @@ def log_mean_exp(values: Tensor) -> Tensor:
     return values.logsumexp(-1) - math.log(values.shape[-1])
 
 
-def effective_samples(log_weights: Tensor) -> Tensor:
-    """(sum w)^2 / sum w^2 of the weights whose logarithms are (..., M): from 1 to M."""
-    return (2 * log_weights.logsumexp(-1) - (2 * log_weights).logsumexp(-1)).exp()
+def weight_moments(log_weights: Tensor) -> tuple[Tensor, Tensor]:
+    """(sum w)^2 / sum w^2, from 1 to M, how many are effective, and the logarithm of their mean, of
+    the weights whose logarithms are (..., M)."""
+    largest = log_weights.amax(-1, keepdim=True)
+    weights = (log_weights - largest).exp()
+    total = weights.sum(-1)
+    log_mean = largest[..., 0] + (total / weights.shape[-1]).log()
+    return total.square() / weights.square().sum(-1), log_mean
 
 
 def _with_first(
@@ -218,8 +223,5 @@ def _with_positive(log_weights: Tensor) -> dict[str, Tensor]:
 
 def _of_noise(log_weights: Tensor) -> dict[str, Tensor]:
     """Of the log weights (..., M) of points of the noise."""
-    log_weights = log_weights.detach()
-    return {
-        "effective_samples": effective_samples(log_weights),
-        "log_normalizer": log_mean_exp(log_weights),
-    }
+    effective, log_mean = weight_moments(log_weights.detach())
+    return {"effective_samples": effective, "log_normalizer": log_mean}

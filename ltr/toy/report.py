@@ -1,0 +1,140 @@
+"""Tables and the report of all results in a folder."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from itertools import combinations, groupby
+from pathlib import Path
+from statistics import mean, pstdev, stdev
+from typing import TypeVar
+
+from ltr.errors import ResultError
+from ltr.files import write_text
+from ltr.progress import counted
+from ltr.toy.methods import METHODS
+from ltr.toy.pictures import write_curves, write_densities
+from ltr.toy.results import Run, read_runs
+
+Key = TypeVar("Key")
+REPORT = "report.md"
+BEST = 5
+_METRICS = {"1": "KL to the truth", "2": "KL to the truth", "3": "negative log likelihood"}
+
+
+def write_report(folder: Path) -> str:
+    """Write report.md and its pictures; returns its tables. Raises ResultError."""
+    runs = read_runs(folder)
+    if not runs:
+        raise ResultError(f"no results in {folder}: `ltr toy run --output {folder}` makes some")
+    tables, parts = [], []
+    for (data, epochs), found in _grouped(runs, lambda run: (run.data, run.epochs)):
+        largest = max(run.samples for run in found)
+        methods = [own for (_, m), own in _grouped(found, _row) if m in (0, largest)]
+        text = [f"## Data set {data}, {counted(epochs, 'epoch')}", "", *_table(data, methods)]
+        text += ["", _told_apart(methods)]
+        swept = [own for (_, m), own in _grouped(found, _row) if m]
+        if len({own[0].samples for own in swept}) > 1:
+            text += ["", *_sweep_table(swept)]
+        tables.append("\n".join(text))
+        pictures = write_densities(folder, data, epochs, [own[0] for own in methods])
+        if len({own[0].samples for own in swept}) > 1:
+            pictures += write_curves(folder, data, epochs, swept)
+        parts.append("\n\n".join([tables[-1], *(f"![{name}]({name})" for name in pictures)]))
+    head = (
+        "# Energy-based regression in one dimension\n\nEach row: networks that differ by their "
+        "seed alone. Mean, its standard error (±), standard deviation (s) and range are over all "
+        f"of them; the best {BEST} of 20 are chosen by the number itself, as in the papers.\n\n"
+    )
+    write_text(folder / REPORT, head + "\n\n".join(parts) + "\n", "report")
+    return "\n\n".join(tables)
+
+
+def _row(run: Run) -> tuple[str, int]:
+    return run.method, run.samples
+
+
+def _grouped(runs: Iterable[Run], key: Callable[[Run], Key]) -> list[tuple[Key, list[Run]]]:
+    """In the order of data sets, then of the methods' table."""
+    order = list(METHODS)
+    ranked = sorted(
+        runs, key=lambda r: (r.data, r.epochs, order.index(r.method), r.samples, r.seed)
+    )
+    found: dict[Key, list[Run]] = {}
+    for run in ranked:
+        found.setdefault(key(run), []).append(run)
+    return list(found.items())
+
+
+def _finite(runs: Sequence[Run]) -> list[float]:
+    return [run.value for run in runs if math.isfinite(run.value)]
+
+
+def _table(data: str, methods: Sequence[Sequence[Run]]) -> list[str]:
+    lines = [
+        f"| {_METRICS[data]} | M | seeds | mean | ± | s | best {BEST} | range | proposal | "
+        "CPU s a seed |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for runs in methods:
+        first, values = runs[0], sorted(_finite(runs))
+        failed = len(runs) - len(values)
+        cells = [METHODS[first.method].title, str(first.samples or "–"), str(len(runs))]
+        if failed:
+            cells[-1] += f", {failed} failed"
+        cells += _statistics(values)
+        proposals = [run.proposal_value for run in runs if run.proposal_value is not None]
+        cells.append(f"{mean(proposals):.4f}" if proposals else "–")
+        cells.append(f"{mean(run.seconds for run in runs):.0f}")
+        lines.append("| " + " | ".join(cells) + " |")
+    return lines
+
+
+def _statistics(values: Sequence[float]) -> list[str]:
+    if not values:
+        return ["–"] * 5
+    spread = stdev(values) if len(values) > 1 else math.nan
+    best = "–"
+    if len(values) >= 4 * BEST:  # 5 of 20: of fewer it would be another choice
+        best = f"{mean(values[:BEST]):.4f} ± {pstdev(values[:BEST]):.4f}"
+    return [
+        f"{mean(values):.4f}",
+        f"{spread / math.sqrt(len(values)):.4f}" if len(values) > 1 else "–",
+        f"{spread:.4f}" if len(values) > 1 else "–",
+        best,
+        f"{values[0]:.4f} to {values[-1]:.4f}",
+    ]
+
+
+def _told_apart(methods: Sequence[Sequence[Run]]) -> str:
+    """Which means differ by more than twice the standard error of the difference."""
+    pairs = []
+    for one, two in combinations((m for m in methods if len(_finite(m)) > 1), 2):
+        a, b = _finite(one), _finite(two)
+        error = math.sqrt(stdev(a) ** 2 / len(a) + stdev(b) ** 2 / len(b))
+        if abs(mean(a) - mean(b)) > 2 * error:
+            better, worse = (one, two) if mean(a) < mean(b) else (two, one)
+            pairs.append((METHODS[better[0].method].title, METHODS[worse[0].method].title))
+    if not pairs:
+        return "No two of these means differ by more than twice the standard error."
+    lines = [
+        f"- {better}: lower than {'; '.join(worse for _, worse in found)}"
+        for better, found in groupby(sorted(pairs), key=lambda pair: pair[0])
+    ]
+    head = "Means that differ by more than twice the standard error of their difference:"
+    return "\n".join([head, "", *lines])
+
+
+def _sweep_table(rows: Sequence[Sequence[Run]]) -> list[str]:
+    counts = sorted({runs[0].samples for runs in rows})
+    lines = [
+        "| mean (seeds) | " + " | ".join(f"M = {count}" for count in counts) + " |",
+        "|---" * (len(counts) + 1) + "|",
+    ]
+    for method in dict.fromkeys(runs[0].method for runs in rows):
+        cells = [METHODS[method].title]
+        for count in counts:
+            values = [v for runs in rows if _row(runs[0]) == (method, count) for v in _finite(runs)]
+            cells.append(f"{mean(values):.4f} ({len(values)})" if values else "–")
+        lines.append("| " + " | ".join(cells) + " |")
+    return lines

@@ -1,0 +1,152 @@
+"""All seeds of a method train at once: Adam of 1e-3, batches of 32, the last one shorter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ltr.ebm.proposals import mixture_likelihood
+from ltr.ebm.slopes import DenoisingScoreMatching, LangevinLikelihood, ScoreMatching
+from ltr.toy.data import DataSet
+from ltr.toy.methods import Setup
+from ltr.toy.metric import Scores
+from ltr.toy.networks import (
+    Buffers,
+    Weights,
+    features,
+    initial_weights,
+    mixture,
+    scores,
+    smooth_scores,
+)
+from ltr.toy.randomness import Randomness
+
+BATCH = 32
+LEARNING_RATE = 1e-3
+EPOCHS = 75
+_COLUMNS = 1 << 17
+"""Points that are scored at once, about: seeds are taken together up to so many."""
+
+
+class Training:
+    """The state of S seeds: weights, moments, random numbers, epoch, losses."""
+
+    def __init__(self, setup: Setup, data: DataSet, randomness: Randomness) -> None:
+        self.setup, self.data, self.randomness = setup, data, randomness
+        self.weights = initial_weights(setup.architecture, randomness.generators)
+        for weight in self.weights.values():
+            weight.grad = torch.zeros_like(weight)
+        self.optimizer = torch.optim.Adam(list(self.weights.values()), lr=LEARNING_RATE, fused=True)
+        self.losses: list[Tensor] = []
+        """Of each epoch, (S,)."""
+        self._buffers = Buffers()
+        self._groups = list(self._seeds_together())
+
+    def epoch(self) -> None:
+        """Go through the data once."""
+        x, y = self.data.x, self.data.y
+        order = self.randomness.order(len(x))
+        total = torch.zeros(len(order))
+        for batch in order.split(BATCH, dim=1):
+            total += self.step(x[batch], y[batch]) * batch.shape[1]
+        self.losses.append(total / len(x))
+
+    def step(self, x: Tensor, y: Tensor) -> Tensor:
+        """One step of each seed with its batch (S, B). Returns the losses (S,)."""
+        losses = []
+        for seeds, weights in self._groups:
+            draw = self.randomness.draws(seeds, x.shape[1])
+            values = example_losses(self.setup, weights, x[seeds], y[seeds], draw, self._buffers)
+            own = values.view(-1, x.shape[1]).mean(1)
+            own.sum().backward()
+            losses.append(own.detach())
+        self.optimizer.step()
+        for weight in self.weights.values():
+            assert weight.grad is not None
+            weight.grad.zero_()
+        return torch.cat(losses)
+
+    def scores_of(self, seed: int, of_mixture: bool) -> Scores:
+        """The trained scores of the seed of this place, or of its mixture the log density."""
+        weights = {name: weight[seed : seed + 1] for name, weight in self.weights.items()}
+        return trained_scores(self.setup, weights, of_mixture)
+
+    def state(self) -> dict[str, Any]:
+        """All that follows depends on it: to be saved."""
+        return {
+            "weights": self.weights,
+            "optimizer": self.optimizer.state_dict(),
+            "generators": [g.get_state() for g in self.randomness.generators],
+            "losses": self.losses,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from a state of the same setup and seeds."""
+        for name, weight in self.weights.items():
+            weight.copy_(state["weights"][name])
+        self.optimizer.load_state_dict(state["optimizer"])
+        for generator, numbers in zip(self.randomness.generators, state["generators"], strict=True):
+            generator.set_state(numbers)
+        self.losses = list(state["losses"])
+
+    def _seeds_together(self) -> Iterator[tuple[slice, Weights]]:
+        """Groups of seeds, and their weights as leaves: views of those of all, and so are their
+        gradients."""
+        samples = getattr(self.setup.objective, "samples", 1)
+        energy = getattr(self.setup.objective, "energy", None)
+        columns = BATCH * (energy.samples if energy else samples)
+        together = max(1, _COLUMNS // columns)
+        for begin in range(0, len(self.randomness.generators), together):
+            seeds = slice(begin, begin + together)
+            leaves = {}
+            for name, weight in self.weights.items():
+                assert weight.grad is not None
+                leaves[name] = weight[seeds].requires_grad_()
+                leaves[name].grad = weight.grad[seeds]
+            yield seeds, leaves
+
+
+def example_losses(
+    setup: Setup, weights: Weights, x: Tensor, y: Tensor, draw: Any, buffers: Buffers
+) -> Tensor:
+    """(S B,) of batches (S, B) of as many seeds as there are weights of."""
+    feature = features(weights, x)
+    target = y.reshape(-1, 1)
+    predictor, objective = setup.architecture.predictor, setup.objective
+    if objective is None:
+        return mixture_likelihood(target, mixture(weights, feature)).values
+    assert predictor is not None
+
+    def score(points: Tensor) -> Tensor:
+        # chains climb upon the score: then the weights' gradient is not asked for
+        own = {n: w.detach() for n, w in weights.items()} if points.requires_grad else weights
+        given = feature.detach() if points.requires_grad else feature
+        return scores(predictor, own, given, points.view(*x.shape, -1), buffers).flatten(0, 1)
+
+    def smooth_score(points: Tensor) -> Tensor:
+        return smooth_scores(predictor, weights, feature, points.view(*x.shape, -1)).flatten(0, 1)
+
+    if isinstance(objective, DenoisingScoreMatching | ScoreMatching):
+        return objective(smooth_score, target, None, draw).values
+    if isinstance(objective, LangevinLikelihood):
+        return objective(score, target, None, draw).values
+    noise = mixture(weights, feature.detach()) if setup.architecture.components else setup.noise
+    return objective(score, target, noise, draw).values
+
+
+def trained_scores(setup: Setup, weights: Weights, of_mixture: bool) -> Scores:
+    """Those of one seed."""
+    predictor, buffers = setup.architecture.predictor, Buffers()
+
+    def of_points(x: Tensor, y: Tensor) -> Tensor:
+        with torch.no_grad():
+            feature = features(weights, x[None])
+            points = y.expand(len(x), -1)
+            if of_mixture or predictor is None:
+                return mixture(weights, feature).log_density(points[..., None])
+            return scores(predictor, weights, feature, points[None], buffers)[0]
+
+    return of_points
