@@ -3,7 +3,7 @@ crop, score maps with their scale, and plots of energies and weights."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,22 +62,27 @@ def crop_picture(crop: Array) -> Frame:
     return np.rint(picture).clip(0, 255).astype(np.uint8)
 
 
-def frame_picture(frame: Frame, prediction: Prediction, colour: Colour) -> Frame:
-    """The frame with box and search area, SIDE lines high. Drawn after scaling, so that lines stay
-    sharp; status and score stand in the strip's header."""
-    least, most = FRAME_WIDTH
-    scale = min(SIDE / frame.shape[0], most / frame.shape[1])
+def frame_picture(
+    frame: Frame,
+    prediction: Prediction,
+    colour: Colour,
+    others: Sequence[tuple[Prediction, Colour]] = (),
+    high: int = SIDE,
+) -> Frame:
+    """The frame with box and search area, and the boxes of other targets, `high` lines high. Drawn
+    after scaling, so that lines stay sharp; status and score stand beside it."""
+    least, most = (side * high // SIDE for side in FRAME_WIDTH)
+    scale = min(high / frame.shape[0], most / frame.shape[1])
     width, height = (max(1, round(side * scale)) for side in (frame.shape[1], frame.shape[0]))
     small = resized(frame, width, height)
     across, down = width / frame.shape[1], height / frame.shape[0]
-    for box, line, thick, pattern in (
-        (prediction.search_area, TRUTH, 1, ()),
-        (prediction.box, colour, 2, LINE_STYLES[prediction.status]),
-    ):
-        x, y, w, h = box
+    boxes = [(p.box, ink, 1, LINE_STYLES[p.status]) for p, ink in others]
+    boxes.append((prediction.search_area, TRUTH, 1, ()))
+    boxes.append((prediction.box, colour, 2, LINE_STYLES[prediction.status]))
+    for (x, y, w, h), line, thick, pattern in boxes:
         outline_if_any(small, (x * across, y * down, w * across, h * down), line, thick, pattern)
-    picture = np.full((SIDE, max(least, width), 3), PLOT, np.uint8)
-    top, left = (SIDE - height) // 2, (picture.shape[1] - width) // 2
+    picture = np.full((high, max(least, width), 3), PLOT, np.uint8)
+    top, left = (high - height) // 2, (picture.shape[1] - width) // 2
     picture[top : top + height, left : left + width] = small
     return picture
 
