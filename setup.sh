@@ -186,6 +186,13 @@ install_torchvision() { # a convenience: its failure costs nothing else
         say "  note: that failed, the rest works without it; pip's words are in $log"
 }
 
+install_visdom() { # as optional; its own script imports what setuptools 82 no longer has
+    say "Installing visdom $(pin visdom) (optional)"
+    { pip_install "setuptools<81" wheel &&
+        pip_install --no-build-isolation "visdom==$(pin visdom)" "tornado==$(pin tornado)"; } ||
+        say "  note: that failed, the rest works without it; pip's words are in $log"
+}
+
 # --- The whole --------------------------------------------------------------------------------------------------------
 
 fingerprint() { # of everything that decides what is installed
@@ -213,6 +220,7 @@ install() { # core|dev [auto|cpu|cuda]
         if [[ $1 == dev ]]; then
             install_project plots,tables,dev
             install_torchvision
+            install_visdom
         else
             install_project plots
         fi

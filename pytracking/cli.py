@@ -24,6 +24,7 @@ COMMANDS = {
     "track": "pytracking.commands.track:track",
     "camera": "pytracking.commands.camera:camera",
     "serve": "pytracking.commands.serve:serve",
+    "visdom": "pytracking.commands.visdom:visdom",
     "evaluate": "pytracking.commands.evaluate:evaluate",
     "data": "pytracking.commands.data:data",
     "tune": "pytracking.commands.tune:tune",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from collections.abc import Sequence as SequenceOf
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import count
@@ -28,6 +29,10 @@ from pytracking.apps.result_folders import (
 )
 from pytracking.apps.scoreboard import Scoreboard, protocol_named
 from pytracking.apps.tracker_choice import TrackerChoice
+from pytracking.debug.gate import Gate
+from pytracking.debug.probe import Probe, Probes
+from pytracking.debug.visdom_board import VisdomBoard
+from pytracking.debug.visdom_client import Address, require_visdom
 from pytracking.evaluation.cluster import track_on_cluster
 from pytracking.evaluation.run_facts import RunFacts, read_facts, write_facts
 from pytracking.evaluation.runner import Outcome, expected_frames, track_sequences
@@ -63,6 +68,8 @@ class EvaluateRequest:
     """Workers are those of a cluster, by Ray."""
     output: Path | None = None
     overwrite: bool = False
+    visdom: Address | None = None
+    """Of a server that shows what the tracker sees, one sequence at a time."""
 
 
 def run_evaluate(request: EvaluateRequest, choice: TrackerChoice) -> int:
@@ -71,6 +78,8 @@ def run_evaluate(request: EvaluateRequest, choice: TrackerChoice) -> int:
     status: 1 where a sequence failed, 130 after Ctrl-C; what was finished is kept, and the same
     command goes on."""
     name = request.protocol or default_protocol(request.benchmark)
+    if request.visdom:
+        _check_visdom(request, name)
     protocol = None if name == "vot" else protocol_named(name)
     sequences = open_benchmark(request.benchmark, request.data, request.names)
     choices = [replace(choice, seed=choice.seed + run) for run in range(request.runs)]
@@ -93,9 +102,15 @@ def run_evaluate(request: EvaluateRequest, choice: TrackerChoice) -> int:
     whole = Destination("--output", parent, ())
     check_inputs_kept([*annotations_of(sequences), *choice.inputs()], [whole, *destinations])
     try:
-        for own_choice, own, destination in zip(choices, facts, destinations, strict=True):
-            with run_folder(destination) as run:
-                _run(request, own_choice, own, run, sequences, files, board)
+        with ExitStack() as stack:
+            gate, seen = Gate(), list[Probe]()
+            if request.visdom:
+                seen.append(VisdomBoard(request.visdom, gate))
+            probe = stack.enter_context(Probes(seen))
+            stack.callback(board.end)  # before the probe says what it cost
+            for own_choice, own, destination in zip(choices, facts, destinations, strict=True):
+                with run_folder(destination) as run:
+                    _run(request, own_choice, own, run, sequences, files, board, probe, gate)
     except (KeyboardInterrupt, ResultError) as error:
         if isinstance(error, ResultError) and not board.finished:
             raise
@@ -120,6 +135,8 @@ def _run(
     sequences: list[Sequence],
     files: dict[str, str],
     board: Scoreboard,
+    probe: Probe,
+    gate: Gate,
 ) -> None:
     """One seed: what lies there counts, the rest is tracked."""
     board.begin(own.seed)
@@ -131,7 +148,7 @@ def _run(
     if request.overwrite:
         run.settle()  # before anything is tracked: what is there must be of these facts
     to_do = [sequence for sequence in sequences if sequence.name not in stored]
-    for sequence, outcome in _tracked(request, choice, to_do, board):
+    for sequence, outcome in _tracked(request, choice, to_do, board, probe, gate):
         if isinstance(outcome, Trajectory):
             write_trajectory(run.folder / files[sequence.name], outcome)
             board.finish(sequence, outcome)
@@ -140,7 +157,12 @@ def _run(
 
 
 def _tracked(
-    request: EvaluateRequest, choice: TrackerChoice, sequences: list[Sequence], board: Scoreboard
+    request: EvaluateRequest,
+    choice: TrackerChoice,
+    sequences: list[Sequence],
+    board: Scoreboard,
+    probe: Probe,
+    gate: Gate,
 ) -> Iterator[Outcome]:
     """In this process, or in several. Where much is tracked at once the longest begin, so that none
     is alone at the end."""
@@ -163,7 +185,14 @@ def _tracked(
         return
     if request.workers == 1:
         engine = choice.engine()
-        yield from track_sequences(engine, sequences, batch, threads, board.stepped, begins=begins)
+
+        def stepped(frames: int) -> None:
+            board.stepped(frames)
+            gate.wait()
+
+        yield from track_sequences(
+            engine, sequences, batch, threads, stepped, begins=begins, probe=probe
+        )
         return
     yield from track_in_processes(
         partial(_engine_on, choice),
@@ -174,6 +203,19 @@ def _tracked(
         board.stepped,
         begins,
     )
+
+
+def _check_visdom(request: EvaluateRequest, protocol: str) -> None:
+    """Raises ConfigError where --visdom cannot show what is tracked."""
+    require_visdom()
+    if request.ray or request.batch > 1 or request.workers > 1:
+        raise ConfigError(
+            "--visdom shows one sequence at a time: leave out --batch, --workers and --ray"
+        )
+    if protocol == "vot":
+        raise ConfigError(
+            "--visdom does not show runs with restarts: leave it out, or give another --protocol"
+        )
 
 
 def _engine_on(choice: TrackerChoice, device: str) -> TrackerEngine:

@@ -21,8 +21,11 @@ from ltr.signals import ending_of, postponed
 from pytracking.api import MultiTracker
 from pytracking.apps.run_report import Course, report
 from pytracking.apps.tracker_choice import TrackerChoice
+from pytracking.debug.gate import Gate
 from pytracking.debug.pages import PAGES, pages
-from pytracking.debug.probe import Probes
+from pytracking.debug.probe import Probe, Probes
+from pytracking.debug.visdom_board import VisdomBoard
+from pytracking.debug.visdom_client import Address, require_visdom
 from pytracking.sinks.boxes_file import BoxesFile
 from pytracking.sinks.display import Preview
 from pytracking.sinks.overlays import Overlay
@@ -56,6 +59,8 @@ class TrackRequest:
     """Centres of each target that the video shows."""
     show: bool = False
     """A window shows what the video does."""
+    visdom: Address | None = None
+    """Of a server that shows what the tracker sees."""
 
 
 def run_track(
@@ -73,6 +78,8 @@ def run_track(
     runs left in them is overwritten. `box_file` is where the boxes come from. Returns the exit
     status: 1 where the source ended early or the disk is full, 130 after Ctrl-C; what was tracked
     until then is kept, and said."""
+    if request.visdom:
+        require_visdom()
     source = frames_of(open_source(source_path), request.frames)
     folder = output or Path("outputs") / "track" / source.name
     files = files_of(targets, request.formats, source.name)
@@ -171,10 +178,16 @@ def _track_all(
         results = stack.enter_context(ResultFiles(folder, forms))
         video = stack.enter_context(VideoWriter(folder / "video.mp4", source.frame_rate))
         overlay = Overlay(source.frame_rate * request.frames.stride, request.trail)
-        seen = pages(pictures.folder, overlay.colours, pictures.claim) if pictures else ()
+        gate = Gate()
+        seen: list[Probe] = []
+        if pictures:
+            seen += pages(pictures.folder, overlay.colours, pictures.claim)
+        if request.visdom:
+            seen.append(VisdomBoard(request.visdom, gate, overlay.colours))
         probes = stack.enter_context(Probes(seen))
         preview = stack.enter_context(Preview(source.name if request.show else None))
         for frame in with_progress(source, source.length, f"tracking {source.name}"):
+            gate.wait()
             begin, number = perf_counter(), request.frames.number(len(course.seconds))
             if not course.seconds:
                 for name, box in targets.items():

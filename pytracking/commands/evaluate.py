@@ -17,6 +17,7 @@ from pytracking.commands.options import (
     protocol_option,
     threads_option,
     tracker_options,
+    visdom_option,
 )
 
 COUNT = click.IntRange(1)
@@ -38,6 +39,7 @@ COUNT = click.IntRange(1)
 @click.option("--ray", is_flag=True, help="The workers are of a cluster, by Ray.")
 @threads_option
 @output_options("outputs/evaluate/BENCHMARK/NETWORK, with a folder seed-N for each run")
+@visdom_option
 @debug_option
 def evaluate(
     benchmark: str,
@@ -51,6 +53,7 @@ def evaluate(
     ray: bool,
     output: Path | None,
     overwrite: bool,
+    visdom: tuple[str, int] | None,
     **tracker: Any,
 ) -> int:
     """Tracks every sequence of BENCHMARK, or those named NAME, from its first box to its last frame
@@ -74,6 +77,17 @@ def evaluate(
         from pytracking.apps.tracker_choice import TrackerChoice
 
     request = EvaluateRequest(
-        benchmark, names, data, protocol, runs, batch, workers, threads, ray, output, overwrite
+        benchmark,
+        names,
+        data,
+        protocol,
+        runs,
+        batch,
+        workers,
+        threads,
+        ray,
+        output,
+        overwrite,
+        visdom,
     )
     return run_evaluate(request, TrackerChoice(**tracker))

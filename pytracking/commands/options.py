@@ -181,6 +181,31 @@ def size_and_rate_options(command: F) -> F:
     )(command)
 
 
+def _parsed_address(
+    ctx: click.Context, param: click.Parameter, value: str | None
+) -> tuple[str, int] | None:
+    if value is None:
+        return None
+    match = re.fullmatch(r"(?:\[([0-9a-fA-F:.]+)\]|([\w.-]+)):(\d{1,5})", value)
+    if match is None or not 0 < int(match[3]) < 65536:
+        raise ConfigError(
+            f"--visdom is {value!r:.60}: give HOST:PORT, or, for 127.0.0.1:8097, nothing and the "
+            "option last"
+        )
+    return match[1] or match[2], int(match[3])
+
+
+visdom_option = click.option(
+    "--visdom",
+    is_flag=False,
+    flag_value="127.0.0.1:8097",
+    metavar="[HOST:PORT]",
+    callback=_parsed_address,
+    help="Show what the tracker sees on a visdom server. Default: 127.0.0.1:8097.",
+)
+"""Gives the command host and port, or None; what shows it is `pytracking.debug.visdom_board`."""
+
+
 def output_options(default: str) -> Callable[[F], F]:
     """Adds --output with its default, as help says it, and --overwrite."""
 

@@ -12,7 +12,7 @@ import click
 from ltr.console import PATH, Choice, debug_option
 from ltr.errors import ConfigError
 from ltr.signals import loading
-from pytracking.commands.options import output_options, tracker_options
+from pytracking.commands.options import output_options, tracker_options, visdom_option
 
 
 @click.command(short_help="track a target in a video or a folder of frames")
@@ -39,6 +39,7 @@ from pytracking.commands.options import output_options, tracker_options
     metavar="DIR",
     help="Pictures of every tenth frame, and a page of the whole run.",
 )
+@visdom_option
 @click.option(
     "--trail",
     type=click.IntRange(0, 10_000),
@@ -75,6 +76,7 @@ def track(
     output: Path | None,
     overwrite: bool,
     debug_dir: Path | None,
+    visdom: tuple[str, int] | None,
     trail: int,
     formats: Sequence[str],
     start: int,
@@ -90,7 +92,8 @@ def track(
     SOURCE is a video file or a folder of images. A box is that of a target in the first frame, as
     left,top,width,height in pixels (the top-left pixel is 0,0). Give --box once a target, with a
     name in front where there are several; each has a boxes file of its own then, boxes_NAME.txt.
-    --debug-dir shows what the tracker sees.
+    --debug-dir shows what the tracker sees, --visdom while it runs; `pytracking visdom` starts a
+    server for that.
 
     Without a box the first frame is shown, to draw boxes with the mouse; where there is no display,
     a picture of it with the numbers of its pixels is written. Frames have their numbers in the
@@ -119,6 +122,7 @@ def track(
         formats=formats,
         trail=trail,
         show=show,
+        visdom=visdom,
     )
 
 

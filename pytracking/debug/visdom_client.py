@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import logging
 import socket
+import warnings
 from typing import Any
 
 from ltr.errors import ConfigError
@@ -32,9 +33,9 @@ def require_visdom() -> None:
 
     if find_spec("visdom") is None:
         raise ConfigError(
-            "--visdom needs the package visdom: pip install 'setuptools<81' wheel, then pip "
-            "install --no-build-isolation 'visdom' 'tornado<6.6'; without it --debug-dir shows "
-            "the same as files"
+            "the package visdom is not installed: pip install 'setuptools<81' wheel, then pip "
+            "install --no-build-isolation visdom 'tornado<6.6'; without it --debug-dir shows the "
+            "same as files"
         )
 
 
@@ -73,9 +74,9 @@ class Client:
 
 
 def _visdom(address: Address) -> Any:
-    from visdom import Visdom
-
     logging.getLogger("visdom").disabled = True
+    warnings.filterwarnings("ignore", module=r"visdom(\.|$)")  # the command line tells warnings
+    from visdom import Visdom
 
     class Patient(Visdom):
         def _handle_post(self, url: str, data: Any = None) -> str:

@@ -13,6 +13,7 @@ from time import perf_counter
 from ltr.errors import BoxError, TrackingError
 from ltr.geometry import checked_box
 from ltr.images import Frame
+from pytracking.debug.probe import Probe, Probes
 from pytracking.evaluation.frames_ahead import FramesAhead
 from pytracking.evaluation.protocols import first_box
 from pytracking.evaluation.trajectories import Trajectory
@@ -24,6 +25,9 @@ from pytracking.tracker.state import TrackerState, concatenate, select
 AHEAD = 8
 """So many frames of each sequence wait decoded."""
 
+
+NOBODY = Probes()
+"""Looks on."""
 
 Outcome = tuple[Sequence, Trajectory | TrackingError]
 """A sequence and what came of it."""
@@ -59,6 +63,7 @@ def track_sequences(
     stepped: Callable[[int], None] = lambda frames: None,
     spent: Spent | None = None,
     begins: Callable[[Sequence], Box] = rounded_start,
+    probe: Probe = NOBODY,
 ) -> Iterator[Outcome]:
     """Each sequence from the box that `begins` gives to its last frame, as it is finished, or the
     error that ended it; others go on.
@@ -66,8 +71,9 @@ def track_sequences(
     Up to `batch` of them are tracked at once; sequences are taken as rows are free, and one more,
     whose first frames are decoded early. A target has the name of its sequence, so its draws do not
     depend on what it is tracked with. Frames are decoded by `threads`. `stepped` is told after each
-    step how many frames it tracked, `spent` where the time went."""
-    rows = _Rows(engine, spent or Spent())
+    step how many frames it tracked, `spent` where the time went. `probe` looks on, one sequence at
+    a time: with a `batch` of 1."""
+    rows = _Rows(engine, spent or Spent(), probe)
     to_come = iter(sequences)
     opened: deque[_Row] = deque()
     with ExitStack() as stack:
@@ -128,9 +134,9 @@ class _Row:
 class _Rows:
     """The sequences that are tracked now, and the state of their targets, row by row."""
 
-    def __init__(self, engine: TrackerEngine, spent: Spent) -> None:
+    def __init__(self, engine: TrackerEngine, spent: Spent, probe: Probe) -> None:
         self.rows: list[_Row] = []
-        self._engine, self._spent = engine, spent
+        self._engine, self._spent, self._probe = engine, spent, probe
         self._state: TrackerState | None = None
 
     def join(self, row: _Row) -> Iterator[Outcome]:
@@ -147,6 +153,7 @@ class _Rows:
             return
         row.seconds.append(perf_counter() - begin)
         self._spent.tracking += row.seconds[-1]
+        self._probe.begin(1, frame, {row.sequence.name: row.given})
         self.rows.append(row)
         self._state = concatenate([self._state, started]) if self._state else started
         yield from self._finished()
@@ -164,9 +171,14 @@ class _Rows:
         yield from ((row.sequence, error) for row, error in gone)
         if self._state is None:
             return
+        number = len(self.rows[0].seconds) + 1
+        observer = self._probe.observer(number)
         begin = perf_counter()
-        self._state, predictions = self._engine.step(self._state, frames, range(len(frames)))
+        self._state, predictions = self._engine.step(
+            self._state, frames, range(len(frames)), observer
+        )
         took = perf_counter() - begin
+        self._probe.write(number, frames[0], self._state.names, predictions, took)
         self._spent.tracking += took
         for row, prediction in zip(self.rows, predictions, strict=True):
             row.predictions.append(prediction)

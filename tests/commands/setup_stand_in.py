@@ -52,6 +52,7 @@ case "$*" in
         if on offline; then echo "words of pip"; exit 1; fi
         case "$*" in
             *torchvision==*) ! on no-torchvision ;;
+            *visdom==*) ! on no-visdom ;;
             *torch==*+cpu) ! on no-cpu-build && echo "$TORCH+cpu None" >"$FAKE/torch" ;;
             *--extra-index-url*torch==*) echo "$TORCH+cpu None" >"$FAKE/torch" ;;
             *torch==*) on torch || echo "$TORCH+cu130 13.0" >"$FAKE/torch" ;;
@@ -138,6 +139,13 @@ def pinned(name: str) -> str:
     (pin,) = [pin for pin in PINS if pin.name == name]
     (specifier,) = pin.specifier
     return specifier.version
+
+
+VISDOM = [
+    "setuptools<81 wheel",
+    f"--no-build-isolation visdom=={pinned('visdom')} tornado=={pinned('tornado')}",
+]
+"""What is asked for visdom's sake."""
 
 
 def refused(result, status: int, message: str) -> None:

@@ -60,7 +60,18 @@ def imported() -> set[str]:
 
 MODULES = {"opencv-python": "cv2", "vot-trax": "trax"}
 """Modules that are not called as their package."""
-WITHOUT = {"av", "lmdb", "pandas", "starlette", "torchvision", "trax", "uvicorn", "websockets"}
+WITHOUT = {
+    "av",
+    "lmdb",
+    "pandas",
+    "starlette",
+    "torchvision",
+    "tornado",
+    "trax",
+    "uvicorn",
+    "visdom",
+    "websockets",
+}
 """Extras that setup.sh does not need to find: something else is done, or said, where they are missing."""
 
 

@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from setup_stand_in import ROOT, pinned, refused
+from setup_stand_in import ROOT, VISDOM, pinned, refused
 
 # --- What setup.sh says
 
@@ -73,17 +73,20 @@ def test_developers_tools_are_added_once_and_serve_install_too(house):
     assert house.installs() == [
         f"--editable {house.root}[plots,tables,dev]",
         f"torchvision=={pinned('torchvision')}",
+        *VISDOM,
     ]
     for verb in ("test", "install", "demo"):
         house.run(verb)
         assert house.installs() == []
 
 
-def test_failing_torchvision_costs_only_itself(house):
-    house.switch("no-torchvision")
+@pytest.mark.parametrize("name", ["torchvision", "visdom"])
+def test_a_failing_convenience_costs_only_itself(house, name):
+    house.switch(f"no-{name}")
     result = house.run("test")
     assert result.returncode == 0
-    assert "note: that failed, the rest works without it" in result.stdout
+    assert result.stdout.count("note: that failed, the rest works without it") == 1
+    assert house.installs()[-2:] == VISDOM
     assert "<-m><pytest>" in result.stdout
 
 

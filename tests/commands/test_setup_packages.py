@@ -1,7 +1,7 @@
 """setup.sh: what it asks pip to install, in which order, and what it leaves as it is."""
 
 import pytest
-from setup_stand_in import pinned, refused
+from setup_stand_in import VISDOM, pinned, refused
 
 
 def test_torch_comes_first_then_the_project_and_each_step_is_one_line(house):
@@ -84,6 +84,7 @@ def test_pytorch_index_is_asked_only_where_the_usual_one_has_no_cpu_build(house)
         f"{index} torch=={pinned('torch')}",
         f"--editable {house.root}[plots,tables,dev]",
         f"{index} torchvision=={pinned('torchvision')}",
+        *VISDOM,
     ]
 
 
