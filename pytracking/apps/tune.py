@@ -32,7 +32,7 @@ from pytracking.evaluation.protocols import Protocol
 from pytracking.evaluation.run_facts import write_facts
 from pytracking.evaluation.scoring import weights_of
 from pytracking.evaluation.trajectories import Trajectory, write_trajectory
-from pytracking.evaluation.variants import grid, parse_values, track_together
+from pytracking.evaluation.variants import grid, parse_grid, track_together
 from pytracking.sequences.benchmarks import default_protocol, open_benchmark
 from pytracking.sequences.sequence import Sequence
 from pytracking.sinks.run_folder import RunFolder, run_folder
@@ -74,7 +74,7 @@ def run_tune(request: TuneRequest, choice: TrackerChoice) -> int:
     frames, and print the table, best first. Each has a folder of results below `output`, as
     `evaluate` writes them: what was finished is not done again. Returns the exit status: 1 where a
     sequence failed, 130 after Ctrl-C."""
-    values = dict(map(parse_values, request.values))
+    values = parse_grid(request.values)
     name = request.protocol or default_protocol(request.benchmark)
     if name == "vot":
         raise ConfigError(

@@ -238,6 +238,9 @@ def _foreign(path: Path, files: _Files, names: Collection[str]) -> ResultError:
     if not ours and not files.others:
         return ResultError(f"{path} holds no results: there is no NAME.txt in it")
     missing = next(name for name in names if name not in ours)
+    if len(names) == 1:
+        other = Path(min(files.others)).stem
+        return ResultError(f"{path} holds no result of {missing!r}, but of {other!r} and the like")
     return ResultError(
         f"{path} holds results of another benchmark: {len(ours)} of its "
         f"{len(ours) + len(files.others)} names are among the {counted(len(names), 'sequence')}, "

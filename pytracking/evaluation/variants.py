@@ -40,6 +40,17 @@ def parse_values(text: str) -> tuple[str, tuple[str, ...]]:
     return name, tuple(parts)
 
 
+def parse_grid(texts: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """The values of each field that is varied. Raises ConfigError, also for a field that comes
+    twice."""
+    values: dict[str, tuple[str, ...]] = {}
+    for name, own in map(parse_values, texts):
+        if name in values:
+            raise ConfigError(f"--set {name} is there twice: give all its values at once, v1,v2")
+        values[name] = own
+    return values
+
+
 def grid(values: Mapping[str, Sequence[str]], points: int | None, seed: int) -> list[list[str]]:
     """Every combination of the values of fields, as assignments; or `points` of these, drawn by the
     seed without repetition."""

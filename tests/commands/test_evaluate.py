@@ -229,6 +229,19 @@ def test_what_fails_is_told_of_at_the_end(
             "is no field=value,value..: ",
         ),
         (
+            [
+                "tune",
+                "lasot",
+                "--data",
+                "LASOT",
+                "--set",
+                "size.interval=1",
+                "--set",
+                "size.interval=2",
+            ],
+            "--set size.interval is there twice: give all its values at once",
+        ),
+        (
             ["tune", "vot2018", "--data", "LASOT", "--set", "size.interval=1"],
             "variants are not run through VOT's experiment with restarts: give --protocol otb",
         ),

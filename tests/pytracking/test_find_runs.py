@@ -204,3 +204,9 @@ def test_two_files_of_one_sequence_are_refused(tmp_path: Path) -> None:
     if len(list(tmp_path.iterdir())) == 2:  # not so where file systems do not tell case
         with pytest.raises(ResultError, match="are both results of Bird1: remove one of them"):
             find_runs(tmp_path, NAMES)
+
+
+def test_of_one_sequence_that_is_not_there_no_benchmark_is_blamed(tmp_path: Path) -> None:
+    (tmp_path / "Deer.txt").write_text("1,2,3,4\n")
+    with pytest.raises(ResultError, match=r"holds no result of 'Girl', but of 'Deer' and the like"):
+        find_runs(tmp_path, ["Girl"])
