@@ -17,7 +17,9 @@ PAGES = {
 
 
 def pages(
-    folder: Path, colours: TargetColours, claim: Callable[[list[str]], None]
+    folder: Path,
+    colours: TargetColours,
+    claim: Callable[[list[str]], None] = lambda names: None,
 ) -> tuple[Probe, Probe]:
     """Both, each with a link to the other. Arguments as of `Strips`."""
     to_run, to_strips = {PAGE: "the whole run"}, {INDEX: "frame by frame"}
