@@ -57,7 +57,8 @@ class Window:
         self._session = session
         self._screen = screen
         self._picture = WindowPicture()
-        self._views: dict[str, View | None] = dict.fromkeys(sources)
+        self.views: dict[str, View | None] = dict.fromkeys(sources)
+        """What is shown of each source."""
         self._scene = Scene(())
         self.message = ""
         """The last line that was to be said."""
@@ -77,7 +78,7 @@ class Window:
         """Show what is new, and have done what a person wants; False once he has ended it."""
         new = self._look()
         if new or self._drawn is not self.desk:
-            picture, self._scene = self._picture.draw(self._views, self.desk, self.message)
+            picture, self._scene = self._picture.draw(self.views, self.desk, self.message)
             self._screen.show(picture)
             self._drawn = self.desk
         for event in self._screen.events():
@@ -95,11 +96,11 @@ class Window:
         """Take the newest views and lines; whether there is anything new. Waits for the first
         source alone, since whoever looks at several sees each a moment later anyway."""
         new, wait = False, PATIENCE
-        for source, view in self._views.items():
+        for source, view in self.views.items():
             newest = self._session.wait(source, view.sequence if view else -1, wait)
             wait = 0.0
             if newest is not None:
-                self._views[source], new = newest, True
+                self.views[source], new = newest, True
         messages = self._session.status()["messages"]
         if messages and messages[-1]["number"] > self._heard:
             self._heard, new = messages[-1]["number"], True

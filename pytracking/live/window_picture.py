@@ -131,7 +131,9 @@ def _sheet(placed: Sequence[Tile], panels: _Panels | None) -> Frame:
         shapes = [picture.shape for picture in panels.pictures.values()]
         width += 2 * MARGIN + max([240, *(shape[1] for shape in shapes)])
         height = max(height, LINE + sum(LINE + shape[0] for shape in shapes))
-    return np.full((height + 2 * LINE + MARGIN, width, 3), DARK, np.uint8)
+    # a row at a time: filling by pixels takes longer than all the rest
+    row = np.full((1, width, 3), DARK, np.uint8)
+    return np.repeat(row, height + 2 * LINE + MARGIN, axis=0)
 
 
 def _beside(image: Frame, placed: Sequence[Tile], panels: _Panels | None) -> None:
