@@ -27,7 +27,7 @@ from pytracking.apps.result_folders import (
     start_of,
     stored_in,
 )
-from pytracking.apps.scoreboard import Scoreboard, protocol_named
+from pytracking.apps.scoreboard import Scoreboard, check_scorable, protocol_named
 from pytracking.apps.tracker_choice import TrackerChoice
 from pytracking.debug.gate import Gate
 from pytracking.debug.probe import Probe, Probes
@@ -94,6 +94,7 @@ def run_evaluate(request: EvaluateRequest, choice: TrackerChoice) -> int:
     if protocol is None:
         engines = [(own, c.engine()) for own, c in zip(facts, choices, strict=True)]
         return run_vot(request.benchmark, sequences, engines, parent, request.overwrite)
+    check_scorable(protocol, sequences)
     board = Scoreboard(sequences, protocol, request.runs)
     files = files_of(sequences)
     destinations = [

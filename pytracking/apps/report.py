@@ -13,12 +13,12 @@ from ltr.errors import ConfigError, DataError
 from ltr.files import write_bytes, write_text
 from ltr.progress import with_progress
 from pytracking.apps import report_vot
-from pytracking.apps.scoreboard import protocol_named
+from pytracking.apps.scoreboard import protocol_named, truth_of
 from pytracking.evaluation import plots
 from pytracking.evaluation import report_tables as tables
 from pytracking.evaluation.comparison import Comparison, Subject, compare
 from pytracking.evaluation.page import page
-from pytracking.evaluation.protocols import Protocol, Truth
+from pytracking.evaluation.protocols import Protocol
 from pytracking.evaluation.results import Run, find_runs
 from pytracking.evaluation.run_facts import read_facts
 from pytracking.evaluation.table_text import (
@@ -155,12 +155,7 @@ def _subject(sequence: Annotated, protocol: Protocol) -> Subject:
             f"{sequence.annotation} has the box of the first frame alone, as where a server scores "
             "results: `pytracking pack` makes what it takes"
         )
-    size = sequence.frame_wh
-    if size is None and protocol.clipped:
-        height, width = sequence.frames.frame(0).shape[:2]
-        size = width, height
-    truth = Truth(sequence.boxes_xywh, sequence.absent, sequence.cover, size)
-    return Subject(sequence.name, truth, sequence.attributes)
+    return Subject(sequence.name, truth_of(protocol, sequence), sequence.attributes)
 
 
 def _files(comparison: Comparison, scores: pandas.DataFrame) -> dict[str, bytes]:

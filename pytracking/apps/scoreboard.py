@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from statistics import mean
 from time import monotonic
 
 import numpy as np
 
-from ltr.errors import ConfigError, ResultError, TrackingError, suggestion
+from ltr.errors import ConfigError, FrameError, ResultError, TrackingError, suggestion
 from ltr.progress import StatusLine, counted, duration
 from pytracking.evaluation.bootstrap import bootstrap_interval
 from pytracking.evaluation.metrics import Array
@@ -134,10 +135,27 @@ def is_annotated(sequence: Sequence) -> bool:
     return len(sequence.boxes_xywh) > 1
 
 
+def truth_of(protocol: Protocol, sequence: Sequence) -> Truth:
+    """What a result is compared with. Where the data set does not say how large the frames are and
+    the protocol asks, the first one does. Raises FrameError."""
+    size = sequence.frame_wh
+    if size is None and protocol.clipped:
+        height, width = sequence.frames.frame(0).shape[:2]
+        size = width, height
+    return Truth(sequence.boxes_xywh, sequence.absent, sequence.cover, size)
+
+
+def check_scorable(protocol: Protocol, sequences: list[Sequence]) -> None:
+    """Raises ResultError where the protocol cannot score any result of a sequence, for want of
+    flags or for NaN in its true boxes, so that none is tracked in vain."""
+    for sequence in filter(is_annotated, sequences):
+        with suppress(FrameError):  # tracking it will tell
+            scored(protocol, np.ones_like(sequence.boxes_xywh), sequence)
+
+
 def scored(protocol: Protocol, boxes_xywh: Array, sequence: Sequence) -> SequenceScore:
     """A sequence's score. Raises ResultError where the protocol refuses the boxes."""
-    truth = Truth(sequence.boxes_xywh, sequence.absent, sequence.cover, sequence.frame_wh)
     try:
-        return score(protocol, boxes_xywh, truth, sequence.name)
+        return score(protocol, boxes_xywh, truth_of(protocol, sequence), sequence.name)
     except ValueError as error:
         raise ResultError(f"sequence {sequence.name}: {error}") from None

@@ -24,7 +24,7 @@ from pytracking.apps.result_folders import (
     start_of,
     stored_in,
 )
-from pytracking.apps.scoreboard import is_annotated, protocol_named, ranking, scored
+from pytracking.apps.scoreboard import check_scorable, is_annotated, protocol_named, ranking, scored
 from pytracking.apps.tracker_choice import TrackerChoice
 from pytracking.evaluation.bootstrap import bootstrap_interval
 from pytracking.evaluation.metrics import Array
@@ -89,6 +89,7 @@ def run_tune(request: TuneRequest, choice: TrackerChoice) -> int:
                 f"{sequence.annotation} has the box of the first frame alone, so variants cannot "
                 "be compared on it: tune on sequences that are annotated"
             )
+    check_scorable(protocol, sequences)
     files = files_of(sequences)
     whole = choice.engine()
     points = grid(values, request.points, choice.seed)

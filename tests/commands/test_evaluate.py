@@ -223,6 +223,10 @@ def test_what_fails_is_told_of_at_the_end(
             ["evaluate", "lasot", "airplane-1", "--data", "LASOT", "--protocol", "vot"],
             "protocol vot scores vot2018 and vot2019, not lasot",
         ),
+        (
+            ["evaluate", "LASOT/airplane", "--protocol", "lasot"],
+            "sequence airplane-1: the annotation has no flags of absence, which protocol lasot",
+        ),
         (["reproduce", "LASOT"], "holds no results of ours: give a folder that"),
         (
             ["tune", "lasot", "--data", "LASOT", "--set", "size.interval"],
@@ -254,7 +258,7 @@ def test_what_fails_is_told_of_at_the_end(
 def test_bad_words_are_a_line(
     words: list[str], said: str, lasot: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main([str(lasot) if word == "LASOT" else word for word in words]) == 2
+    assert main([word.replace("LASOT", str(lasot)) for word in words]) == 2
     err = capsys.readouterr().err
     assert said in err
     assert err.count("\n") == 1
