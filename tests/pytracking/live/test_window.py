@@ -152,8 +152,10 @@ def test_what_is_watched_follows_the_choice() -> None:
     right = (300.0, 100.0, 80.0, 60.0)
     session = StandIn(view_of("cam", {"left": LEFT}), view_of("two", {"right": right}))
     glass = Glass(Key("m"), Key("2"), Key("m"))
-    lived(session, glass, ["cam", "two"])
-    session.names(4)
+    with Window(session, ["cam", "two"], glass) as window:  # type: ignore[arg-type]
+        for _ in range(5):
+            window.turn()
+        session.names(4)  # the end of the window would call off what waits
     asked = [(a["source"], a["name"]) for name, a in session.asked if name == "watch"]
     assert asked == [("cam", "left"), ("cam", None), ("two", "right"), ("two", None)]
 
