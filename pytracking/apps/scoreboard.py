@@ -38,7 +38,8 @@ class Scoreboard:
         """Sequences, of all runs."""
         self.failures: list[str] = []
         self._protocol, self._runs = protocol, runs
-        self._width = max(len(s.name) for s in sequences)
+        names = [*(s.name for s in sequences), *(r.name for r in protocol.readings)]
+        self._width = max(map(len, names))
         self._scores: dict[int, list[SequenceScore]] = {}
         self._seed = 0
         self._seconds: list[Array] = []

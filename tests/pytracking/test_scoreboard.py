@@ -61,7 +61,8 @@ def test_the_interval_of_a_mean_over_frames_lies_around_it() -> None:
     board = Scoreboard(sequences, PROTOCOLS["got10k"], runs=1)
     for one in sequences:
         board.finish(one, result(results[one.name]))
-    (said, *_) = board.means()
+    said, *others = board.means()
+    assert [line.index("0.") for line in others[:2]] == [said.index("0.")] * 2
     words = re.fullmatch(r"AO +(0\.\d{3})  \(95 % (0\.\d{3}) to (0\.\d{3})\)", said)
     assert words, said
     mean, low, high = map(float, words.groups())
