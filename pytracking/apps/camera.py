@@ -5,12 +5,15 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ltr.signals import ending_of
 from pytracking.api import MultiTracker
 from pytracking.apps.tracker_choice import TrackerChoice
+from pytracking.debug.visdom_board import VisdomBoard
+from pytracking.debug.visdom_client import Address, require_visdom
 from pytracking.live.screen import OpenCVScreen
 from pytracking.live.session import Session
 from pytracking.live.views import View
@@ -42,12 +45,16 @@ class CameraRequest:
     """The end: a source has come to this frame."""
     seconds: float | None = None
     """The end: so long after the beginning."""
+    visdom: Address | None = None
+    """Of a server that shows what the tracker sees."""
 
 
 def run_camera(request: CameraRequest, choice: TrackerChoice, output: Path | None) -> int:
     """Track until a person ends it, the sources or the request do. Recordings and snapshots go into
     `output`. Returns the exit status: 130 after Ctrl-C; recordings are finished then as well, and
     what was kept is said. Raises TrackingError."""
+    if request.visdom:
+        require_visdom()
     feeds = [
         open_feed(source, size=request.size, frame_rate=request.frame_rate)
         for source in request.sources
@@ -56,7 +63,13 @@ def run_camera(request: CameraRequest, choice: TrackerChoice, output: Path | Non
     tracker = MultiTracker(choice.engine())
     tracker.check_room(len(request.targets))
     status, why, kept = 0, "", list[Path]()
-    with Session(tracker, feeds, recordings=folder, choice=choice) as session:
+    with ExitStack() as stack:
+        board = stack.enter_context(VisdomBoard(request.visdom)) if request.visdom else None
+        session = stack.enter_context(
+            Session(tracker, feeds, recordings=folder, choice=choice, probe=board)
+        )
+        if board is not None:
+            board.steering = session
         over = _end(session, request)
         try:
             _begin(session, request, over, kept)

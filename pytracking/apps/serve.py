@@ -16,6 +16,8 @@ from ltr.errors import ConfigError
 from ltr.files import make_folder
 from pytracking.api import MultiTracker
 from pytracking.apps.tracker_choice import TrackerChoice
+from pytracking.debug.visdom_board import VisdomBoard
+from pytracking.debug.visdom_client import Address, require_visdom
 from pytracking.live.session import Session
 from pytracking.sources.feed import Feed
 from pytracking.sources.opening import open_feed
@@ -41,11 +43,15 @@ class ServeRequest:
     size: tuple[int, int] | None = None
     """(width, height) that cameras are asked for."""
     frame_rate: float | None = None
+    visdom: Address | None = None
+    """Of a server that shows what the tracker sees."""
 
 
 def run_serve(request: ServeRequest, choice: TrackerChoice, output: Path | None) -> int:
     """Serve until Ctrl-C, which is raised; recordings go into `output`. Raises TrackingError."""
     check_installed()
+    if request.visdom:
+        require_visdom()
     try:
         access = access_of(request.host)
     except OSError as error:
@@ -64,7 +70,12 @@ def run_serve(request: ServeRequest, choice: TrackerChoice, output: Path | None)
         tracker = MultiTracker(choice.engine())
         make_folder(folder)
         uploads = stack.enter_context(Uploads(request.most))
-        session = stack.enter_context(Session(tracker, feeds, recordings=folder, choice=choice))
+        board = stack.enter_context(VisdomBoard(request.visdom)) if request.visdom else None
+        session = stack.enter_context(
+            Session(tracker, feeds, recordings=folder, choice=choice, probe=board)
+        )
+        if board is not None:
+            board.steering = session
         service = Service(session, _offered(request, choice, feed), uploads, folder, time.monotonic)
         application = web_application(service, access)
         stack.enter_context(serving(application, service.broadcast, bound))

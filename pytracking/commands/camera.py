@@ -11,7 +11,7 @@ import click
 from ltr.console import PATH, debug_option
 from ltr.errors import ConfigError
 from ltr.signals import loading
-from pytracking.commands.options import size_and_rate_options, tracker_options
+from pytracking.commands.options import size_and_rate_options, tracker_options, visdom_option
 
 
 @click.command(short_help="track what a camera shows, in a window")
@@ -39,6 +39,7 @@ from pytracking.commands.options import size_and_rate_options, tracker_options
     "--seconds", type=click.FloatRange(0, min_open=True), metavar="S", help="End after S seconds."
 )
 @click.option("--no-window", is_flag=True, help="Print a line a second instead.")
+@visdom_option
 @debug_option
 def camera(
     sources: Sequence[str],
@@ -50,6 +51,7 @@ def camera(
     frames: int | None,
     seconds: float | None,
     no_window: bool,
+    visdom: tuple[str, int] | None,
     **tracker: Any,
 ) -> int:
     """Shows sources live, side by side, and tracks what you draw a box around with the mouse. h
@@ -82,6 +84,6 @@ def camera(
 
     targets = named_boxes(boxes, None) if boxes else {}
     request = CameraRequest(
-        sources or ("0",), targets, size, frame_rate, not no_window, record, frames, seconds
+        sources or ("0",), targets, size, frame_rate, not no_window, record, frames, seconds, visdom
     )
     return run_camera(request, TrackerChoice(**tracker), output)

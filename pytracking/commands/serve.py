@@ -10,7 +10,7 @@ import click
 
 from ltr.console import PATH, debug_option
 from ltr.signals import loading
-from pytracking.commands.options import size_and_rate_options, tracker_options
+from pytracking.commands.options import size_and_rate_options, tracker_options, visdom_option
 
 
 @click.command(short_help="track live, in a browser")
@@ -46,6 +46,7 @@ from pytracking.commands.options import size_and_rate_options, tracker_options
     metavar="DIR",
     help="For recordings and snapshots. Default: outputs/serve.",
 )
+@visdom_option
 @debug_option
 def serve(
     sources: Sequence[str],
@@ -55,6 +56,7 @@ def serve(
     size: tuple[int, int] | None,
     frame_rate: float | None,
     output: Path | None,
+    visdom: tuple[str, int] | None,
     **tracker: Any,
 ) -> int:
     """Starts a web page that shows sources live: drag boxes with mouse or finger, watch scores,
@@ -80,5 +82,5 @@ def serve(
         from pytracking.apps.tracker_choice import TrackerChoice
 
     most = max_upload * 10**6
-    request = ServeRequest(sources, host, port, most, size, frame_rate)
+    request = ServeRequest(sources, host, port, most, size, frame_rate, visdom)
     return run_serve(request, TrackerChoice(**tracker), output)

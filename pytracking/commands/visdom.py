@@ -32,9 +32,10 @@ from ltr.signals import loading
 )
 @debug_option
 def visdom(port: int, environments: Path | None, fetch: bool) -> int:
-    """Starts a visdom server for `--visdom` of track and evaluate, on this machine alone: visdom
-    asks nobody for a password. Ctrl-C ends it. Nothing is fetched unless --fetch says so; the page
-    needs scripts that the package lacks, and without them --debug-dir shows the same as files.
+    """Starts a visdom server for `--visdom` of track, evaluate, camera and serve, on this machine
+    alone: visdom asks nobody for a password. Ctrl-C ends it. Nothing is fetched unless --fetch says
+    so; the page needs scripts that the package lacks, and without them --debug-dir shows the same
+    as files.
 
     To see the page of a server without a screen, open it through ssh: ssh -L 8097:127.0.0.1:8097
     SERVER, then http://localhost:8097/ on your own machine.

@@ -5,18 +5,20 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from threading import Condition, Thread
 from time import perf_counter
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from ltr.errors import TrackingError
 from ltr.images import Frame
 from ltr.progress import tell
-from pytracking.debug.gate import Steering
+from pytracking.debug.gate import Gate, Steering
 from pytracking.debug.history import History
 from pytracking.debug.seen import Seen
 from pytracking.debug.visdom_client import Address, Client, Event, page_of, refusal_of
-from pytracking.debug.visdom_panes import BUTTONS, Sight, show, show_controls, show_curves
+from pytracking.debug.visdom_panes import BUTTONS, Sight, Wish, show, show_controls, show_curves
 from pytracking.sinks.palette import TargetColours
 from pytracking.tracker.observer import Observer
 from pytracking.tracker.prediction import Box, Prediction
@@ -29,6 +31,8 @@ RATE = 4.0
 BUSY = 0.1
 """Of the time, at the most, the thread that sends is busy: Python runs one thread at a time, so
 what it takes, the tracker may wait for."""
+LONGEST_REST = 1.0
+"""Seconds between two frames that are shown, on however slow a machine."""
 FRAMES = 2000
 """That the curves go back."""
 SECONDS_BETWEEN_QUESTIONS = 0.2
@@ -47,7 +51,7 @@ class VisdomBoard:
     def __init__(
         self,
         address: Address,
-        steering: Steering,
+        steering: Steering | None = None,
         colours: TargetColours | None = None,
         rate: float = RATE,
     ) -> None:
@@ -57,7 +61,8 @@ class VisdomBoard:
         """In the tracking thread."""
         self.shown = 0
         """Frames that were sent."""
-        self._steering = steering
+        self.steering = Gate() if steering is None else steering
+        """What the page's buttons act on."""
         self._between = 1 / rate
         self._histories: dict[str, History] = {}
         self._filters: dict[str, deque[tuple[int, float, float]]] = {}
@@ -180,7 +185,8 @@ class VisdomBoard:
                         curves_due = begin + SECONDS_BETWEEN_CURVES
                     self.shown += 1
                     end = perf_counter()
-                    self._due = max(self._due, end + (end - begin) * (1 / BUSY - 1))
+                    rest = min((end - begin) * (1 / BUSY - 1), LONGEST_REST)
+                    self._due = max(self._due, end + rest)
                 for event in client.events():
                     self._steer(event)
         except Exception as error:  # whatever a client raises, tracking goes on
@@ -193,7 +199,7 @@ class VisdomBoard:
         finally:
             self._next = None
             if self._paused:
-                self._steering.play()
+                self._ask("play")
 
     def _taken(self) -> Sight | None:
         """The newest that is to be shown, as soon as there is one; None after a while."""
@@ -213,7 +219,13 @@ class VisdomBoard:
             return
         self._paused = BUTTONS[chosen] != "play"
         self._due = 0.0  # what is asked for is shown at once
-        (self._steering.pause, self._steering.step, self._steering.play)[chosen]()
+        self._ask(BUTTONS[chosen])
+
+    def _ask(self, wish: Wish) -> None:
+        steering = self.steering
+        act = {"pause": steering.pause, "step": steering.step, "play": steering.play}[wish]
+        with suppress(TrackingError):  # a run that has ended
+            act()
 
     @staticmethod
     def _say(line: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,8 @@ QUALITY = 80
 """Of JPEG: the client's PNG takes six times as long."""
 CURVE = 500
 """Points of a curve, at the most."""
-BUTTONS = ("pause", "step", "play")
+Wish = Literal["pause", "step", "play"]
+BUTTONS: tuple[Wish, ...] = get_args(Wish)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,8 @@ from typing import Any, Protocol, TypeVar
 from ltr.files import safe_name
 from ltr.signals import postponed
 from pytracking.api import MultiTracker
+from pytracking.debug.probe import Probe
+from pytracking.debug.probed_tracker import ProbedTracker
 from pytracking.debug.seen import KNOWN
 from pytracking.live.batch import BatchTracker
 from pytracking.live.commands import CommandQueue
@@ -60,7 +62,8 @@ class Session:
 
     recordings: the folder that recordings and snapshots go into, made when there is one.
     choice: what the tracker was made by, for `status`. seen: the values that are kept of watched
-    targets, by default all that `pytracking.debug.seen` knows."""
+    targets, by default all that `pytracking.debug.seen` knows. probe: is told of every step of a
+    `MultiTracker`; the thread that tracks calls it."""
 
     def __init__(
         self,
@@ -71,13 +74,15 @@ class Session:
         clock: Callable[[], float] = time.monotonic,
         seen: Collection[str] | None = None,
         choice: Choice | None = None,
+        probe: Probe | None = None,
     ) -> None:
+        self._probe = probe
         self._recordings = recordings
         self._choice = choice
         self._stirred = threading.Event()
         self._commands = CommandQueue(self._stirred.set)
         wanted = KNOWN if seen is None else seen
-        self._tracking = Tracking(tracker, self._stirred.set, wanted, clock)
+        self._tracking = Tracking(self._probed(tracker), self._stirred.set, wanted, clock)
         self._ending = False
         self._thread = threading.Thread(target=self._run, name="tracking", daemon=True)
         for feed in feeds:
@@ -191,10 +196,15 @@ class Session:
         tracker = MultiTracker(choice.engine())
 
         def change() -> None:
-            self._tracking.begin_anew(tracker)
+            self._tracking.begin_anew(self._probed(tracker))
             self._choice = choice
 
         self._ask(change)
+
+    def _probed(self, tracker: BatchTracker) -> BatchTracker:
+        if self._probe is None or not isinstance(tracker, MultiTracker):
+            return tracker
+        return ProbedTracker(tracker, self._probe)
 
     # --- sources
 

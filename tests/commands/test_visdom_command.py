@@ -89,6 +89,34 @@ def test_evaluate_shows_each_sequence(tmp_path: Path, capfd: pytest.CaptureFixtu
     assert "visdom was sent" in capfd.readouterr().err
 
 
+def test_camera_is_shown_and_steered(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    require_visdom()
+    server = VisdomServer(tmp_path / "environments")
+    steered: list[str] = []
+
+    def steer() -> None:
+        until(lambda: "controls" in server.windows(), "the first frame")
+        server.click(0)
+        server.click(1)
+        until(lambda: "<td>cat</td>" in str(server.windows().get("status")), "the target")
+        server.click(2)
+        steered.append("played")
+
+    thread = Thread(target=steer)
+    thread.start()
+    words = ["camera", "synthetic", "--no-window", f"{BOX.replace('=', '=cat=')}", "--seconds", "9"]
+    try:
+        assert main([*words, "--visdom", f"127.0.0.1:{server.port}"]) == 0
+        thread.join()
+    finally:
+        server.end()
+    assert steered
+    err = capfd.readouterr().err
+    assert "is gone" not in err
+    assert "Traceback" not in err
+    assert "visdom was sent" in err
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
