@@ -5,15 +5,16 @@ from __future__ import annotations
 import logging
 import socket
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 
 import pytest
 from demo_video import write_demo_video
-from visdom_server import VisdomServer, require_visdom, until
+from visdom_server import DEADLINE, VisdomServer, require_visdom, until
 
 from pytracking.apps import visdom as app
 from pytracking.cli import main
 from pytracking.debug import visdom_client
+from pytracking.debug.gate import Gate
 
 BOX = "--box=290,153,59,53"
 
@@ -23,18 +24,38 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def test_a_server_that_stops_in_mid_run(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+class Attentive(Gate):
+    """Lets a few frames pass, and the others when a person has paused the run."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.frames = 0
+        self.paused = Event()
+
+    def pause(self) -> None:
+        super().pause()
+        self.paused.set()
+
+    def wait(self) -> None:
+        self.frames += 1
+        assert self.frames < 4 or self.paused.wait(DEADLINE)
+        super().wait()
+
+
+def test_a_server_that_stops_in_mid_run(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     require_visdom()
     write_demo_video(tmp_path / "clip.mp4", 12)
     assert main(["track", "clip.mp4", BOX, "--output", "plain"]) == 0
     capfd.readouterr()
-    server = VisdomServer(tmp_path / "environments")
-    paused: list[bool] = []
+    server, gate = VisdomServer(tmp_path / "environments"), Attentive()
+    monkeypatch.setattr("pytracking.apps.track.Gate", lambda: gate)
 
     def stop() -> None:
         until(lambda: "controls" in server.windows(), "the first frame")
-        server.click(0)  # so that the run is not over before the server is
-        paused.append(True)
+        server.click(0)
+        assert gate.paused.wait(DEADLINE)
         server.end()
 
     thread = Thread(target=stop)
@@ -46,10 +67,8 @@ def test_a_server_that_stops_in_mid_run(tmp_path: Path, capfd: pytest.CaptureFix
     finally:
         server.end()
     out, err = capfd.readouterr()
-    assert paused
-    assert (tmp_path / "seen" / "boxes.txt").read_text() == (
-        tmp_path / "plain" / "boxes.txt"
-    ).read_text()
+    boxes = [(tmp_path / folder / "boxes.txt").read_text() for folder in ("plain", "seen")]
+    assert boxes[0] == boxes[1]
     assert "then         11 frames" in out
     lines = [line for line in err.splitlines() if line.startswith("pytracking")]
     assert "shows this run" in lines[0]
@@ -82,10 +101,10 @@ def test_evaluate_shows_each_sequence(tmp_path: Path, capfd: pytest.CaptureFixtu
     try:
         words = ["evaluate", "data", "--output", "o", "--visdom", f"127.0.0.1:{server.port}"]
         assert main(words) == 0
-        status = server.windows()["status"]["content"]
+        status = until(lambda: server.windows().get("status"), "what was left to be sent")
     finally:
         server.end()
-    assert "<td>one</td>" in status or "<td>two</td>" in status
+    assert "<td>one</td>" in str(status) or "<td>two</td>" in str(status)
     assert "visdom was sent" in capfd.readouterr().err
 
 
