@@ -7,6 +7,8 @@ Exit status: 0 done, 2 for what the user can mend, 1 for a failure, 130 for Ctrl
 
 from __future__ import annotations
 
+import atexit
+import gc
 import io
 import os
 import sys
@@ -122,6 +124,8 @@ def run(group: LazyGroup, program: str, arguments: Sequence[str] | None) -> int:
         return shell_complete(group, {}, program, _completion_variable(program), asked)
     if isinstance(sys.stdout, io.TextIOWrapper):  # a path may hold what the terminal cannot show
         sys.stdout.reconfigure(errors="backslashreplace")
+    if arguments is None:  # Python ends without a look at each of torch's objects: .5 s sooner
+        atexit.register(gc.freeze)
     words = sys.argv[1:] if arguments is None else list(arguments)
     meta: dict[str, Any] = {}
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -14,6 +15,7 @@ from pathlib import Path
 from ltr.checkpoints import known_networks, printable
 from ltr.errors import ConfigError
 from ltr.files import make_folder
+from ltr.signals import ending_of
 from pytracking.api import MultiTracker
 from pytracking.apps.tracker_choice import TrackerChoice
 from pytracking.debug.visdom_board import VisdomBoard
@@ -48,7 +50,8 @@ class ServeRequest:
 
 
 def run_serve(request: ServeRequest, choice: TrackerChoice, output: Path | None) -> int:
-    """Serve until Ctrl-C, which is raised; recordings go into `output`. Raises TrackingError."""
+    """Serve until Ctrl-C, and return its exit status, 130; recordings go into `output`, and one
+    that goes on then is finished and named. Raises TrackingError."""
     check_installed()
     if request.visdom:
         require_visdom()
@@ -80,9 +83,16 @@ def run_serve(request: ServeRequest, choice: TrackerChoice, output: Path | None)
         application = web_application(service, access)
         stack.enter_context(serving(application, service.broadcast, bound))
         port = bound.getsockname()[1]
-        print(_greeting(request.host, port, access.token), flush=True)
-        threading.Event().wait()
-    return 0
+        try:
+            print(_greeting(request.host, port, access.token), flush=True)
+            threading.Event().wait()
+        except KeyboardInterrupt as error:
+            status, why = ending_of(error)
+            recording = session.status()["recording"]
+    print(f"pytracking: {why}", file=sys.stderr)
+    if recording:
+        print(f"kept {recording}")
+    return status
 
 
 def check_installed() -> None:

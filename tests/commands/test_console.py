@@ -35,6 +35,15 @@ def test_python_m_ltr() -> None:
     assert (run.returncode, run.stdout, run.stderr) == (2, "", said)
 
 
+def test_python_ends_without_a_look_at_each_object() -> None:
+    program = "import atexit, gc; atexit.register(lambda: print(gc.get_freeze_count() > 0)); {}"
+    run = "from pytracking.cli import main; main({})"
+    for call, frozen in ((run.format(""), "True"), (run.format("['networks']"), "False")):
+        words = [sys.executable, "-c", program.format(call), "networks"]
+        said = subprocess.run(words, capture_output=True, text=True).stdout
+        assert said.splitlines()[-1] == frozen
+
+
 def test_warnings_are_notes(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -6,8 +6,10 @@ import socket
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
 
+from pytracking.apps import serve
 from pytracking.cli import main
 from pytracking.web.server import address_of, listening_socket
 
@@ -54,6 +56,23 @@ def test_without_the_extra(
     assert refusal([], capsys) == (
         f"pytracking: `pytracking serve` needs the package {package}: pip install 'pytracking[web]'\n"
     )
+
+
+def test_the_end_names_the_recording(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept: list[str] = []
+
+    def record(host: str, port: int, token: str | None) -> str:
+        answer = httpx.post(f"http://127.0.0.1:{port}/api/start_recording", timeout=60)
+        kept.append(answer.json()["result"])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(serve, "_greeting", record)
+    assert main(["serve", "--port", "0", "--net", "imagenet_mobile"]) == 130
+    said = capsys.readouterr()
+    assert said.err == "pytracking: interrupted\n"
+    assert said.out == f"kept {Path('outputs', 'serve', kept[0])}\n"
 
 
 def test_addresses() -> None:
