@@ -56,8 +56,9 @@ class Uploads:
         plain = safe_name(Path(name.replace("\\", "/")).name)
         suffix = Path(plain).suffix.lower()
         if suffix not in VIDEO_SUFFIXES:
+            said = plain if name else "what has no ?name=NAME"
             raise FrameError(
-                f"{plain} is no video by its name: give one of {', '.join(sorted(VIDEO_SUFFIXES))}"
+                f"{said} is no video by its name: give one of {', '.join(sorted(VIDEO_SUFFIXES))}"
             )
         file: AtomicFile = await call(AtomicFile, self._free(plain), "upload", FrameError, suffix)
         try:

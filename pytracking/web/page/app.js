@@ -6,7 +6,8 @@ import { Screen, verdict } from "./screen.js";
 
 const $ = (id) => document.getElementById(id);
 const scores = new Scores();
-const CONDITIONS = { opening: "opening", ended: "that was the last frame" };
+const CONDITIONS = { opening: "opening", ended: "that was the last frame: the slider goes back" };
+const LOST = "the server does not answer: trying again";
 let choices = { sources: [], networks: {}, presets: {}, max_upload: 0 };
 let heard = null; // the number of the last message that was said
 let you = "", source = "", view = null, status = null;
@@ -118,18 +119,22 @@ $("reset").addEventListener("click", () => command("reset", {}, "all targets are
 
 // --- inside the tracker
 
-async function watch(name) {
-  if (await command("watch", { source, name }) === null) return;
+const PANELS = ["search_area", "score_map"];
+const watch = (name) => command("watch", { source, name });
+
+function showWatched(name) {
+  if (name === inside) return;
   inside = name;
   $("inside").hidden = name === null;
   $("inside-title").textContent = name === null ? "" : `Inside the tracker: ${name}`;
+  for (const panel of PANELS) $(panel).removeAttribute("src");
 }
 
 $("look-away").addEventListener("click", () => watch(null));
 
 function showInside() {
   if (inside === null || !view?.seen) return;
-  for (const panel of ["search_area", "score_map"]) {
+  for (const panel of PANELS) {
     const image = $(panel);
     // the next picture is asked for when the last one has come
     if (image.complete) image.src = path(`panels/${panel}`, { source, sequence: view.sequence });
@@ -145,6 +150,7 @@ function showStatus(now) {
   showSources(names);
   const here = now.sources.find((one) => one.name === source);
   $("welcome").hidden = names.length > 0;
+  showWatched(here?.watched ?? null);
   $("play").textContent = here?.paused ? "Play" : "Pause";
   const { word, line } = here?.condition ?? { word: "running" };
   $("condition").textContent = word === "running" ? "" : line || CONDITIONS[word];
@@ -209,13 +215,17 @@ function turnTo(name) {
   scores.draw($("scores"));
   showTargets([]);
   screen.clear();
+  $("rates").textContent = "";
   const width = Math.round($("screen").clientWidth * (devicePixelRatio || 1));
   endStream = stream(name, width, {
-    hello(label) { you = label; },
+    hello(label) {
+      you = label;
+      if ($("said").textContent === LOST) say("the server answers again");
+    },
     show(message, picture) {
       return new Promise((done) => requestAnimationFrame(() => { showView(message, picture); done(); }));
     },
-    lost() { say("the server does not answer: trying again", true); },
+    lost() { say(LOST, true); },
   });
 }
 

@@ -101,7 +101,13 @@ def test_synthetic_source(page: Page, tmp_path: Path) -> None:
     page.until(lambda: set(page.targets()) == {"target", "target2"}, "two targets")
     page.screenshot("synthetic-1280")
     page.press("#look-away")
+    page.until(lambda: not page.find("#inside").is_displayed(), "looked away")
+    page.press("#play")
+    page.until(lambda: page.text("#play") == "Play", "paused, so that no panel is on its way")
+    page.press("[aria-label='Look inside the tracker at target2']")
+    page.until(lambda: page.text("#inside-title") == "Inside the tracker: target2", "looked inside")
     page.press("#reset")
+    page.until(lambda: not page.find("#inside").is_displayed(), "nothing to look into")
     page.until(lambda: page.targets() == {}, "none")
 
 
@@ -119,7 +125,7 @@ def test_boxes_of_an_upload_are_those_of_track(
         page.find(f"#numbers [name={name}]").send_keys(str(value))
     page.press("#numbers button")
     page.until(lambda: page.number == frames, "at its end")
-    page.until(lambda: page.text("#condition") == "that was the last frame", "said so")
+    page.until(lambda: "that was the last frame" in page.text("#condition"), "said so")
     page.press("#record")
     links = "return [...document.querySelectorAll('#files a')].map((link) => link.href)"
     boxes = page.until(lambda: [h for h in page.script(links) if "boxes.csv" in h], "listed")
