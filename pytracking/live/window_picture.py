@@ -181,11 +181,11 @@ def _lines(image: Frame, scene: Scene, desk: Desk, message: str) -> None:
     left = MARGIN
     if scene.recording:
         left = put(image, "REC", left, first, ALARM, TEXT, room, bold=True) + 2 * MARGIN
-    if scene.paused:
-        left = put(image, "PAUSED", left, first, INK, TEXT, room, bold=True) + 2 * MARGIN
+    if words := _paused(scene):
+        left = put(image, words, left, first, INK, TEXT, room, bold=True) + 2 * MARGIN
     for number, name in enumerate(scene.targets(), 1):
         ink = LIGHT if name == desk.selected else FAINT
-        words = f"{number} {name}"
+        words = f"{number}: {name}"
         bold = name == desk.selected
         if left + measured(words, TEXT, bold)[0] > room:
             break
@@ -193,3 +193,14 @@ def _lines(image: Frame, scene: Scene, desk: Desk, message: str) -> None:
     words = message if message and not desk.intent else ADVICE[desk.intent]
     words = shortened(words, TEXT, room - MARGIN)
     put(image, words, MARGIN, first + LINE, FAINT, TEXT)
+
+
+def _paused(scene: Scene) -> str:
+    """That all stand still, or which of them do: a file waits for its first target beside a
+    camera."""
+    still = [tile.source for tile in scene.tiles if tile.view and tile.view.paused]
+    return (
+        "PAUSED"
+        if still and len(still) == len(scene.tiles)
+        else " ".join(f"PAUSED {source}" for source in still)
+    )

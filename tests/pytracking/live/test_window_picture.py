@@ -10,6 +10,7 @@ import pytest
 from shown_views import view_of
 
 from ltr.images import Frame
+from pytracking.live import window_picture
 from pytracking.live.keys import Desk, Drag
 from pytracking.live.tiles import Tile, grid
 from pytracking.live.views import View
@@ -88,6 +89,24 @@ def test_recording_pause_and_faults_are_seen() -> None:
         ),
     ):
         assert (plain != other).any()
+
+
+def test_who_is_paused_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(
+        window_picture, "put", lambda _, words, left, *__, **___: said.append(words) or left
+    )
+
+    def line(*views: View | None) -> str:
+        said.clear()
+        drawn(*views)
+        return " ".join(words for words in said if words.startswith("PAUSED"))
+
+    camera, clip = view_of("cam", {"left": BOX}), view_of("clip")
+    assert line(camera, clip) == ""
+    assert line(camera, replace(clip, paused=True)) == "PAUSED clip"
+    assert line(replace(camera, paused=True), replace(clip, paused=True)) == "PAUSED"
+    assert "1: left" in said, "a number, and no count"
 
 
 def test_the_search_area_and_the_score_map_are_shown_beside() -> None:
