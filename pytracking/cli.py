@@ -16,6 +16,7 @@ examples:
   pytracking demo                                       see a target tracked, in a minute
   pytracking track video.mp4 --box 300,120,80,60        track what lies in that box at first
   pytracking camera                                     track what a camera shows, in a window
+  pytracking serve                                      the same in a browser
   pytracking evaluate BENCHMARK                         track and score a benchmark, or a folder
   pytracking COMMAND --help                             more of each
 """
