@@ -51,12 +51,13 @@ class MixtureDensity:
 
     def log_density(self, points: Tensor) -> Tensor:
         """The logarithm (..., N) of the density at points (..., N, D)."""
-        offsets = points[..., None, :] - self.means[..., None, :, :]
-        scaled = offsets * (-self.log_sigmas)[..., None, :, :].exp()
-        per_component = log_gaussians(scaled, self.log_sigmas[..., None, :, :])
-        log_weights = self.logits.log_softmax(-1)[..., None, :]
+        means, log_sigmas = (  # (K, ..., 1, D): components first take half the time
+            part.movedim(-2, 0)[..., None, :] for part in (self.means, self.log_sigmas)
+        )
+        per_component = log_gaussians((points - means) * (-log_sigmas).exp(), log_sigmas)
+        log_weights = self.logits.log_softmax(-1).movedim(-1, 0)[..., None]
         constant = points.shape[-1] / 2 * math.log(math.tau)
-        return (log_weights + per_component).logsumexp(-1) - constant
+        return (log_weights + per_component).logsumexp(0) - constant
 
     def perturbed(self, target: Tensor, draw: Draw, beta: float) -> Tensor:
         """Targets (B, D) moved by a centred Gaussian of `beta` times the deviations of a component
