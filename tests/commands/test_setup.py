@@ -105,7 +105,11 @@ def test_ci_runs_every_check_and_fails_if_one_does(tmp_path, broken):
         'chmod +x "$VENV"/bin/*\n'
         'echo "$REQUIRE_SHARED $TRACKING_SHARED $OMP_NUM_THREADS $VENV"\n' + tool
     )
+    for name in ("chromium", "chromedriver"):  # or the check would fetch them
+        (tmp_path / name).write_text("#!/bin/sh\n")
+        (tmp_path / name).chmod(0o755)
     variables = {k: v for k, v in os.environ.items() if k != "TRACKING_SHARED"}
+    variables["PATH"] = f"{tmp_path}:{variables['PATH']}"
     result = subprocess.run(
         ["bash", str(tmp_path / ".ci" / "run")],
         cwd="/",
@@ -117,6 +121,7 @@ def test_ci_runs_every_check_and_fails_if_one_does(tmp_path, broken):
     assert result.returncode == (1 if broken else 0), result.stdout + result.stderr
     headings = re.findall(r"^== (.*)", result.stdout, flags=re.M)
     assert [re.sub(r"\S*/venv/bin/", "", line) for line in headings] == [
+        "browser",
         "bash setup.sh test --durations=15",
         "ruff check .",
         "mypy",

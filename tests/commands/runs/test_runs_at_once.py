@@ -102,7 +102,7 @@ def test_pictures_of_a_killed_run_are_known(video: Path, run: Run) -> None:
     line = f"track cat.mp4 --box {BOX} --output a --debug-dir d"
     assert run(line) == (2, f"pytracking: {FILLED.format('d', '--debug-dir')}\n")
     assert run(f"{line} --overwrite") == (0, "")
-    assert names("d") == ["000002_target.png", "index.html", "run.json"]
+    assert names("d") == ["000002_target.png", "index.html", "run.html", "run.json"]
 
 
 def test_two_runs_at_once_have_two_folders(video: Path) -> None:
