@@ -244,6 +244,8 @@ def _answers(service: Service) -> list[BaseRoute]:
         if view is not None and watched is not None:
             panel = request.path_params["panel"]
             picture = await run_in_threadpool(panel_picture, view, watched, panel)
+        if picture is None and "sequence" in request.query_params:
+            return Response(status_code=204)  # of a view that was; a page's console stays clean
         if picture is None:
             raise HTTPException(404, "nothing is seen of a target here: watch one first")
         return Response(await run_in_threadpool(png, picture), media_type="image/png")

@@ -108,6 +108,8 @@ def test_all_that_a_person_does(server: Served) -> None:
     assert post(server, "add", source="clip", box=BOX, number=1) == "target"
     post(server, "watch", source="clip", name="target")
     assert httpx.get(server.url("/api/panels/score_map")).status_code == 404, "nothing was searched"
+    gone = httpx.get(server.url("/api/panels/score_map"), params={"sequence": 1})
+    assert (gone.status_code, gone.content) == (204, b""), "the page asks for what may be gone"
     post(server, "step")
     until(lambda: source(server)["number"] == 2)
     for panel in ("search_area", "score_map"):
