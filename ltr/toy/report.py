@@ -108,8 +108,11 @@ def _statistics(values: Sequence[float]) -> list[str]:
 
 def _told_apart(methods: Sequence[Sequence[Run]]) -> str:
     """Which means differ by more than twice the standard error of the difference."""
+    compared = [runs for runs in methods if len(_finite(runs)) > 1]
+    if len(compared) < 2:
+        return "There are no two means to compare, of two seeds each."
     pairs = []
-    for one, two in combinations((m for m in methods if len(_finite(m)) > 1), 2):
+    for one, two in combinations(compared, 2):
         a, b = _finite(one), _finite(two)
         error = math.sqrt(stdev(a) ** 2 / len(a) + stdev(b) ** 2 / len(b))
         if abs(mean(a) - mean(b)) > 2 * error:
