@@ -101,7 +101,7 @@ def test_no_display(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixtu
     )
 
 
-def test_ctrl_c_keeps_the_recording(tmp_path: Path) -> None:
+def test_ctrl_c_keeps_the_recording(tmp_path: Path, signals_not_ignored: None) -> None:
     command = [*COMMAND, "synthetic", "--no-window", "--record", "--box", BOX, "--output", "out"]
     with subprocess.Popen(
         command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

@@ -38,7 +38,9 @@ with session_of(Path(sys.argv[1]), feed) as session:
 
 
 @pytest.fixture
-def child(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[subprocess.Popen[str]]:
+def child(
+    tmp_path: Path, request: pytest.FixtureRequest, signals_not_ignored: None
+) -> Iterator[subprocess.Popen[str]]:
     """A process that has recorded all frames and is in its block still."""
     words = [sys.executable, "-c", CHILD, str(tmp_path), request.param]
     with subprocess.Popen(

@@ -61,7 +61,7 @@ except KeyboardInterrupt:
 
 @pytest.mark.slow
 @pytest.mark.skipif(not has_h264(), reason="needs av")
-def test_twenty_thousand_frames(tmp_path: Path) -> None:
+def test_twenty_thousand_frames(tmp_path: Path, signals_not_ignored: None) -> None:
     import av
 
     words = [sys.executable, "-c", CHILD, str(tmp_path)]

@@ -32,7 +32,7 @@ NET = "imagenet_mobile"
 
 
 @pytest.fixture
-def address(tmp_path: Path) -> Iterator[str]:
+def address(tmp_path: Path, signals_not_ignored: None) -> Iterator[str]:
     """Of a server without sources. Four frames a second, so that the slowest machine sees each."""
     words = [sys.executable, "-m", "pytracking", "serve", "--port", "0", "--net", NET]
     words += ["--rate", "4", "--output", str(tmp_path / "recordings")]

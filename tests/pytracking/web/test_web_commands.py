@@ -184,7 +184,7 @@ def test_what_is_no_video_is_refused(server: Served, tmp_path: Path) -> None:
         ("cut.mp4", video, "video cut.mp4 cannot be opened: it is no video, or cut off or damaged, fetch it again"),
         ("empty.mp4", b"", "video empty.mp4 is an empty file: fetch it again"),
         ("page.html", b"<p>", "page.html is no video by its name: give one of .avi, .m4v, .mkv, .mov, .mp4, .mpeg, .mpg, .webm"),
-        ("", b"", "_ is no video by its name: give one of .avi, .m4v, .mkv, .mov, .mp4, .mpeg, .mpg, .webm"),
+        ("", b"", "what has no ?name=NAME is no video by its name: give one of .avi, .m4v, .mkv, .mov, .mp4, .mpeg, .mpg, .webm"),
         (".mp4", b"", "mp4 is no video by its name: give one of .avi, .m4v, .mkv, .mov, .mp4, .mpeg, .mpg, .webm"),
     ):  # fmt: skip
         assert upload(server, name, data) == (400, line)
