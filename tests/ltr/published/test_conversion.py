@@ -117,7 +117,7 @@ def test_inspect(
     again = capsys.readouterr().out.splitlines()
     assert again[0] == f"new: {new} is sound (161 tensors)"
     assert f"  card.notes                      {note}" in again
-    assert "  preset                          dimp18" in again
+    assert "  card.preset                     dimp18" in again
     assert again[-161:] == shown[-161:]
     assert again[-161:] == [f"  {key:<60} {list(state[key].shape)}" for key in sorted(state)]
     assert ltr(["inspect", str(new), "--as", "dimp18"]) == 2
