@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 LARGEST_PICTURE = 4 << 20
 """Bytes of a picture; a 1280 x 720 frame takes a tenth of it."""
 MOST_PIXELS = 3840 * 2160
+SIZES = frozenset({0xC0, 0xC1, 0xC2})
+"""JPEG's segments that begin a picture and say its size: baseline, extended, progressive."""
+SKIPPED = frozenset({0xC4, 0xDB, 0xDD, 0xFE, *range(0xE0, 0xF0)})
+"""Tables, comments and what applications add, which may stand before it."""
 
 
 def decoded(data: bytes, name: str) -> Frame:
@@ -32,15 +36,18 @@ def decoded(data: bytes, name: str) -> Frame:
 
 
 def jpeg_size(data: bytes) -> tuple[int, int]:
-    """Height and width that the header of a JPEG says; zeros where there is none."""
+    """Height and width that the header of a JPEG says; zeros where there is none, and where it has
+    what browsers do not write and decoders may read otherwise than we do."""
     at = 2
     while data[:2] == b"\xff\xd8" and at + 9 <= len(data) and data[at] == 0xFF:
         kind, length = data[at + 1], int.from_bytes(data[at + 2 : at + 4], "big")
-        if 0xC0 <= kind <= 0xCF and kind not in (0xC4, 0xC8, 0xCC):
+        if kind in SIZES:
             return (
                 int.from_bytes(data[at + 5 : at + 7], "big"),
                 int.from_bytes(data[at + 7 : at + 9], "big"),
             )
+        if kind not in SKIPPED:
+            break
         at += 2 + length
     return 0, 0
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from pytracking.live.session import Choice, Session
     from pytracking.sources.feed import Feed
 
+LARGEST = sys.float_info.max
+"""Of numbers: JSON knows integers of any length."""
 Check = Callable[[str, Any], Any]
 """From the name of a field and its JSON value to the value. Raises ConfigError."""
 
@@ -36,7 +38,7 @@ def box(name: str, value: Any) -> tuple[float, ...]:
     """Four finite numbers x, y, w, h; whether a target can have them the tracker says."""
     numbers = isinstance(value, list) and len(value) == 4
     if not numbers or not all(
-        isinstance(v, (int, float)) and not isinstance(v, bool) and math.isfinite(v) for v in value
+        isinstance(v, (int, float)) and not isinstance(v, bool) and abs(v) <= LARGEST for v in value
     ):
         raise ConfigError(f"{name} is {value!r:.60}: give four numbers [x, y, w, h]")
     return tuple(map(float, value))

@@ -62,6 +62,7 @@ def test_a_command_reaches_the_session(server: Served) -> None:
         ("add", {"source": 1, "box": [1, 2, 3, 4]}, 400, "source is 1: give a text"),
         ("add", {"source": "clip", "box": [1, 2, 3]}, 400, "box is [1, 2, 3]: give four numbers [x, y, w, h]"),
         ("add", {"source": "clip", "box": [1, 2, 3, True]}, 400, "box is [1, 2, 3, True]: give four numbers [x, y, w, h]"),
+        ("add", {"source": "clip", "box": [10**400, 2, 3, 4]}, 400, "box is [10000000000000000000000000000000000000000000000000000000000: give four numbers [x, y, w, h]"),
         ("add", {"source": "clip", "box": [1, 2, 0, 4]}, 400, "a box needs at least a pixel"),
         ("seek", {"source": "clip", "number": 0}, 400, "number is 0: give a frame number, 1 or more"),
         ("pause", {"sauce": 1}, 400, "pause knows no field 'sauce': none is known"),
@@ -270,7 +271,10 @@ def test_pictures_of_a_browser_are_checked() -> None:
     at = large.index(b"\xff\xc0")
     large[at + 5 : at + 9] = b"\xff\xff\xff\xff"
     assert MOST_PIXELS < 65535**2
-    for bad in (b"", b"\xff\xd8", b"\x89PNG", bytes(large), b"\xff\xd8" + b"\xff" * 99):
+    shifted = b"\xff\xd8\xff" + bytes(large[2:])  # a byte that decoders skip, and behind it,
+    at = 4 + int.from_bytes(shifted[4:6], "big")  # where a segment would end by it, a harmless size
+    hidden = shifted[:6] + bytes(at - 6) + bytes(data[data.index(b"\xff\xc0") :])
+    for bad in (b"", b"\xff\xd8", b"\x89PNG", bytes(large), hidden, b"\xff\xd8" + b"\xff" * 99):
         with pytest.raises(FrameError, match="^eye sent no JPEG picture of at most 8.3 megapixels"):
             decoded(bad, "eye")
     with pytest.raises(FrameError, match="cut off"):
