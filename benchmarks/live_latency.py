@@ -139,7 +139,7 @@ def in_browser(session: Session, seen: Seen) -> Iterator[None]:
         service = Service(session, offered, uploads, folder, time.monotonic)
         bound = listening_socket("127.0.0.1", 0)
         application = web_application(service, access_of("127.0.0.1"))
-        stack.enter_context(serving(application, service.broadcast, bound))
+        stack.enter_context(serving(application, service.end, bound))
         address = f"ws://127.0.0.1:{bound.getsockname()[1]}/api/stream?width=3840"
         socket = stack.enter_context(connect(address, proxy=None, max_size=None))
 

@@ -81,7 +81,7 @@ def run_serve(request: ServeRequest, choice: TrackerChoice, output: Path | None)
             board.steering = session
         service = Service(session, _offered(request, choice, feed), uploads, folder, time.monotonic)
         application = web_application(service, access)
-        stack.enter_context(serving(application, service.broadcast, bound))
+        stack.enter_context(serving(application, service.end, bound))
         port = bound.getsockname()[1]
         try:
             print(_greeting(request.host, port, access.token), flush=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -125,6 +125,11 @@ class Service:
         self._uploaded[source] = path
         self.broadcast.touch()
         return {"result": source, "status": self.status()}
+
+    def end(self) -> None:
+        """The server ends: viewers are to go, and what takes long is given up."""
+        self.broadcast.end()
+        self.uploads.end()
 
     @asynccontextmanager
     async def presence(self, who: str) -> AsyncIterator[str]:
@@ -281,15 +286,17 @@ def _streams(service: Service) -> list[BaseRoute]:
     from starlette.exceptions import HTTPException
     from starlette.responses import Response, StreamingResponse
     from starlette.routing import Route, WebSocketRoute
+    from starlette.websockets import WebSocketDisconnect
 
     async def stream(websocket: WebSocket) -> None:
-        await websocket.accept()
-        source = service.source(websocket)
-        async with (
-            service.presence(_who(websocket)) as label,
-            service.broadcast.watching(source) as channel,
-        ):
-            await show(websocket, service.broadcast, channel, _width(websocket), label)
+        with suppress(WebSocketDisconnect):  # he may go at any time
+            await websocket.accept()
+            source = service.source(websocket)
+            async with (
+                service.presence(_who(websocket)) as label,
+                service.broadcast.watching(source) as channel,
+            ):
+                await show(websocket, service.broadcast, channel, _width(websocket), label)
 
     async def video(request: Request) -> Response:
         source = _known_source(request)
@@ -313,19 +320,17 @@ def _streams(service: Service) -> list[BaseRoute]:
         return source
 
     async def camera(websocket: WebSocket) -> None:
-        await websocket.accept()
-        try:
-            source, feed = await service.camera(_who(websocket))
-            await websocket.send_json({"source": source})
-            await receive(
-                websocket, feed, lambda: source in service.session.sources, run_in_threadpool
-            )
-        except FrameError as error:
-            await websocket.send_json({"error": str(error)})
-            await websocket.close(1003)
-        except TrackingError as error:
-            await websocket.send_json({"error": str(error)})
-            await websocket.close(1008)
+        with suppress(WebSocketDisconnect):
+            await websocket.accept()
+            try:
+                source, feed = await service.camera(_who(websocket))
+                await websocket.send_json({"source": source})
+                await receive(
+                    websocket, feed, lambda: source in service.session.sources, run_in_threadpool
+                )
+            except TrackingError as error:
+                await websocket.send_json({"error": str(error)})
+                await websocket.close(1003 if isinstance(error, FrameError) else 1008)
         service.broadcast.touch()
 
     return [

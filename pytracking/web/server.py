@@ -5,17 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import logging
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from ltr.errors import ConfigError
 from pytracking.web.access import EVERYWHERE, Application
-from pytracking.web.broadcast import Broadcast
 from pytracking.web.browser_camera import LARGEST_PICTURE
 
-PATIENCE = 1
-"""Seconds that answers under way have when the server ends."""
+PATIENCE = 0.3
+"""Seconds that answers under way have when the server ends: Ctrl-C is to end all within one."""
 
 
 def listening_socket(host: str, port: int) -> socket.socket:
@@ -44,9 +44,11 @@ def address_of(host: str, port: int, token: str | None) -> str:
 
 
 @contextlib.contextmanager
-def serving(application: Application, broadcast: Broadcast, bound: socket.socket) -> Iterator[None]:
+def serving(
+    application: Application, end: Callable[[], None], bound: socket.socket
+) -> Iterator[None]:
     """Answers come from a thread of their own until the end of the block, so that signals are the
-    caller's. Streams end first; other answers have PATIENCE."""
+    caller's. There it calls `end`, which is to end streams; other answers have PATIENCE."""
     import uvicorn
 
     config = uvicorn.Config(
@@ -59,7 +61,7 @@ def serving(application: Application, broadcast: Broadcast, bound: socket.socket
         ws_max_size=LARGEST_PICTURE,
         ws_max_queue=2,
         ws_per_message_deflate=False,  # pictures are compressed already
-        timeout_graceful_shutdown=PATIENCE,
+        timeout_graceful_shutdown=PATIENCE,  # type: ignore[arg-type]  # it waits for parts too
     )
     server = uvicorn.Server(config)
     loop = asyncio.new_event_loop()
@@ -76,7 +78,9 @@ def serving(application: Application, broadcast: Broadcast, bound: socket.socket
         yield
     finally:
         with contextlib.suppress(RuntimeError):  # the loop has ended
-            loop.call_soon_threadsafe(broadcast.end)
+            loop.call_soon_threadsafe(end)
+        # An answer that is cut off now is no error to be told of; the next server sets it again.
+        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL + 1)
         server.should_exit = True
         thread.join()
         bound.close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
@@ -24,9 +23,8 @@ async def show(
     websocket: WebSocket, broadcast: Broadcast, channel: Channel, width: int, label: str
 ) -> None:
     """Send a viewer the newest view, as often as he acknowledges one by a message of his own, until
-    he goes or the broadcast ends. The first message is a text that tells him who he is."""
-    from starlette.websockets import WebSocketDisconnect
-
+    he goes, which may raise WebSocketDisconnect, or the broadcast ends. The first message is a text
+    that tells him who he is."""
     flow = _Flow()
     await websocket.send_text(json.dumps({"you": label}))
     reader = asyncio.create_task(flow.read(websocket))
@@ -36,11 +34,10 @@ async def show(
     for task in (reader, writer):
         task.cancel()
     await asyncio.wait({reader, writer})
-    with contextlib.suppress(WebSocketDisconnect):  # he may go at any time
-        if not gone:
-            await websocket.close(1001)
-        if not writer.cancelled():
-            writer.result()
+    if not gone:
+        await websocket.close(1001)
+    if not writer.cancelled():
+        writer.result()
 
 
 class _Flow:

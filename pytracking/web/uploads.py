@@ -13,6 +13,10 @@ from ltr.errors import FrameError, TrackingError
 from ltr.files import AtomicFile, safe_name
 from ltr.video import VIDEO_SUFFIXES, VideoFile
 
+BOXES = frozenset({b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot"})
+"""What the first part of an MP4 or QuickTime file may be."""
+BEGINNINGS = (b"RIFF", b"\x1aE\xdf\xa3", b"\0\0\1", b"G")
+"""Of AVI, of Matroska and WebM, of MPEG program and transport streams."""
 Call = Callable[..., Awaitable[Any]]
 """Runs a function with its arguments in a thread."""
 
@@ -30,6 +34,8 @@ class Uploads:
         self.most = most
         self._temporary = tempfile.TemporaryDirectory(prefix="pytracking-uploads-")
         self.folder = Path(self._temporary.name)
+        self._coming: set[Path] = set()
+        self._ended = False
 
     def __enter__(self) -> Uploads:
         return self
@@ -41,6 +47,10 @@ class Uploads:
         trace: TracebackType | None,
     ) -> None:
         self._temporary.cleanup()
+
+    def end(self) -> None:
+        """The server ends: what is being checked is given up."""
+        self._ended = True
 
     def check_size(self, size: int) -> None:
         """Raises TooLarge."""
@@ -60,16 +70,21 @@ class Uploads:
             raise FrameError(
                 f"{said} is no video by its name: give one of {', '.join(sorted(VIDEO_SUFFIXES))}"
             )
-        file: AtomicFile = await call(AtomicFile, self._free(plain), "upload", FrameError, suffix)
+        path = self._free(plain)
+        self._coming.add(path)
         try:
-            async for chunk in chunks:
-                self.check_size(file.size + len(chunk))
-                await call(file.write, chunk)
-            await call(_check_video, file.temporary, plain)
-            await call(file.commit)
+            file: AtomicFile = await call(AtomicFile, path, "upload", FrameError, suffix)
+            try:
+                async for chunk in chunks:
+                    self.check_size(file.size + len(chunk))
+                    await call(file.write, chunk)
+                await call(_check_video, file.temporary, plain, lambda: not self._ended)
+                await call(file.commit)
+            finally:
+                file.discard()
         finally:
-            file.discard()
-        return file.path
+            self._coming.discard(path)
+        return path
 
     def remove(self, path: Path) -> None:
         """Remove an upload whose source is closed."""
@@ -79,15 +94,29 @@ class Uploads:
     def _free(self, name: str) -> Path:
         stem, suffix = Path(name).stem, Path(name).suffix
         path, count = self.folder / name, 1
-        while path.exists():
+        while path.exists() or path in self._coming:
             count += 1
             path = self.folder / f"{stem}-{count}{suffix}"
         return path
 
 
-def _check_video(path: Path, name: str) -> None:
-    """Raises FrameError, under the name that the video came with."""
+def _check_video(path: Path, name: str, wanted: Callable[[], bool]) -> None:
+    """Raises FrameError, under the name that the video came with; also as soon as the answer is not
+    `wanted` any more, for a thread that decodes while Python ends would crash it."""
     try:
-        VideoFile(path).check_complete()
+        if not _is_container(path):
+            raise FrameError(f"video {path} is no video, whatever its name says: give one")
+        video = VideoFile(path)
+        if not video.note_times(wanted):
+            raise FrameError(f"video {path} was not checked to its end: the server ends")
+        video.check_complete()
     except FrameError as error:
         raise FrameError(str(error).replace(str(path), name)) from None
+
+
+def _is_container(path: Path) -> bool:
+    """Whether a file begins as those of VIDEO_SUFFIXES do, if it has anything. FFmpeg goes by what
+    lies in a file: a text may be a list of other files, of this machine, that are played."""
+    with path.open("rb") as file:
+        head = file.read(12)
+    return not head or head[4:8] in BOXES or head.startswith(BEGINNINGS)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -181,7 +183,7 @@ def test_what_is_no_video_is_refused(server: Served, tmp_path: Path) -> None:
     """A text named .mp4, a truncated video, no video by its name, nothing at all: a line each, nothing is left."""
     video = cut(write_demo_video(tmp_path / "clip.mp4", 12), 0.6).read_bytes()
     for name, data, line in (
-        ("text.mp4", b"a text\n" * 50, "video text.mp4 cannot be opened: it is no video, or cut off or damaged, fetch it again"),
+        ("text.mp4", b"a text\n" * 50, "video text.mp4 is no video, whatever its name says: give one"),
         ("cut.mp4", video, "video cut.mp4 cannot be opened: it is no video, or cut off or damaged, fetch it again"),
         ("empty.mp4", b"", "video empty.mp4 is an empty file: fetch it again"),
         ("page.html", b"<p>", "page.html is no video by its name: give one of .avi, .m4v, .mkv, .mov, .mp4, .mpeg, .mpg, .webm"),
@@ -191,6 +193,40 @@ def test_what_is_no_video_is_refused(server: Served, tmp_path: Path) -> None:
         assert upload(server, name, data) == (400, line)
         assert kept(server) == []
     assert not server.session.calls
+
+
+def test_a_list_of_other_files_is_no_video(server: Served, tmp_path: Path) -> None:
+    """FFmpeg would play what it names."""
+    data = write_demo_video(tmp_path / "clip.mp4", 3).read_bytes()
+    assert upload(server, "clip.mp4", data)[0] == 200
+    line = "video list.mp4 is no video, whatever its name says: give one"
+    assert upload(server, "list.mp4", b"ffconcat version 1.0\nfile 'clip.mp4'\n") == (400, line)
+    assert kept(server) == ["clip.mp4"]
+
+
+def test_two_uploads_of_one_name_at_once(server: Served, tmp_path: Path) -> None:
+    data = write_demo_video(tmp_path / "clip.mp4", 3).read_bytes()
+    both = threading.Barrier(2)
+
+    def chunks() -> Iterator[bytes]:
+        yield data[:100]
+        both.wait(30)
+        yield data[100:]
+
+    with ThreadPoolExecutor(2) as threads:
+        url = server.url("/api/upload?name=clip.mp4")
+        answers = [threads.submit(httpx.put, url, content=chunks(), timeout=60) for _ in range(2)]
+        names = sorted(answer.result().json()["result"] for answer in answers)
+    assert names == ["clip", "clip-2"]
+    assert kept(server) == ["clip-2.mp4", "clip.mp4"]
+
+
+def test_an_upload_that_is_checked_when_the_server_ends(server: Served, tmp_path: Path) -> None:
+    data = write_demo_video(tmp_path / "clip.mp4", 3).read_bytes()
+    server.service.end()
+    line = "video clip.mp4 was not checked to its end: the server ends"
+    assert upload(server, "clip.mp4", data) == (400, line)
+    assert kept(server) == []
 
 
 def test_a_video_whose_end_is_missing_is_refused(server: Served, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -16,6 +17,7 @@ import pytest
 from demo_video import write_demo_video
 from web_service import OFFERED, Served, opened, served
 
+from ltr.errors import FrameError
 from ltr.images import Frame
 from ltr.models.folding import InferenceNet
 from pytracking.api import MultiTracker
@@ -25,6 +27,7 @@ from pytracking.sources.pushed_feed import PushedFeed
 from pytracking.tracker.engine import TrackerEngine
 from pytracking.tracker.prediction import Prediction
 from pytracking.tracker.presets import preset_named
+from pytracking.web import browser_camera
 from pytracking.web.commands import Offered
 from pytracking.web.pictures import jpeg
 
@@ -179,6 +182,30 @@ def test_a_camera_of_a_browser(server: Served) -> None:
         assert httpx.post(server.url("/api/close"), json=fields, headers=closing).status_code == 200
         camera.send(picture)
         assert camera.recv(timeout=30) == '{"error":"camera of viewer 1 was closed"}'
+
+
+def test_a_browser_that_goes_while_its_picture_is_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nobody is there any more to be told of a bad picture, which is no error of the server."""
+    sent, gone = threading.Event(), threading.Event()
+
+    def decoded(data: bytes, name: str) -> Frame:
+        sent.set()
+        gone.wait(30)
+        time.sleep(0.2)  # until the server has seen it too
+        raise FrameError(f"{name} sent no picture")
+
+    monkeypatch.setattr(browser_camera, "decoded", decoded)
+    with Session(SleepingTracker(0), []) as session, served(tmp_path, session=session) as server:
+        camera = server.socket("/api/camera?viewer=me").__enter__()
+        camera.recv(timeout=30)
+        camera.send(b"picture")
+        assert sent.wait(30)
+        camera.socket.shutdown(socket.SHUT_RDWR)
+        gone.set()
+        until(lambda: sources(server)["camera of viewer 1"] == "lost")
+    assert not caplog.records
 
 
 def sources(server: Served) -> dict[str, str]:

@@ -144,7 +144,7 @@ def served(
         service = Service(shown, offered, uploads, recordings, clock)
         bound = listening_socket("127.0.0.1", 0)
         application = web_application(service, access or access_of("127.0.0.1"))
-        stack.enter_context(serving(application, service.broadcast, bound))
+        stack.enter_context(serving(application, service.end, bound))
         yield Served(shown, service, f"127.0.0.1:{bound.getsockname()[1]}")
 
 
