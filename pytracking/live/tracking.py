@@ -208,7 +208,7 @@ class Tracking:
         try:
             self._tracker.add(shot.frame, given, target.key)
         except Exception:
-            self.targets.remove({target.key})
+            self._forget({target.key})
             self._publish(intake)
             raise
         took = self._clock() - begin
@@ -224,12 +224,16 @@ class Tracking:
     def remove(self, targets: Sequence[Target]) -> None:
         for target in targets:
             self._tracker.remove(target.key)
-        gone = {target.key for target in targets}
-        self.targets.remove(gone)
-        for intake in self.intakes:
-            if intake.watched in gone:
-                intake.watched = intake.seen = None
+        self._forget({target.key for target in targets})
         self._publish_all()
+
+    def _forget(self, keys: Collection[str]) -> None:
+        """Those that the tracker does not know any more; another one of that name is not looked
+        into."""
+        self.targets.remove(keys)
+        for intake in self.intakes:
+            if intake.watched in keys:
+                intake.watched = intake.seen = None
 
     def begin_anew(self, tracker: BatchTracker) -> None:
         """Another tracker: the targets begin at their boxes in the newest frames; those that cannot
@@ -241,7 +245,7 @@ class Tracking:
             try:
                 tracker.add(shot.frame, checked_box(target.box, shot.frame.shape[:2]), target.key)
             except TrackingError as error:
-                self.targets.remove({target.key})
+                self._forget({target.key})
                 self.messages.say(f"target {target.name} is given up: {error}", target.source)
             else:
                 begun, number = shot.number, shot.number

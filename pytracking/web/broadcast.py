@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from ltr.errors import TrackingError
 from pytracking.web.pictures import header, jpeg, overlaid, packed, width_for
 
 if TYPE_CHECKING:
@@ -50,10 +49,7 @@ class Channel:
     def _wait(self) -> None:
         after = -1
         while not self._ended.is_set():
-            try:
-                view = self._session.wait(self.source, after, PATIENCE)
-            except TrackingError:  # the source was closed
-                return
+            view = self._session.wait(self.source, after, PATIENCE)
             if view is None:  # time is up; or no view will ever come, of which we are told at once
                 self._ended.wait(PATIENCE / 10)
                 continue

@@ -137,7 +137,10 @@ def test_a_target_that_the_new_tracker_refuses_is_given_up(
         session.add("feed", BOX, "cat")
         feed.push()
         frame_shown(session, "feed", 2)
+        session.watch("feed", "cat")
         session.choose(Chosen("imagenet_mobile", None, lambda: engine))
         status = session.status()
         assert status["targets"] == []
         assert status["messages"][-1]["line"].startswith("target cat is given up: box 901,0,20,20 ")
+        session.add("feed", BOX, "cat")
+        assert session.status()["sources"][0]["watched"] is None, "another one of that name"

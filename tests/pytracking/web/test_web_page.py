@@ -10,10 +10,12 @@ import pytest
 from web_browser import Page, page_in_chromium
 from web_service import Served, served
 
+from ltr.drawing import PALETTE
 from pytracking.tracker.prediction import Prediction
 from pytracking.web.access import Access
 from pytracking.web.application import PAGE
 
+MARKUP = "<img src=x><b>"
 LEFT = {"left": Prediction((10, 60, 120, 80), 0.75, "found", (0, 0, 30, 30))}
 
 
@@ -46,6 +48,8 @@ def names_of_controls(page: Page) -> list[str]:
 
 def test_page(tmp_path: Path) -> None:
     """Shown, drawn on, given up, by numbers, with somebody else at the wheel; on a wide and a narrow screen."""
+    (tmp_path / "recordings").mkdir()
+    (tmp_path / "recordings" / MARKUP).write_bytes(b"")
     with served(tmp_path / "recordings") as server, page_in_chromium(tmp_path) as page:
         page.open(server.url("/"))
         server.session.publish(5, (360, 640), predictions=LEFT)
@@ -59,6 +63,7 @@ def test_page(tmp_path: Path) -> None:
         given_up(page, server)
         by_numbers(page, server)
         someone_else(page, server)
+        names_are_no_markup(page, server)
         page.screenshot("stand-in-1280")
         assert not page.complaints()
     token = Access(frozenset({"127.0.0.1"}), token="t" * 43)
@@ -121,6 +126,18 @@ def by_numbers(page: Page, server: Served) -> None:
     added = ("add", ("clip", (1.0, 2.5, 30.0, 40.0), "ann", 5))
     page.until(lambda: added in server.session.calls, "added")
     server.session.calls.clear()
+
+
+def names_are_no_markup(page: Page, server: Served) -> None:
+    """Of targets, sources and files."""
+    server.session.sources.append(MARKUP)
+    predictions, colours = {MARKUP: LEFT["left"]}, {MARKUP: PALETTE[0]}
+    server.session.publish(6, (360, 640), predictions=predictions, colours=colours)
+    page.until(lambda: MARKUP in page.targets(), "listed")
+    assert MARKUP in page.text("#sources")
+    assert MARKUP in page.text("#files")
+    made = "return document.querySelectorAll('main b, header b, [src=x]').length"
+    assert page.script(made) == 0
 
 
 def someone_else(page: Page, server: Served) -> None:
