@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from ltr.checkpoints import printable
 from ltr.errors import BoxError, FrameError, ResultError, TrackingError
 from ltr.geometry import checked_box
 from pytracking.live.batch import BatchTracker, track_batch
@@ -137,10 +138,11 @@ class Tracking:
         raise FrameError(f"there is no source {source!r}: there are {names or 'none'}")
 
     def take_in(self, feed: Feed) -> Intake:
-        """A further source, not started."""
-        name, number = feed.name, 2
+        """A further source, not started. Its name is one that any page and program can say."""
+        first = name = printable(feed.name)
+        number = 2
         while name in {intake.name for intake in self.intakes}:
-            name, number = f"{feed.name} {number}", number + 1
+            name, number = f"{first} {number}", number + 1
         intake = Intake(name, feed, self._clock)
         self.intakes = (*self.intakes, intake)
         return intake

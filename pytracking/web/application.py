@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -150,13 +150,12 @@ def web_application(service: Service, access: Access) -> Application:
     checks of `access`."""
     from starlette.applications import Starlette
     from starlette.exceptions import HTTPException
-    from starlette.responses import JSONResponse
 
     async def refuse(request: Request, error: Exception) -> Response:
         if isinstance(error, HTTPException):
-            return JSONResponse({"error": error.detail}, error.status_code, error.headers)
+            return _answer({"error": error.detail}, error.status_code, error.headers)
         status = STATUS_OF.get(type(error), 400)
-        return JSONResponse({"error": str(error)}, status)
+        return _answer({"error": str(error)}, status)
 
     handlers = {TrackingError: refuse, HTTPException: refuse}
     return guarded(Starlette(routes=routes(service), exception_handlers=handlers), access)
@@ -197,20 +196,20 @@ def _page_routes() -> list[BaseRoute]:
 def _answers(service: Service) -> list[BaseRoute]:
     from starlette.concurrency import run_in_threadpool
     from starlette.exceptions import HTTPException
-    from starlette.responses import FileResponse, JSONResponse, Response
+    from starlette.responses import FileResponse, Response
     from starlette.routing import Route
 
     async def status(request: Request) -> Response:
-        return JSONResponse(service.status())
+        return _answer(service.status())
 
     async def choices(request: Request) -> Response:
-        return JSONResponse({**service.offered.as_dict(), "max_upload": service.uploads.most})
+        return _answer({**service.offered.as_dict(), "max_upload": service.uploads.most})
 
     async def command(request: Request) -> Response:
         name = request.path_params["command"]
         if name not in COMMANDS:
             raise HTTPException(404, f"no command {name!r:.60}: {suggestion(name, COMMANDS)}")
-        return JSONResponse(await service.command(_who(request), name, await _json(request)))
+        return _answer(await service.command(_who(request), name, await _json(request)))
 
     async def wheel(request: Request) -> Response:
         given = await _json(request)
@@ -220,10 +219,10 @@ def _answers(service: Service) -> list[BaseRoute]:
             raise ConfigError(f"action is {action!r:.60}: give 'take' or 'give'")
         actions[action](_who(request))
         service.broadcast.touch()
-        return JSONResponse({"result": None, "status": service.status()})
+        return _answer({"result": None, "status": service.status()})
 
     async def upload(request: Request) -> Response:
-        return JSONResponse(await service.upload(_who(request), request))
+        return _answer(await service.upload(_who(request), request))
 
     def found() -> dict[str, File]:
         recording = service.session.status()["recording"]
@@ -231,7 +230,7 @@ def _answers(service: Service) -> list[BaseRoute]:
 
     async def files(request: Request) -> Response:
         listed = await run_in_threadpool(found)
-        return JSONResponse(
+        return _answer(
             {"files": [{"name": name, "bytes": file.size} for name, file in listed.items()]}
         )
 
@@ -266,6 +265,13 @@ def _answers(service: Service) -> list[BaseRoute]:
         Route("/api/upload", upload, methods=["POST", "PUT"]),
         Route("/api/{command}", command, methods=post),
     ]
+
+
+def _answer(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """A value as JSON, in which what UTF-8 lacks, as names of files may have it, is escaped."""
+    from starlette.responses import Response
+
+    return Response(json.dumps(value, allow_nan=False), status, headers, "application/json")
 
 
 async def _json(request: Request) -> Any:

@@ -23,7 +23,8 @@ class File(NamedTuple):
 def finished_files(folder: Path, unfinished: Collection[Path] = ()) -> dict[str, File]:
     """The files in `folder` and its folders, by their path in it, the newest first; without what is
     being written: temporary files, and folders that are `unfinished`. Links are left out: nothing
-    outside the folder is given away. Somebody may remove files meanwhile."""
+    outside the folder is given away. So are names that no address can say. Somebody may remove
+    files meanwhile."""
     found = {}
     for place, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if Path(place, name) not in unfinished]
@@ -33,7 +34,7 @@ def finished_files(folder: Path, unfinished: Collection[Path] = ()) -> dict[str,
                 facts = path.lstat()
             except OSError:
                 continue
-            if stat.S_ISREG(facts.st_mode) and not is_temporary(name):
-                file = File(path, facts.st_size, facts.st_mtime)
-                found[path.relative_to(folder).as_posix()] = file
+            told = path.relative_to(folder).as_posix()
+            if stat.S_ISREG(facts.st_mode) and not is_temporary(name) and told.isprintable():
+                found[told] = File(path, facts.st_size, facts.st_mtime)
     return dict(sorted(found.items(), key=lambda item: (-item[1].modified, item[0])))

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import os
 import socket
 import threading
 import time
+import urllib.parse
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -182,6 +185,22 @@ def test_a_camera_of_a_browser(server: Served) -> None:
         assert httpx.post(server.url("/api/close"), json=fields, headers=closing).status_code == 200
         camera.send(picture)
         assert camera.recv(timeout=30) == '{"error":"camera of viewer 1 was closed"}'
+
+
+def test_a_file_whose_name_is_no_utf8(tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"odd\xff.mp4")
+    write_demo_video(tmp_path / "clip.mp4", 2).rename(path)
+    offered = dataclasses.replace(OFFERED, sources=(str(path),))
+    feeds = [open_feed(path)]
+    with (
+        Session(SleepingTracker(0), feeds) as session,
+        served(tmp_path, session=session, offered=offered) as server,
+    ):
+        assert list(sources(server)) == ["odd\\udcff"]
+        assert httpx.get(server.url("/api/choices")).json()["sources"] == [str(path)]
+        assert httpx.get(server.url("/api/files")).json() == {"files": []}
+        name = urllib.parse.quote("odd\\udcff")
+        until(lambda: httpx.get(server.url(f"/api/frame?source={name}")).status_code == 200)
 
 
 def test_a_browser_that_goes_while_its_picture_is_looked_at(
