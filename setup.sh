@@ -222,7 +222,7 @@ install() { # core|dev [auto|cpu|cuda]
             install_torchvision
             install_visdom
         else
-            install_project plots
+            install_project plots,web
         fi
         reason=$(complaint "$modules")
         [[ -z $reason ]] || die 1 "all is installed and does not work: $reason (deleting $venv may help; log: $log)"

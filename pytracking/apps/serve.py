@@ -103,7 +103,8 @@ def check_installed() -> None:
         import websockets  # noqa: F401
     except ImportError as error:
         raise ConfigError(
-            f"`pytracking serve` needs the package {error.name}: pip install 'pytracking[web]'"
+            f"`pytracking serve` needs the package {error.name}: pip install starlette "
+            "uvicorn websockets (the extra web)"
         ) from None
 
 

@@ -14,8 +14,8 @@ from setup_stand_in import PINS, PROJECT, ROOT, pinned
 def test_environment_yml_lists_the_dependencies_of_the_project():
     after_pip = (ROOT / "environment.yml").read_text().partition("  - pip:\n")[2]
     entries = re.findall(r'^      - "(.*)"$', after_pip, flags=re.M)
-    plots = PROJECT["optional-dependencies"]["plots"]
-    assert entries == [*PROJECT["dependencies"], *plots, "--editable ."]
+    extras = PROJECT["optional-dependencies"]
+    assert entries == [*PROJECT["dependencies"], *extras["plots"], *extras["web"], "--editable ."]
 
 
 def test_environment_yml_asks_for_the_python_of_the_project():

@@ -54,7 +54,7 @@ def test_without_the_extra(
 ) -> None:
     monkeypatch.setitem(sys.modules, package, None)
     assert refusal([], capsys) == (
-        f"pytracking: `pytracking serve` needs the package {package}: pip install 'pytracking[web]'\n"
+        f"pytracking: `pytracking serve` needs the package {package}: pip install starlette uvicorn websockets (the extra web)\n"
     )
 
 

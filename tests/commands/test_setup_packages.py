@@ -7,11 +7,14 @@ from setup_stand_in import VISDOM, pinned, refused
 def test_torch_comes_first_then_the_project_and_each_step_is_one_line(house):
     result = house.run("install", "--device", "cpu")
     assert (result.returncode, result.stderr) == (0, "")
-    assert house.installs() == [f"torch=={pinned('torch')}+cpu", f"--editable {house.root}[plots]"]
+    assert house.installs() == [
+        f"torch=={pinned('torch')}+cpu",
+        f"--editable {house.root}[plots,web]",
+    ]
     assert result.stdout.splitlines() == [
         f"Making the environment {house.venv} with Python 3.11",
         f"Installing torch {pinned('torch')} (cpu)",
-        "Installing the project and what it needs, with its extras plots",
+        "Installing the project and what it needs, with its extras plots, web",
         f"Ready: {house.venv} (cpu)",
     ]
 
@@ -29,7 +32,7 @@ def test_changed_file_installs_again(house, name):
     with open(house.root / name, "a") as file:
         file.write("# changed\n")
     house.run("install")
-    assert house.installs() == [f"--editable {house.root}[plots]"]
+    assert house.installs() == [f"--editable {house.root}[plots,web]"]
     house.run("install")
     assert house.installs() == []
 
@@ -38,12 +41,12 @@ def test_environment_that_no_longer_imports_is_installed_again(house):
     house.run("install")
     house.switch("import-fails")
     result = house.run("install")
-    assert house.installs() == [f"--editable {house.root}[plots]"]
+    assert house.installs() == [f"--editable {house.root}[plots,web]"]
     assert result.returncode == 1
     assert "all is installed and does not work: ImportError: torn" in result.stderr
     house.switch("import-fails", on=False)
     house.run("install")
-    assert house.installs() == [f"--editable {house.root}[plots]"], (
+    assert house.installs() == [f"--editable {house.root}[plots,web]"], (
         "the failed run must not count as complete"
     )
 
@@ -92,7 +95,7 @@ def test_auto_takes_cuda_where_a_gpu_is_and_replaces_a_cpu_build(house):
     house.run("install")
     house.switch("gpu")
     result = house.run("install")
-    assert house.installs() == [f"torch=={pinned('torch')}", f"--editable {house.root}[plots]"]
+    assert house.installs() == [f"torch=={pinned('torch')}", f"--editable {house.root}[plots,web]"]
     assert result.stdout.endswith("(cuda)\n")
     assert (house.fake / "torch").read_text() == f"{pinned('torch')}+cu130 13.0\n"
 
@@ -112,7 +115,7 @@ def test_cuda_build_is_kept_on_the_cpu_with_a_note(house):
         f"note: torch {pinned('torch')}+cu130 is a CUDA build; it works on the CPU all the same"
         in result.stdout
     )
-    assert house.installs() == [f"--editable {house.root}[plots]"]
+    assert house.installs() == [f"--editable {house.root}[plots,web]"]
 
 
 def test_headless_opencv_takes_over_without_libgl_and_stays(house):
