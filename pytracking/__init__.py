@@ -11,12 +11,11 @@ MultiTracker tracks several named targets in one pass a frame.
 
 from __future__ import annotations
 
-from ltr import __version__
-
 TYPE_CHECKING = False  # importing typing would take most of the time of this import
 if TYPE_CHECKING:
     from typing import Any
 
+    from ltr import __version__
     from ltr.errors import (
         BoxError,
         CheckpointError,
@@ -78,6 +77,7 @@ DEFAULT_NETWORK = "nce_plus_mobile"
 """The faster of the two trained networks, which sequences left out of training do not tell apart.
 README.md has the table."""
 _MODULES = {
+    "ltr": "__version__",
     "ltr.errors": (
         "BoxError CheckpointError ConfigError DataError FrameError ResultError SourceEndedEarly "
         "TrackingError"

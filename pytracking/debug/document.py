@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from html import escape
+from pathlib import Path
+
+from ltr.errors import ResultError
+from ltr.files import make_folder
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #1f2933; --faint: #5c6773;
@@ -79,3 +84,19 @@ def document(title: str, lead: str, links: Mapping[str, str], body: str) -> str:
         f"<title>{title}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
         f"<h1>{title}</h1>\n<p>{lead}</p>\n<nav>{ways}</nav>\n{body}</body>\n</html>\n"
     )
+
+
+@contextmanager
+def written_at_both_ends(folder: Path, write: Callable[[], None]) -> Iterator[None]:
+    """Calls `write`, which writes a page into `folder`, before the block, so that a folder that
+    cannot be written is told before anything is tracked, and after it, whatever ends it. Raises
+    ResultError, but not in place of the block's own error."""
+    make_folder(folder)
+    write()
+    try:
+        yield
+    except BaseException:
+        with suppress(ResultError):
+            write()
+        raise
+    write()

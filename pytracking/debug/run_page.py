@@ -14,11 +14,10 @@ from types import TracebackType
 import numpy as np
 
 from ltr.drawing import Colour, short
-from ltr.errors import ResultError
-from ltr.files import make_folder, write_text
+from ltr.files import write_text
 from ltr.images import Frame
 from pytracking.debug.charts import line_chart, status_ribbon
-from pytracking.debug.document import document
+from pytracking.debug.document import document, written_at_both_ends
 from pytracking.debug.history import History
 from pytracking.debug.sample_origins import SIDE, Origin, SampleOrigins, StoredSamples
 from pytracking.sinks.palette import TargetColours
@@ -48,10 +47,10 @@ class RunPage:
         self._courses: dict[str, tuple[History, SampleOrigins]] = {}
         self._stored = StoredSamples()
         self._frames = 0
+        self._page = written_at_both_ends(self.folder, self._write)
 
     def __enter__(self) -> RunPage:
-        make_folder(self.folder)
-        self._write()  # a folder that cannot be written is told before anything is tracked
+        self._page.__enter__()
         return self
 
     def __exit__(
@@ -60,11 +59,7 @@ class RunPage:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        try:
-            self._write()
-        except ResultError:
-            if error is None:  # else the first error is the one to be told of
-                raise
+        self._page.__exit__(kind, error, trace)
 
     def begin(self, number: int, frame: Frame, boxes: Mapping[str, Box]) -> None:
         """As of `Probe`; a target that was there before begins anew."""

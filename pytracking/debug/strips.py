@@ -13,10 +13,10 @@ from pathlib import Path
 from types import TracebackType
 
 from ltr.drawing import Colour, short, write_picture
-from ltr.errors import ConfigError, ResultError
-from ltr.files import make_folder, write_text
+from ltr.errors import ConfigError
+from ltr.files import write_text
 from ltr.images import Frame
-from pytracking.debug.document import document
+from pytracking.debug.document import document, written_at_both_ends
 from pytracking.debug.panels import strip
 from pytracking.debug.seen import Seen
 from pytracking.sinks.palette import TargetColours
@@ -85,10 +85,10 @@ class Strips:
         self._changed = False
         self._next_extra = 0
         self._next_index = 1
+        self._page = written_at_both_ends(self.folder, self._write_index)
 
     def __enter__(self) -> Strips:
-        make_folder(self.folder)
-        self._write_index()  # a folder that cannot be written is told before anything is tracked
+        self._page.__enter__()
         return self
 
     def __exit__(
@@ -97,11 +97,7 @@ class Strips:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        try:
-            self._write_index()
-        except ResultError:
-            if error is None:  # else the first error is the one to be told of
-                raise
+        self._page.__exit__(kind, error, trace)
 
     def begin(self, number: int, frame: Frame, boxes: Mapping[str, Box]) -> None:
         """Targets begin: their colours are given out in this order."""

@@ -84,6 +84,7 @@ class Session:
         wanted = KNOWN if seen is None else seen
         self._tracking = Tracking(self._probed(tracker), self._stirred.set, wanted, clock)
         self._ending = False
+        self._loading = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="tracking", daemon=True)
         for feed in feeds:
             self._tracking.take_in(feed)
@@ -106,6 +107,8 @@ class Session:
             self._ending = True
             self._stirred.set()
             self._thread.join()
+            with self._loading:  # torch aborts a process that ends while it loads a network
+                pass
 
     def _run(self) -> None:
         tracking = self._tracking
@@ -193,7 +196,8 @@ class Session:
     def choose(self, choice: Choice) -> None:
         """Another network or preset: the targets begin anew at their boxes in the newest frames.
         Raises ConfigError or CheckpointError, and then nothing changes."""
-        tracker = MultiTracker(choice.engine())
+        with self._loading:
+            tracker = MultiTracker(choice.engine())
 
         def change() -> None:
             self._tracking.begin_anew(self._probed(tracker))

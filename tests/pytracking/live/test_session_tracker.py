@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,6 +120,28 @@ def test_another_tracker_begins_where_the_targets_are(
         feed.push(clip[2])
         view = frame_shown(session, "feed", 3)
         assert view.predictions["cat"] == alone.track(clip[2])["cat"]
+
+
+def test_the_end_waits_for_a_network_that_is_being_loaded(tmp_path: Path) -> None:
+    """torch aborts a process that ends while one of its threads is in it."""
+    begun, left, told = threading.Event(), threading.Event(), []
+
+    def slow() -> TrackerEngine:
+        begun.set()
+        told.append(left.wait(0.3))
+        raise BoxError("no such network")
+
+    def choose() -> None:
+        with pytest.raises(BoxError):
+            session.choose(Chosen("other", None, slow))
+
+    thread = threading.Thread(target=choose)
+    with session_of(tmp_path, StandInFeed()) as session:
+        thread.start()
+        assert begun.wait(10)
+    left.set()
+    thread.join()
+    assert told == [False]
 
 
 def test_a_target_that_the_new_tracker_refuses_is_given_up(
