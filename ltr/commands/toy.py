@@ -146,7 +146,7 @@ def _carry_out(
 ) -> int:
     with loading("ltr"):
         from ltr.toy.data import DATA_SETS, data_set
-        from ltr.toy.experiment import carry_out, plans, use_one_thread
+        from ltr.toy.experiment import carry_out, one_thread, plans
         from ltr.toy.methods import METHODS, method_named
         from ltr.toy.report import write_report
 
@@ -162,8 +162,8 @@ def _carry_out(
             f"--objective {objective} is not for data set {data}: "
             + ", ".join(f"{m} is for {' and '.join(METHODS[m].data)}" for m in methods)
         )
-    use_one_thread()
-    for plan in dict.fromkeys(wanted):
-        carry_out(plan, output)
+    with one_thread():
+        for plan in dict.fromkeys(wanted):
+            carry_out(plan, output)
     print(write_report(output))
     return 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -111,8 +112,15 @@ def _result(
     )
 
 
-def use_one_thread() -> None:
+@contextmanager
+def one_thread() -> Iterator[None]:
     """The products are tiny: threads would wait for each other. Numbers that are too small to be
-    normal are 0: they would be slow, and count for nothing."""
+    normal are 0 within: they would be slow, and count for nothing."""
+    threads = torch.get_num_threads()
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(False)
+        torch.set_num_threads(threads)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from ltr.cli import main
 from ltr.toy import experiment
@@ -28,7 +29,10 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_run_sweep_and_report(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["--objective", "nce,mdn4", "--seeds", "2", "--epochs", "1", "--output", "toy"]
+    threads = torch.get_num_threads()
     assert main(["toy", "run", "--data", "1,3", "--samples", "4", *words]) == 0
+    assert torch.get_num_threads() == threads
+    assert torch.tensor(1e-310, dtype=torch.float64) / 2 > 0, "still rounds small numbers to 0"
     out = capsys.readouterr()
     assert "| NCE | 4 | 2 | 0.2500 |" in out.out
     assert "## Data set 3, 1 epoch" in out.out

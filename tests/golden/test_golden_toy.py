@@ -178,9 +178,10 @@ def test_written_out_gradients_of_a_published_proposal(arrays: Arrays) -> None:
     ("method", "data", "seed", "samples", "expected", "tolerance"),
     [
         ("nce", "1", 0, 4, 0.244033, 1e-6),
-        ("sm", "2", 1, 1, 1.033627, 1e-6),
-        # rounding alone moves it: .543807 with nn.Linear in rows, .543812 in float64
-        ("sm", "1", 0, 1, 0.543808, 4e-6),
+        # score matching differentiates twice: the rounding of the processor alone moves it by some
+        # 1e-6 (on data set 1 .543807 with nn.Linear in rows, .543812 in float64)
+        ("sm", "2", 1, 1, 1.033627, 1e-5),
+        ("sm", "1", 0, 1, 0.543808, 1e-5),
     ],
 )
 def test_published_runs_again(
