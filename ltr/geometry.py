@@ -105,6 +105,25 @@ def from_relative(position: Tensor, log_size: Tensor, unit_wh: Tensor) -> Tensor
     return torch.cat([position * unit_wh - size / 2, size], dim=-1)
 
 
+def at_offsets(box_xywh: Tensor, offsets: Tensor) -> Tensor:
+    """Boxes (..., N, 4) at offsets (..., N, 4) from pool-format boxes (..., 4), in relative
+    coordinates with the boxes' own sizes as their units."""
+    box_xywh = box_xywh[..., None, :]
+    unit_wh = box_xywh[..., 2:]
+    position, log_size = to_relative(box_xywh, unit_wh)
+    return from_relative(position + offsets[..., :2], log_size + offsets[..., 2:], unit_wh)
+
+
+def offsets_from(box_xywh: Tensor, to_xywh: Tensor) -> Tensor:
+    """The inverse of `at_offsets`: boxes (..., 4) and (..., N, 4) -> offsets (..., N, 4)."""
+    box_xywh = box_xywh[..., None, :]
+    unit_wh = box_xywh[..., 2:]
+    (from_position, from_size), (position, size) = (
+        to_relative(box, unit_wh) for box in (box_xywh, to_xywh)
+    )
+    return torch.cat([position - from_position, size - from_size], dim=-1)
+
+
 def relative_step(
     gradient_xywh: Tensor, size_wh: Tensor, unit_wh: Tensor, step: tuple[float, float]
 ) -> tuple[Tensor, Tensor]:

@@ -17,7 +17,7 @@ from ltr.ebm.objectives import (
     NoiseContrastive,
     NoiseObjective,
 )
-from ltr.geometry import from_relative, to_relative
+from ltr.geometry import at_offsets
 from ltr.training.recipe import EnergyLoss
 from ltr.transfer import constant
 
@@ -64,13 +64,4 @@ def box_samples(target_xywh: Tensor, loss: EnergyLoss, draws: Draws) -> BoxSampl
     origin = torch.zeros_like(target_xywh).flatten(0, 1)
     drawn = objective.draw(origin, noise, draws.each(frames))
     candidates = Candidates(*(part.unflatten(0, (-1, frames)) for part in drawn))
-    return BoxSamples(moved(target_xywh, candidates.points), candidates)
-
-
-def moved(box_xywh: Tensor, offsets: Tensor) -> Tensor:
-    """Boxes (..., N, 4) at offsets (..., N, 4) from pool-format boxes (..., 4), in relative
-    coordinates with the boxes' own sizes as their units."""
-    box_xywh = box_xywh[..., None, :]
-    unit_wh = box_xywh[..., 2:]
-    position, log_size = to_relative(box_xywh, unit_wh)
-    return from_relative(position + offsets[..., :2], log_size + offsets[..., 2:], unit_wh)
+    return BoxSamples(at_offsets(target_xywh, candidates.points), candidates)

@@ -22,7 +22,8 @@ from ltr.ebm.objectives import (
     label_divergence,
     maximum_likelihood,
 )
-from ltr.training.box_samples import box_noise, moved
+from ltr.geometry import at_offsets
+from ltr.training.box_samples import box_noise
 
 CPU = torch.device("cpu")
 D1 = ["nce", "nceplus", "nceplus_each", "nce_big", "mlis", "kldis_s0p025", "kldis_s0p2"]
@@ -123,7 +124,7 @@ def test_objectives_of_boxes(arrays: dict[str, Tensor], table: str, name: str) -
     offsets = arrays[f"box_{table}_offsets"]
     close(noise.log_density(offsets), arrays[f"box_{table}_logq"])
     close(noise.log_density(torch.zeros(4).double()), arrays[f"box_{table}_logq0"])
-    close(moved(arrays["box_gt"], offsets), arrays[f"box_{table}_boxes"])
+    close(at_offsets(arrays["box_gt"], offsets), arrays[f"box_{table}_boxes"])
 
     key = f"box_{table}_{name}"
     first: tuple[Tensor, Tensor] | None = (arrays["box_f0"], torch.zeros(4).double())
@@ -131,7 +132,7 @@ def test_objectives_of_boxes(arrays: dict[str, Tensor], table: str, name: str) -
     if name == "nceplus":
         nu = arrays[f"{key}_nu"]
         close(noise.log_density(nu), arrays[f"{key}_logq_nu"])
-        close(moved(arrays["box_gt"], nu[:, None])[:, 0], arrays[f"{key}_boxes"])
+        close(at_offsets(arrays["box_gt"], nu[:, None])[:, 0], arrays[f"{key}_boxes"])
         objective = NoiseContrastive(beta=float(arrays[f"{key}_beta"]))
         first = (arrays["box_fp"], nu[:, None])
     elif name == "mlis":
@@ -191,7 +192,7 @@ def test_boxes_of_the_mixture(functions: dict[str, Any], case: int) -> None:
     target = int(
         table["add_mean_box"]
     )  # the target stands first there, with a marker as its density
-    boxes = moved(torch.tensor(table["box"]), offsets)
+    boxes = at_offsets(torch.tensor(table["box"]), offsets)
     close(boxes, functions[f"{key}proposals"][target:], 1e-6)
     close(noise.log_density(offsets).exp(), functions[f"{key}density"][target:], 1e-5)
     if any(table["gt_sigma"] or ()):

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from ltr.errors import BoxError
 from ltr.geometry import (
     LARGEST_OFFSET,
+    at_offsets,
     box_of,
     centre_size,
     checked_box,
@@ -21,6 +22,7 @@ from ltr.geometry import (
     moved_back,
     moved_by,
     offset_of,
+    offsets_from,
     parse_box,
     parse_number,
     relative_step,
@@ -47,6 +49,13 @@ def test_relative_coordinates_round_trip(box, unit) -> None:  # type: ignore[no-
     box, unit = (torch.tensor(value, dtype=torch.float64) for value in (box, unit))
     back = from_relative(*to_relative(box, unit), unit)
     torch.testing.assert_close(back, box, atol=1e-9, rtol=1e-12)
+
+
+@given(boxes, boxes)
+def test_offsets_lead_from_box_to_box(begin, end) -> None:  # type: ignore[no-untyped-def]
+    begin, end = (torch.tensor(box, dtype=torch.float64) for box in (begin, end))
+    offsets = offsets_from(begin, end[None])
+    torch.testing.assert_close(at_offsets(begin, offsets)[0], end, atol=1e-9, rtol=1e-9)
 
 
 @given(boxes, st.tuples(side, side), st.tuples(*4 * [st.floats(-3, 3)]))

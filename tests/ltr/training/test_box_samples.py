@@ -10,7 +10,8 @@ from torch import Tensor
 
 from ltr.draws import example_draws
 from ltr.ebm.objectives import LabelDivergence, MaximumLikelihood, NoiseContrastive
-from ltr.training.box_samples import box_noise, box_objective, box_samples, moved
+from ltr.geometry import at_offsets
+from ltr.training.box_samples import box_noise, box_objective, box_samples
 from ltr.training.recipe import EnergyLoss
 
 CPU = torch.device("cpu")
@@ -103,7 +104,7 @@ def test_published_check_values() -> None:
         [125.50424, 39.36146, 80.99155, 111.27708],
     ]
     torch.testing.assert_close(
-        moved(TARGETS[0, 0], offsets), torch.tensor(expected), rtol=1e-6, atol=1e-5
+        at_offsets(TARGETS[0, 0], offsets), torch.tensor(expected), rtol=1e-6, atol=1e-5
     )
     density = box_noise(((0.05, 0.05), (0.5, 0.5)), CPU).log_density(offsets).exp()
     torch.testing.assert_close(density, torch.tensor([1112.3263, 0.01663389]), rtol=1e-5, atol=0)
