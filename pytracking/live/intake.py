@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytracking.live.kept_frames import KeptFrames
+from pytracking.live.kept_frames import EvenFrames, KeptFrames
 from pytracking.live.rates import RateMeter
 from pytracking.live.targets import Target
 from pytracking.live.views import View
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 
 
 class Intake:
-    """A feed under a name of its own. The tracking thread alone changes it."""
+    """A feed under a name of its own. The tracking thread alone changes it; the feed's thread may
+    call `hear`."""
 
     def __init__(self, name: str, feed: Feed, clock: Callable[[], float]) -> None:
         self.name = name
@@ -34,22 +36,39 @@ class Intake:
         self.seconds = 0.0
         self.dropped = 0
         self._stood = False
+        self._hearing = threading.Lock()
+        self._gathers = False
+        self._gathered = EvenFrames()
         self.condition = feed.condition
         self.watched: str | None = None
         """The key of the target whose values are kept."""
         self.seen: Mapping[str, Array] | None = None
+
+    def hear(self) -> None:
+        """The feed may have a shot: of a live one it is kept, where shots are gathered."""
+        with self._hearing:
+            if self._gathers and (shot := self.feed.take()) is not None:
+                self._gathered.add(shot)
+
+    def gather(self, begin: bool) -> None:
+        """Begin, or end, not to leave out what a live feed gives while the tracker is busy."""
+        with self._hearing:
+            self._gathers = begin and self.feed.live
 
     def take(self, paused: bool) -> Shot | None:
         """The next frame, where one is to be taken and there."""
         self._stood = self._stood or paused  # what comes then is not missed by the tracker
         if (paused or self.waits) and not self.due:
             return None
-        shot = self.feed.take()
+        gathered, self._gathered = self._gathered.all, EvenFrames()
+        shot = self.feed.take() or (gathered.pop() if gathered else None)
         if shot is not None:
             self.due = max(self.due - 1, 0)
             if self.feed.live and self.shot is not None and not self._stood:
                 self.dropped += max(shot.number - self.shot.number - 1, 0)
             self._stood = paused
+            for earlier in gathered:
+                self.kept.keep(earlier)
             self.kept.keep(shot)
             self.shot = shot
         return shot

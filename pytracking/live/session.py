@@ -161,9 +161,10 @@ class Session:
         number: int | None = None,
     ) -> str:
         """Begin to track what lies in `box` (x, y, w, h) of frame `number`, without it the newest
-        one; it is tracked from the next frame on. Returns its name, by default target, target2,
-        ... Raises BoxError, also where the frame is gone (see `hold`); ConfigError where memory is
-        short."""
+        one; it is tracked from the next frame on. With what has passed since it catches up: until
+        then it is one of those that begin (`View.given`). Returns its name, by default target,
+        target2, ... Raises BoxError, also where the frame is gone (see `hold`); ConfigError where
+        memory is short."""
         return self._ask(lambda: self._tracking.add(source, box, name, number))
 
     def redraw(self, name: str, box: Sequence[float], number: int | None = None) -> None:

@@ -28,7 +28,7 @@ class Target:
     box: Box
     """The last box that it had: of a target that is not found that may be an earlier one."""
     prediction: Prediction | None = None
-    """None until the first frame after `begun`."""
+    """None until it is at the newest frame."""
 
     def tracked(self, frame: int, prediction: Prediction) -> Target:
         """The same target after a further frame."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from ltr.checkpoints import printable
 from ltr.errors import BoxError, FrameError, ResultError, TrackingError
 from ltr.geometry import checked_box
 from pytracking.live.batch import BatchTracker, track_batch
+from pytracking.live.catch_up import CatchUp
 from pytracking.live.intake import Intake
 from pytracking.live.messages import Messages
 from pytracking.live.recording import Recording, new_folder
@@ -19,6 +20,7 @@ from pytracking.live.targets import Target, Targets
 from pytracking.live.views import View, Views
 from pytracking.sinks.result_formats import ResultRow
 from pytracking.sources.feed import Feed, Shot
+from pytracking.tracker.prediction import Prediction
 
 
 class Tracking:
@@ -44,6 +46,7 @@ class Tracking:
         self.given_up: list[Recording] = []
         """Recordings that could not go on, which wait to be closed."""
         self._tracker = tracker
+        self._late = CatchUp(clock)
         self._wake = wake
         self._wanted = wanted
         self._clock = clock
@@ -52,39 +55,65 @@ class Tracking:
 
     def go_on(self) -> bool:
         """Take what there is, track it and show it. Whether there was a frame."""
-        taken = [(i, shot) for i in self.intakes if (shot := i.take(self.paused)) is not None]
-        if taken:
-            self._track(taken)
+        taken = {i.name: shot for i in self.intakes if (shot := i.take(self.paused)) is not None}
+        late = self._late.due(self.intakes, self.targets)
+        if taken or late:
+            self._track(taken, late)
         for intake in self.intakes:
             if intake.changed():
                 if intake.condition.line:
                     self.messages.say(intake.condition.line, intake.name)
                 self._publish(intake)
-        return bool(taken)
+        return bool(taken or late)
 
-    def _track(self, taken: Sequence[tuple[Intake, Shot]]) -> None:
+    def _track(self, taken: Mapping[str, Shot], late: Mapping[str, Shot]) -> None:
+        """taken: the new frames by source. late: by the keys of targets that catch up, the frame in
+        which each is looked for next."""
+        shots: dict[str, dict[str, Shot]] = {}
+        for target in self.targets.all:
+            new = None if self.intake(target.source).sought else taken.get(target.source)
+            shot = late.get(target.key) if target.key in self._late else new
+            if shot is not None:
+                shots.setdefault(target.source, {})[target.key] = shot
         frames = {
-            intake.name: {target.key: shot.frame for target in self.targets.of(intake.name)}
-            for intake, shot in taken
-            if not intake.sought
+            source: {key: shot.frame for key, shot in own.items()} for source, own in shots.items()
         }
-        frames = {source: own for source, own in frames.items() if own}
-        watched = {intake.watched for intake, _ in taken if intake.watched is not None}
+        watched = {i.watched for i in self.intakes if i.name in taken and i.watched is not None}
         begin = self._clock()
         predictions, seen = track_batch(self._tracker, frames, watched, self._wanted, self._refused)
         took = self._clock() - begin
-        for intake, shot in taken:
-            self._record_shown(intake)
-            for target in self.targets.of(intake.name):
-                if target.key in predictions:
-                    self.targets.put(target.tracked(shot.number, predictions[target.key]))
-            intake.sought = False
-            intake.seen = seen.get(intake.watched or "")
-            intake.seconds = took if intake.name in frames else 0.0
-            intake.meter.note(intake.seconds)
-            now = self.targets.of(intake.name)
-            self._record_boxes(intake, [target for target in now if target.key in predictions])
+        for intake in self.intakes:
+            if intake.name in taken:
+                self._record_shown(intake)
+            elif intake.name not in shots:
+                continue
+            now = self._tracked(intake, shots.get(intake.name, {}), predictions)
+            if intake.name in taken:
+                intake.sought = False
+                intake.seen = seen.get(intake.watched or "")
+                intake.seconds = took if intake.name in frames else 0.0
+                intake.meter.note(intake.seconds)
+            self._record_boxes(intake, now)
             self._publish(intake)
+        self._late.note(late, took)
+
+    def _tracked(
+        self, intake: Intake, shots: Mapping[str, Shot], predictions: Mapping[str, Prediction]
+    ) -> list[Target]:
+        """The targets whose predictions are of the frame that is shown."""
+        now = []
+        for target in self.targets.of(intake.name):
+            if target.key not in predictions:
+                continue
+            shot = shots[target.key]
+            known = target.tracked(shot.number, predictions[target.key])
+            if shot is intake.shot:
+                self._late.end([target.key])
+                now.append(known)
+            else:
+                known = replace(known, prediction=None)  # it begins still
+            self.targets.put(known)
+        return now
 
     def _refused(self, source: str, error: Exception) -> None:
         line = str(error).strip().split("\n")[0] or type(error).__name__
@@ -148,7 +177,11 @@ class Tracking:
         return intake
 
     def start(self, intake: Intake) -> None:
-        intake.feed.start(self._wake)
+        def woken() -> None:
+            intake.hear()
+            self._wake()
+
+        intake.feed.start(woken)
 
     def let_go(self, source: str) -> Feed:
         """Forget a source with its targets; returns its feed, which is to be closed."""
@@ -194,10 +227,11 @@ class Tracking:
         given = checked_box(box, shot.frame.shape[:2])
         key = self.targets.free_key(chosen)
         begin = self._clock()
-        self._tracker.add(shot.frame, given, key)
+        with self._first_frame(intake, shot):
+            self._tracker.add(shot.frame, given, key)
         took, colour = self._clock() - begin, self.targets.colour(key)
         target = Target(key, chosen, source, colour, shot.number, shot.number, given)
-        self._begin(intake, target, took)
+        self._begin(intake, target, shot, took)
         return chosen
 
     def redraw(self, name: str, box: Sequence[float], number: int | None) -> None:
@@ -208,14 +242,15 @@ class Tracking:
         begin = self._clock()
         self._tracker.remove(target.key)
         try:
-            self._tracker.add(shot.frame, given, target.key)
+            with self._first_frame(intake, shot):
+                self._tracker.add(shot.frame, given, target.key)
         except Exception:
             self._forget({target.key})
             self._publish(intake)
             raise
         took = self._clock() - begin
         begun = replace(target, begun=shot.number, frame=shot.number, box=given, prediction=None)
-        self._begin(intake, begun, took)
+        self._begin(intake, begun, shot, took)
 
     def rename(self, old: str, new: str) -> None:
         target = self.targets.named(old)
@@ -233,6 +268,7 @@ class Tracking:
         """Those that the tracker does not know any more; another one of that name is not looked
         into."""
         self.targets.remove(keys)
+        self._late.end(keys)
         for intake in self.intakes:
             if intake.watched in keys:
                 intake.watched = intake.seen = None
@@ -245,21 +281,39 @@ class Tracking:
             intake = self.intake(target.source)
             shot = self._shot(intake, None)
             try:
-                tracker.add(shot.frame, checked_box(target.box, shot.frame.shape[:2]), target.key)
+                given = checked_box(target.box, shot.frame.shape[:2])
+                with self._first_frame(intake, shot):
+                    tracker.add(shot.frame, given, target.key)
             except TrackingError as error:
                 self._forget({target.key})
                 self.messages.say(f"target {target.name} is given up: {error}", target.source)
             else:
                 begun, number = shot.number, shot.number
                 self.targets.put(replace(target, begun=begun, frame=number, prediction=None))
+                self._late.begin(target.key, shot)
         self._publish_all()
 
-    def _begin(self, intake: Intake, target: Target, seconds: float) -> None:
+    def _begin(self, intake: Intake, target: Target, shot: Shot, seconds: float) -> None:
         self.targets.put(target)
+        self._late.begin(target.key, shot)
         intake.waits = False
         intake.seconds = seconds
         self._record_boxes(intake, [target])
         self._publish(intake)
+
+    @contextlib.contextmanager
+    def _first_frame(self, begun: Intake, shot: Shot) -> Iterator[None]:
+        """The tracker learns a target in a frame, which takes long: what comes meanwhile is
+        gathered, for the target to catch up with."""
+        begun.kept.follow(shot)
+        gathering = () if self.paused else self.intakes
+        for intake in gathering:
+            intake.gather(True)
+        try:
+            yield
+        finally:
+            for intake in gathering:
+                intake.gather(False)
 
     def _shot(self, intake: Intake, number: int | None) -> Shot:
         if number is not None:

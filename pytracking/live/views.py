@@ -28,7 +28,7 @@ class View:
     predictions: Mapping[str, Prediction]
     """Of the targets that were tracked in this frame."""
     given: Mapping[str, Box]
-    """Of the targets that begin: their first prediction is yet to come."""
+    """Of the targets that begin: their first prediction in a frame that is shown is yet to come."""
     colours: Mapping[str, Colour]
     """Of all of these."""
     seconds: float
