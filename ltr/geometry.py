@@ -84,6 +84,12 @@ def middle_yx(box_xywh: Tensor) -> Tensor:
     return (box_xywh[..., :2] + box_xywh[..., 2:] / 2).flip(-1)
 
 
+def grown(box_xywh: Tensor, factor: float) -> Tensor:
+    """Pool-format boxes (..., 4) of `factor` times the sides around the same middles."""
+    size = box_xywh[..., 2:]
+    return torch.cat([box_xywh[..., :2] - (factor - 1) / 2 * size, factor * size], dim=-1)
+
+
 def resized(box_xywh: Tensor, factor_wh: Tensor) -> Tensor:
     """Boxes (..., 4) after their pictures were resized by `factor_wh` (..., 2).
 

@@ -85,6 +85,12 @@ class MixtureDensity:
 def drawn_by_weight(log_weights: Tensor, draw: Draw, count: int) -> Tensor:
     """Indices (B, count) that are drawn, with replacement, by weights whose logarithms, up to a
     constant, are (B, K)."""
+    return chosen_by_weight(log_weights, draw.integers(_STEPS, count).double() / _STEPS)
+
+
+def chosen_by_weight(log_weights: Tensor, uniform: Tensor) -> Tensor:
+    """Indices (..., N) that numbers of [0, 1), `uniform` (..., N), choose by weights whose
+    logarithms, up to a constant, are (..., K): those of even numbers have the shares of the
+    weights."""
     upper = log_weights.detach().double().softmax(-1).cumsum(-1)[..., :-1]
-    uniform = draw.integers(_STEPS, count).double() / _STEPS
-    return torch.searchsorted(upper.contiguous(), uniform.contiguous(), right=True)
+    return torch.searchsorted(upper.contiguous(), uniform.double().contiguous(), right=True)

@@ -48,12 +48,21 @@ class InferenceNet:
         self.sample_maps = net.sample_maps
         self.first_filter = net.classifier.filter_initializer
         self.learn_filter = net.classifier.filter_optimizer
-        self.box_head = None if net.bb_regressor is None else ClosedFormHead(net.bb_regressor)
+        self.box_head = (
+            None
+            if net.bb_regressor is None
+            else ClosedFormHead(net.bb_regressor, net.proposal_head)
+        )
 
     @property
     def has_box_head(self) -> bool:
         """Whether boxes can be fitted."""
         return self.box_head is not None
+
+    @property
+    def has_proposals(self) -> bool:
+        """Whether boxes can be drawn."""
+        return self.box_head is not None and self.box_head.has_proposals
 
     def synchronize(self) -> None:
         """Wait until the device has done all that it was given."""

@@ -29,6 +29,7 @@ def network_config(tree: Mapping[str, Any]) -> NetworkConfig:
             "initializer": "zeros",
             "filter_optimizer": HingeConfig(),
             "box_head": None,
+            "proposal_head": None,
         },
         HingeConfig: {"label_sigma": label_sigma},
     }

@@ -9,10 +9,13 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from ltr.ebm.mixture import MixtureDensity
+from ltr.errors import ConfigError
 from ltr.geometry import middle_yx
 from ltr.images import MEAN, STD
 from ltr.models.backbone import TRUNKS, Taps, TrunkName
 from ltr.models.box.energy import EnergyHead, EnergyHeadConfig, Modulation
+from ltr.models.box.mixture import MixtureHead, MixtureHeadConfig
 from ltr.models.classifier.density_descent import DensitySteepestDescent, DivergenceConfig
 from ltr.models.classifier.features import ClassifierFeatures, instance_l2_norm
 from ltr.models.classifier.initializer import PooledInitializer, ZeroInitializer
@@ -65,6 +68,15 @@ class NetworkConfig:
     box_head: EnergyHeadConfig | None = setting(
         None, "1", "what says how well a box fits the target"
     )
+    proposal_head: MixtureHeadConfig | None = setting(
+        None, "1", "what says where a box may lie, from the box head's features"
+    )
+
+    def __post_init__(self) -> None:
+        if self.proposal_head is not None and self.box_head is None:
+            raise ConfigError(
+                "proposal_head reads the features of a box head, but box_head is none: set both"
+            )
 
 
 class TrainingOutput(NamedTuple):
@@ -75,6 +87,30 @@ class TrainingOutput(NamedTuple):
     which `filter_optimizer.scores` makes scores; None where the classifier was left out."""
     energies: Tensor | None
     """(B, T, N), of the proposals; None where the box head was left out, or there is none."""
+
+
+class BoxScene(NamedTuple):
+    """What the box head sees of T test frames of each of B sequences."""
+
+    energy_head: EnergyHead
+    proposal_head: MixtureHead | None
+    features: Taps
+    """(B T, ...), the maps that boxes are pooled from."""
+    modulation: Modulation
+    """(B T, ...)"""
+
+    def energies(self, boxes_xywh: Tensor) -> Tensor:
+        """(B, T, N) of boxes (B, T, N, 4), pool format."""
+        with without_autocast(boxes_xywh.device):
+            energies = self.energy_head(self.features, self.modulation, boxes_xywh.flatten(0, 1))
+        return energies.unflatten(0, boxes_xywh.shape[:2])
+
+    def proposal(self, first_xywh: Tensor) -> MixtureDensity:
+        """Densities (B T,) of offsets from first boxes (B, T, 4), pool format. Only of a network
+        with a proposal head."""
+        assert self.proposal_head is not None
+        with without_autocast(first_xywh.device):
+            return self.proposal_head(self.features, self.modulation, first_xywh.flatten(0, 1))
 
 
 class Classifier(nn.Module):
@@ -113,6 +149,11 @@ class TrackerNet(nn.Module):
             None
             if config.box_head is None
             else EnergyHead(trunk.channels8, trunk.channels16, config.box_head)
+        )
+        self.proposal_head = (
+            None
+            if config.proposal_head is None or config.box_head is None
+            else MixtureHead(config.box_head.channels, config.proposal_head)
         )
 
     def forward(
@@ -153,21 +194,26 @@ class TrackerNet(nn.Module):
         descent steps, n. None leaves out the box head (proposals) or the classifier (iterations).
         """
         raw_scores = energies = None
-        batch = len(train_boxes_xywh)
         if iterations is not None:
             raw_scores = self._raw_scores(
                 train_taps, train_boxes_xywh, test_taps, iterations, crop_side
             )
         if proposals_xywh is not None and self.bb_regressor is not None:
-            train, test = (len(taps.stride16) // batch for taps in (train_taps, test_taps))
-            reference = Taps(*(tap[::train] for tap in train_taps))
-            modulation = self.bb_regressor.modulation(reference, train_boxes_xywh[:, 0])
-            modulation = Modulation(*(half.repeat_interleave(test, dim=0) for half in modulation))
-            box_features = widened_taps(self.bb_regressor.box_features(test_taps))
-            with without_autocast(proposals_xywh.device):
-                energies = self.bb_regressor(box_features, modulation, proposals_xywh.flatten(0, 1))
-            energies = energies.unflatten(0, (batch, test))
+            scene = self.box_scene(train_taps, train_boxes_xywh, test_taps)
+            energies = scene.energies(proposals_xywh)
         return TrainingOutput(raw_scores, energies)
+
+    def box_scene(self, train_taps: Taps, train_boxes_xywh: Tensor, test_taps: Taps) -> BoxScene:
+        """The test frames as the box head sees them, with the modulation of the first train frame.
+        As `from_taps`; only of a network with a box head."""
+        assert self.bb_regressor is not None
+        batch = len(train_boxes_xywh)
+        train, test = (len(taps.stride16) // batch for taps in (train_taps, test_taps))
+        reference = Taps(*(tap[::train] for tap in train_taps))
+        modulation = self.bb_regressor.modulation(reference, train_boxes_xywh[:, 0])
+        modulation = Modulation(*(half.repeat_interleave(test, dim=0) for half in modulation))
+        features = widened_taps(self.bb_regressor.box_features(test_taps))
+        return BoxScene(self.bb_regressor, self.proposal_head, features, modulation)
 
     def _raw_scores(
         self,

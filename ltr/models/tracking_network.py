@@ -13,12 +13,17 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
+from ltr.ebm.mixture import MixtureDensity
 from ltr.models.backbone import Taps
 
 BoxEnergies = Callable[[Tensor], tuple[Tensor, Tensor]]
 """Boxes (B, N, 4) in pool format, pixels of the crop -> how well each fits its target, energies
 (B, N), higher fits better, and their gradient (B, N, 4) with respect to (x, y, w, h). A box without
 area has no gradient."""
+
+
+BoxScores = Callable[[Tensor], Tensor]
+"""Boxes (B, N, 4) in pool format -> their energies (B, N) alone, for less than half of the work."""
 
 
 class Features(NamedTuple):
@@ -55,12 +60,26 @@ class ScoreGrid(NamedTuple):
         return (cell + self.shift) * self.stride
 
 
+class BoxProposals(NamedTuple):
+    """Where the boxes of B targets may lie in their crops, and how well any of them fits."""
+
+    density: MixtureDensity
+    """(B,), of offsets from the first boxes in relative coordinates (`ltr.geometry.at_offsets`)."""
+    scores: BoxScores
+    energies: BoxEnergies
+
+
 class ConditionedHead(Protocol):
     """A box head that knows its B targets: made once for them, and good for every later frame."""
 
     def energies_of(self, taps: Taps, boxes_xywh: Tensor) -> BoxEnergies:
         """The energies of boxes in the crops, one a target, that `taps` are of: first near boxes
         (B, N, 4), and wherever they move."""
+        ...
+
+    def proposals_of(self, taps: Taps, first_xywh: Tensor) -> BoxProposals:
+        """Where boxes may lie in the crops that `taps` are of, given first ones (B, 4). Only of a
+        network that `has_proposals`."""
         ...
 
 
@@ -80,6 +99,11 @@ class TrackingNetwork(Protocol):
     @property
     def has_box_head(self) -> bool:
         """Whether `modulation` and `conditioned` can be called."""
+        ...
+
+    @property
+    def has_proposals(self) -> bool:
+        """Whether a conditioned box head knows `proposals_of`."""
         ...
 
     def synchronize(self) -> None:

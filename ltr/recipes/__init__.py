@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ltr.recipes import dimp18, nce_plus18, nce_plus_mobile, prdimp18
+from ltr.recipes import dimp18, nce_plus18, nce_plus_mobile, prdimp18, proposals18
 from ltr.training.recipe import Recipe
 
 RECIPES: dict[str, Recipe] = {
@@ -10,4 +10,5 @@ RECIPES: dict[str, Recipe] = {
     "nce_plus18": nce_plus18.RECIPE,
     "dimp18": dimp18.RECIPE,
     "prdimp18": prdimp18.RECIPE,
+    "proposals18": proposals18.RECIPE,
 }

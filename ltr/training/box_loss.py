@@ -37,8 +37,7 @@ def box_proposals(
         boxes, overlaps = disturbed(target_xywh, loss, draws)
         return Proposals(boxes, lambda energies: {LOSS: overlap_loss(energies, overlaps)})
     samples = box_samples(target_xywh, loss, draws)
-    middle = middle_yx(target_xywh)
-    inside = ((middle >= 0) & (middle <= crop_side)).all(dim=-1)  # (B, T)
+    inside = inside_crop(target_xywh, crop_side)
 
     def terms(energies: Tensor) -> dict[str, Tensor]:
         objective = box_objective(loss, energies.device)
@@ -71,6 +70,12 @@ def overlap_loss(predictions: Tensor, overlaps: Tensor) -> Tensor:
     """Mean square of predictions minus overlaps (..., N), which are stretched from 0..1 to -1..1
     (DiMP, Bhat et al. 2019, section 3.4)."""
     return (predictions - (2 * overlaps - 1)).square().mean()
+
+
+def inside_crop(target_xywh: Tensor, crop_side: int) -> Tensor:
+    """(...) whether the middle of a target (..., 4), pool format, lies in its crop."""
+    middle = middle_yx(target_xywh)
+    return ((middle >= 0) & (middle <= crop_side)).all(dim=-1)
 
 
 def mean_where(chosen: Tensor, values: Tensor) -> Tensor:

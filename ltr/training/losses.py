@@ -16,7 +16,8 @@ from ltr.models.tracker_net import TrackerNet
 from ltr.training.box_loss import LOSS as BOX_LOSS
 from ltr.training.box_loss import box_proposals
 from ltr.training.classifier_loss import classifier_terms, classifier_weights
-from ltr.training.recipe import Recipe
+from ltr.training.learned_boxes import learned_terms
+from ltr.training.recipe import ProposalLoss, Recipe
 from ltr.training.taps import TapsBatch
 
 
@@ -39,8 +40,11 @@ def losses(net: TrackerNet, batch: TapsBatch, recipe: Recipe, draws: Draws) -> L
     Raises ConfigError for a recipe whose objectives the network does not have."""
     check_objectives(recipe)
     side = batch.train_taps.stride16.shape[-1] * STRIDE
-    proposals = None
-    if recipe.box is not None:
+    proposals, terms = None, dict[str, Tensor]()
+    if isinstance(recipe.box, ProposalLoss):
+        scene = net.box_scene(batch.train_taps, batch.train_boxes, batch.test_taps)
+        terms |= learned_terms(recipe.box, scene, batch.test_boxes, side, draws.of("box"))
+    elif recipe.box is not None:
         proposals = box_proposals(recipe.box, batch.test_boxes, side, draws.of("box"))
     output = net.from_taps(
         batch.train_taps,
@@ -50,7 +54,6 @@ def losses(net: TrackerNet, batch: TapsBatch, recipe: Recipe, draws: Draws) -> L
         None if recipe.classifier is None else recipe.iterations,
         side,
     )
-    terms: dict[str, Tensor] = {}
     if recipe.classifier is not None and output.raw_scores is not None:
         cell_yx = net.score_grid(side).cell_of(middle_yx(batch.test_boxes))
         of_examples = classifier_terms(
@@ -76,6 +79,11 @@ def check_objectives(recipe: Recipe) -> None:
     if recipe.box is not None and recipe.network.box_head is None:
         raise ConfigError(
             "box is an objective for a box head, but network.box_head is none: set one of them"
+        )
+    if isinstance(recipe.box, ProposalLoss) and recipe.network.proposal_head is None:
+        raise ConfigError(
+            "box is an objective for a proposal head, but network.proposal_head is none: set it, "
+            "or another box.kind"
         )
     if not any(_weights(recipe).values()):
         raise ConfigError("the recipe minimises nothing: set classifier or box, with a weight")

@@ -29,15 +29,16 @@ from ltr.drawing import (
     short,
     write_picture,
 )
-from ltr.draws import example_draws
+from ltr.draws import Draws, example_draws
 from ltr.files import make_folder
 from ltr.geometry import middle_yx
 from ltr.images import Frame
-from ltr.models.tracker_net import TrackerNet
+from ltr.models.tracker_net import BoxScene, TrackerNet
 from ltr.training.box_loss import box_proposals
 from ltr.training.classifier_loss import label_maps
+from ltr.training.learned_boxes import learned_boxes
 from ltr.training.losses import cells_per_target, losses
-from ltr.training.recipe import Recipe
+from ltr.training.recipe import EnergyLoss, OverlapLoss, ProposalLoss, Recipe
 from ltr.training.run import PICTURES
 from ltr.training.taps import taps_of
 
@@ -127,11 +128,14 @@ def _one(batch: Batch, k: int) -> Batch:
 def _seen(net: TrackerNet, batch: Batch, recipe: Recipe) -> SeenSample:
     taps, side = taps_of(net, batch), batch.test_crops.shape[-1]
     draws = example_draws(recipe.seed, batch.numbers)
-    boxes, iterations = None, None if recipe.classifier is None else recipe.iterations
+    boxes = energies = None
     if recipe.box is not None:
-        boxes = box_proposals(recipe.box, batch.test_boxes, side, draws.of("box")).boxes_xywh
+        scene = net.box_scene(taps.train_taps, taps.train_boxes, taps.test_taps)
+        boxes = _boxes(recipe.box, scene, batch.test_boxes, side, draws.of("box"))
+        energies = scene.energies(boxes)
+    iterations = None if recipe.classifier is None else recipe.iterations
     output = net.from_taps(
-        taps.train_taps, taps.train_boxes, taps.test_taps, boxes, iterations, side
+        taps.train_taps, taps.train_boxes, taps.test_taps, None, iterations, side
     )
     return SeenSample(
         batch.names[0],
@@ -142,8 +146,21 @@ def _seen(net: TrackerNet, batch: Batch, recipe: Recipe) -> SeenSample:
         _numbers(batch.test_boxes[0]),
         _maps(net, output.raw_scores, batch.test_boxes, recipe),
         None if boxes is None else _numbers(boxes[0]),
-        None if output.energies is None else _numbers(output.energies[0]),
+        None if energies is None else _numbers(energies[0]),
     )
+
+
+def _boxes(
+    loss: OverlapLoss | EnergyLoss | ProposalLoss,
+    scene: BoxScene,
+    target_xywh: Tensor,
+    side: int,
+    draws: Draws,
+) -> Tensor:
+    """The boxes (B, T, N, 4) whose energies `loss` trains."""
+    if isinstance(loss, ProposalLoss):
+        return learned_boxes(loss, scene, target_xywh, draws).boxes_xywh
+    return box_proposals(loss, target_xywh, side, draws).boxes_xywh
 
 
 def _maps(

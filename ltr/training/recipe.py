@@ -83,6 +83,34 @@ class EnergyLoss:
 
 @dataclass(frozen=True, kw_only=True)
 @group
+class ProposalLoss:
+    """The box head as an energy-based model, contrasted with boxes of the network's own proposal
+    head, which learns where the energy is high (Gustafsson et al. 2022)."""
+
+    kind: Literal["proposal"] = "proposal"
+    weight: float = setting(1.0, "1", "of the loss", (0, 1e6))
+    boxes: int = setting(128, "boxes", "drawn from the proposal a frame", (1, 4096))
+    first_sigmas: tuple[tuple[float, float], ...] = setting(
+        ((0.05, 0.05), (0.2, 0.25)),
+        "relative",
+        "deviations of (centre, log size) of the box that proposals begin with from the target's, "
+        "each pair as often",
+        (1e-4, 10),
+    )
+    beta: float = setting(
+        0.0, "1", "NCE+: width of the positive's noise, of the proposal's deviations", (0, 1)
+    )
+    likelihood_share: float = setting(
+        0.0,
+        "1",
+        "of the proposal's loss that is the likelihood of the target, the rest being its "
+        "divergence from the energy; published: 0, and 1 to begin with",
+        (0, 1),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+@group
 class ParameterGroup:
     """Parameters that are trained alike. Those that no group names stay as they are, and so do the
     batch statistics of their modules."""
@@ -153,7 +181,9 @@ class Recipe:
     classifier: HingeLoss | DivergenceLoss | None = setting(
         HingeLoss(), "1", "the classifier's objective"
     )
-    box: OverlapLoss | EnergyLoss | None = setting(None, "1", "the box head's objective")
+    box: OverlapLoss | EnergyLoss | ProposalLoss | None = setting(
+        None, "1", "the box head's objective"
+    )
     iterations: int = setting(5, "1", "descent steps of the filter", (0, 50))
     batch: int = setting(26, "samples", "in one step", (1, 4096))
     epochs: int = setting(50, "epochs", "in all", (1, 10**6))

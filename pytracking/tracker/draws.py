@@ -48,6 +48,10 @@ class Draws:
         from."""
         return self._uniform((count, 4), "boxes", frame_number)
 
+    def samples(self, frame_number: int, count: int) -> Tensor:
+        """(count, 5) numbers from [0, 1): the boxes that are drawn from a proposal."""
+        return self._uniform((count, 5), "samples", frame_number)
+
     def _uniform(self, shape: tuple[int, ...], purpose: str, frame_number: int) -> Tensor:
         key = f"{self.seed}/{frame_number}/{purpose}/{self.name}".encode()
         # 63 bits of a cryptographic hash: neighbouring seeds give unrelated draws

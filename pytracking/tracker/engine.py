@@ -37,11 +37,18 @@ from pytracking.tracker.memory import MemoryRule, first_memory, store, trusted_s
 from pytracking.tracker.observer import Observer, show
 from pytracking.tracker.prediction import Box, Prediction, prediction_of
 from pytracking.tracker.preset_settings import TrackerPreset
-from pytracking.tracker.refinement import BoxRule, as_searched, first_bias, fit_box, fitted_offset
+from pytracking.tracker.refinement import (
+    BoxRule,
+    as_searched,
+    first_bias,
+    fit_box,
+    fitted_offset,
+    random_numbers,
+)
 from pytracking.tracker.search_area import SearchRule, crop_window, last_location
 from pytracking.tracker.size_search import SizeRule, best_rows, best_size, rows_to_search
 from pytracking.tracker.state import TrackerState
-from pytracking.tracker.step import Estimate, Step, View
+from pytracking.tracker.step import Estimate, Report, Step, View
 
 
 class TrackerEngine:
@@ -71,6 +78,11 @@ class TrackerEngine:
             raise ConfigError(
                 f"the preset refines boxes in the {preset.refinement.space!r} space, but the "
                 "network has no box head: choose another network, or refinement.space=none"
+            )
+        if refines and preset.refinement.method != "ascent" and not net.has_proposals:
+            raise ConfigError(
+                "the preset samples boxes, but the network has no proposal head: choose another "
+                "network, or refinement.method=ascent"
             )
         self.net = net
         self.preset = preset
@@ -162,7 +174,7 @@ class TrackerEngine:
         )
         view = step.view
         estimate = self.size_rule(step, self._locate(step, frame_hw))
-        offset = self.box_rule(step, estimate)
+        report = self.box_rule(step, estimate)
 
         box = to_crop(estimate.sample_yx, estimate.size_hw, view.centre_yx, view.scale, side)
         memory = store(
@@ -173,7 +185,7 @@ class TrackerEngine:
             preset.first_frame.count,
             preset.memory,
         )
-        predictions = self._read_back(view, estimate, offset)
+        predictions = self._read_back(view, estimate, report)
         iterations = self.update_policy(step.frame_number, predictions, preset.update)
         filters = learn_filters(net, state.filters, memory, iterations)
         if observer is not None:
@@ -188,7 +200,7 @@ class TrackerEngine:
             scale=estimate.scale,
             filters=filters,
             refined_yx=estimate.refined_yx,
-            offset_yxhw=offset,
+            offset_yxhw=report.offset_yxhw,
             memory=memory,
         )
         return state, predictions
@@ -267,17 +279,20 @@ class TrackerEngine:
         modulation = net.modulation(own, boxes[:count]).mean(0, keepdim=True)
         if setting.calibration and setting.space != "none":
             head = net.conditioned(modulation.expand(upright, -1))
-            uniform = upload(draws.boxes(1, setting.random_boxes), net.device)
+            uniform = upload(random_numbers(draws, 1, setting), net.device)
             bias = first_bias(head, taps, boxes, uniform, self.preset)
         return modulation, bias
 
     def _upload(self, frames: Sequence[Frame]) -> list[Tensor]:
         return [upload(torch.from_numpy(frame), self.net.device) for frame in frames]
 
-    def _read_back(self, view: View, estimate: Estimate, offset_yxhw: Tensor) -> list[Prediction]:
+    def _read_back(self, view: View, estimate: Estimate, report: Report) -> list[Prediction]:
         """All that the host is told of a frame, in one transfer."""
-        boxes = box_of(*moved_by(estimate.centre_yx, estimate.size_hw, offset_yxhw))
+        boxes = box_of(*moved_by(estimate.centre_yx, estimate.size_hw, report.offset_yxhw))
         areas = box_of(view.centre_yx, view.size_hw)
         score = view.scores.amax(dim=(1, 2))[:, None]
-        table = torch.cat([boxes, areas, score, estimate.status[:, None]], dim=1).tolist()
+        columns = [boxes, areas, score, estimate.status[:, None]]
+        if report.spread is not None:
+            columns.append(report.spread.flatten(1))
+        table = torch.cat(columns, dim=1).tolist()
         return [prediction_of(row, self.preset.output.not_found_box) for row in table]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -12,6 +12,23 @@ STATUSES: tuple[Status, ...] = get_args(Status)
 it. hard_negative: a rival that can be told by its place, from which the filter learns at once.
 not_found: not moved."""
 Box = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True)
+class Spread:
+    """How sure the tracker is of a box: of x, y, w and h each, in frame pixels, from boxes that
+    were sampled by their energies."""
+
+    deviation: Box
+    """Standard deviations."""
+    low: Box
+    """The lower ends of the 90 % credible intervals."""
+    high: Box
+    """Their upper ends."""
+
+    def to_dict(self) -> dict[str, list[float]]:
+        """The fields by name, as JSON can hold them."""
+        return {name: list(getattr(self, name)) for name in ("deviation", "low", "high")}
 
 
 @dataclass(frozen=True)
@@ -27,6 +44,9 @@ class Prediction:
     search_area: Box
     """(x, y, w, h) of the window that was searched, in frame pixels; it may reach beyond the
     frame."""
+    spread: Spread | None = None
+    """Of presets that sample boxes (`refinement.method`); None of others, and where the target was
+    not found."""
 
     @property
     def xyxy(self) -> Box:
@@ -47,13 +67,25 @@ class Prediction:
             "score": self.score,
             "status": self.status,
             "search_area": list(self.search_area),
+            "spread": None if self.spread is None else self.spread.to_dict(),
         }
 
 
 def prediction_of(row: Sequence[float], hidden: bool) -> Prediction:
-    """The prediction of ten numbers: box, search area, score and the number of the status.
+    """The prediction of ten numbers: box, search area, score and the number of the status; and
+    maybe twelve of its spread: deviations, and the ends of the intervals counted from the box.
     `hidden`: a box of -1 for a target that is not found."""
     status = STATUSES[int(row[9])]
-    x, y, w, h = (-1.0,) * 4 if hidden and status == "not_found" else row[:4]
-    left, top, width, height = row[4:8]
-    return Prediction((x, y, w, h), row[8], status, (left, top, width, height))
+    lost = status == "not_found"
+    box = four((-1.0,) * 4 if hidden and lost else row[:4])
+    spread = None
+    if len(row) > 10 and not lost:
+        low, high = (four(map(sum, zip(box, row[k : k + 4], strict=True))) for k in (14, 18))
+        spread = Spread(four(row[10:14]), low, high)
+    return Prediction(box, row[8], status, four(row[4:8]), spread)
+
+
+def four(numbers: Iterable[float]) -> Box:
+    """Four numbers as a box."""
+    x, y, w, h = numbers
+    return x, y, w, h

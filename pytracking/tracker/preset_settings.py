@@ -193,6 +193,15 @@ class Refinement:
         "none: the size search alone; default: steps in pixels; relative: in sizes and their "
         "logarithms",
     )
+    method: Literal["ascent", "sampling", "sampling_ascent"] = setting(
+        "ascent",
+        "1",
+        "ascent: from jittered boxes up the energy; sampling: the mean of boxes that the proposal "
+        "head draws, weighted by energy, with a spread; sampling_ascent: from that mean up",
+    )
+    samples: int = setting(
+        128, "boxes", "drawn by sampling; more is steadier and slower", (2, 4096)
+    )
     iterations: int = setting(5, "1", "ascent steps; more fits better and costs more", (1, 1000))
     step: tuple[float, float] = setting(
         (1.0, 1.0), "1", "step lengths of (position, size)", (0, 1000)

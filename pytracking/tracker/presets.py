@@ -36,7 +36,9 @@ _DIMP = TrackerPreset(
         distractor_threshold=0.8,
         hard_negative_threshold=0.5,
     ),
-    refinement=Refinement("default", 5, (1, 1), half_pixel_shift=True, stale_place=True),
+    refinement=Refinement(
+        "default", iterations=5, step=(1, 1), half_pixel_shift=True, stale_place=True
+    ),
     memory=Memory(learning_rate=0.01, hard_negative_rate=0.02),
     update=Update(interval=20, iterations=2, hard_negative_iterations=1, only_trusted=True),
 )
@@ -108,6 +110,10 @@ _NCE_PLUS = TrackerPreset(
     )
 )
 
+_PROPOSALS = replace(
+    _NCE_PLUS, refinement=replace(_NCE_PLUS.refinement, method="sampling", share=(1, 1, 1))
+)
+
 _TABLE: dict[str, tuple[TrackerPreset, str]] = {
     "imagenet18": (TrackerPreset(), "the bundled network of that name: filter, size search"),
     "imagenet_mobile": (TrackerPreset(), "the bundled network of that name: filter, size search"),
@@ -118,6 +124,10 @@ _TABLE: dict[str, tuple[TrackerPreset, str]] = {
     "nce_plus18": (
         _NCE_PLUS,
         "networks of the recipe of that name: size search, boxes reported by energy",
+    ),
+    "proposals18": (
+        _PROPOSALS,
+        "networks of the recipe of that name: size search, boxes sampled by energy, with a spread",
     ),
     "dimp18": (_DIMP, "DiMP-18 as published: filter by hinge residual, boxes by IoU"),
     "dimp50": (_DIMP, "DiMP-50 as published: filter by hinge residual, boxes by IoU"),

@@ -78,3 +78,15 @@ class Estimate(NamedTuple):
     """(B, 2) frame pixels."""
     scale: Tensor
     """(B,) frame pixels per crop pixel, for the next frame."""
+    spread: Tensor | None = None
+    """Of the box, as in `Report`."""
+
+
+class Report(NamedTuple):
+    """What is told of the box of each target, and changes nothing else."""
+
+    offset_yxhw: Tensor
+    """(B, 4), at which it lies from the one that is searched, as of `ltr.geometry.offset_of`."""
+    spread: Tensor | None = None
+    """(B, 3, 4) frame pixels, as (x, y, w, h): standard deviations, and the ends of the credible
+    interval of each number counted from the box; None where boxes are not sampled."""

@@ -13,11 +13,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ltr.ebm.mixture import MixtureDensity
 from ltr.errors import ConfigError
 from ltr.images import Frame
 from ltr.label_maps import gaussian
 from ltr.models.backbone import Taps
-from ltr.models.tracking_network import BoxEnergies, Features, ScoreGrid, TrackingNetwork
+from ltr.models.tracking_network import (
+    BoxEnergies,
+    BoxProposals,
+    Features,
+    ScoreGrid,
+    TrackingNetwork,
+)
 from pytracking import MultiTracker, Tracker
 from pytracking.evaluation.metrics import overlap
 from pytracking.tracker.engine import TrackerEngine
@@ -43,6 +50,13 @@ class RandomBoxHead:
 
         return energies
 
+    def proposals_of(self, taps: Taps, first_xywh: Tensor) -> BoxProposals:
+        energies = self.energies_of(taps, first_xywh[:, None])
+        shape = (len(first_xywh), 2, 4)
+        sigmas = torch.tensor([0.01, 0.05])[:, None].expand(shape)
+        density = MixtureDensity(torch.zeros(shape[:2]), torch.zeros(shape), sigmas.log())
+        return BoxProposals(density, lambda boxes: energies(boxes)[0], energies)
+
 
 class RandomNetwork:
     """Means of each cell's pixels, mixed by random numbers; a filter of one cell."""
@@ -50,7 +64,7 @@ class RandomNetwork:
     device = torch.device("cpu")
 
     def __init__(self, has_box_head: bool) -> None:
-        self.has_box_head = has_box_head
+        self.has_box_head = self.has_proposals = has_box_head
         self.fingerprint = f"random features, {has_box_head}"
         generator = torch.Generator().manual_seed(0)
         self._mix = torch.randn(3, CHANNELS, generator=generator) / 100

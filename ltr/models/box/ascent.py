@@ -33,6 +33,8 @@ class Fit(NamedTuple):
     """(B, 4) pool format; of no meaning where all were rejected."""
     accepted: Tensor
     """(B,) whether any box was left."""
+    spread: Tensor | None = None
+    """(B, 3, 4), as of `sampling.SampledBoxes`; None where nothing was sampled."""
 
 
 def candidates(

@@ -13,61 +13,38 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from ltr.ebm.mixture import MixtureDensity
+from ltr.geometry import grown
 from ltr.models.backbone import Taps
+from ltr.models.box.branch import (
+    Branch,
+    ConditionedBranch,
+    FeatureMaps,
+    ProposalLayer,
+    branch_energies,
+    maps_in,
+    pooled_values,
+)
 from ltr.models.box.energy import STRIDES, EnergyHead
-from ltr.models.box.pooling import bin_edges, hat, hat_integral
+from ltr.models.box.mixture import MixtureHead, mixture
 from ltr.models.box.window import (
     Convolutions,
     FeatureWindow,
-    features_in,
     limits_xy,
     whole_map,
     window_around,
 )
 from ltr.models.fused_convolution import FusedConvolution
-from ltr.models.tracking_network import BoxEnergies
-from ltr.transfer import constant
+from ltr.models.tracking_network import BoxEnergies, BoxProposals
 
 
-class Branch(NamedTuple):
-    """What one branch does at one stride: maps of C channels, P x P bins of a box pooled from them,
-    and a hidden layer of M numbers, relu(W v + b) . u, where v holds the modulated pooled
-    values."""
+class ProposalOutput(NamedTuple):
+    """What the proposal head makes of both hidden layers."""
 
-    stride: int
-    bins: int
-    """P."""
-    convolutions: Convolutions
-    """Those that make the feature map."""
-    weight: Tensor
-    """W, (M, P P C), columns in the order (bin row, bin column, channel): for the gradient."""
-    transposed: Tensor
-    """W^T, contiguous: for the energy. Both read in order what they need, twice as fast on a
-    CPU."""
-    bias: Tensor
-    """b, (M,)."""
-    output: Tensor
-    """u, (M,)."""
-
-
-class ConditionedBranch(NamedTuple):
-    """A branch for given targets."""
-
-    branch: Branch
-    modulation: Tensor
-    """(B, 1, 1, 1, C)."""
-
-
-class FeatureMaps(NamedTuple):
-    """What one branch pools from, for B targets: windows of maps that are zero beyond their
-    borders."""
-
-    maps: Tensor
-    """(B, h, w, C)."""
-    transposed: Tensor
-    """(B, w, h, C), contiguous."""
-    cells_xy: Tensor
-    """(B, 1, 2, 1, max(h, w)) float64, the map cells of the window's columns and rows."""
+    reach: float
+    """Sides of what is seen, in those of the first box."""
+    components: int
+    layer: nn.Linear
 
 
 class ConditionedClosedForm(NamedTuple):
@@ -76,6 +53,7 @@ class ConditionedClosedForm(NamedTuple):
     branches: tuple[ConditionedBranch, ConditionedBranch]
     bias: Tensor
     """(1,)."""
+    proposal: ProposalOutput | None
 
     def energies_of(self, taps: Taps, boxes_xywh: Tensor) -> BoxEnergies:
         """The energies of boxes in crops whose trunk features are `taps`.
@@ -89,15 +67,27 @@ class ConditionedClosedForm(NamedTuple):
 
     def energies_on_whole_maps(self, taps: Taps) -> BoxEnergies:
         """The same without any window."""
+        return partial(_energies, self, self._whole_maps(taps))
+
+    def proposals_of(self, taps: Taps, first_xywh: Tensor) -> BoxProposals:
+        """Where boxes may lie near first boxes (B, 4): on whole maps, for they may lie anywhere."""
+        maps = self._whole_maps(taps)
+        density = _density(self, maps, first_xywh)
+        return BoxProposals(density, partial(_scores, self, maps), partial(_energies, self, maps))
+
+    def _whole_maps(self, taps: Taps) -> tuple[FeatureMaps, FeatureMaps]:
         windows = [whole_map(tap.shape[-2:], len(tap)) for tap in taps]
-        return partial(_energies, self, _feature_maps(self, taps, windows))
+        return _feature_maps(self, taps, windows)
 
 
 class ClosedFormHead:
-    """The inference form of an `EnergyHead` whose batch norms are folded."""
+    """The inference form of an `EnergyHead`, and of the `MixtureHead` that reads its features, if
+    there is one. Their batch norms are folded."""
 
-    def __init__(self, head: EnergyHead) -> None:
+    def __init__(self, head: EnergyHead, proposal: MixtureHead | None = None) -> None:
         self._head = head
+        self.has_proposals = proposal is not None
+        self._proposal = None if proposal is None else _proposal_output(proposal)
         config, layers = head.config, (head.fc3_rt.linear, head.fc4_rt.linear)
         self.modulation_size = sum(config.channels)
         outputs = head.iou_predictor.weight[0].split(config.hidden)
@@ -113,9 +103,16 @@ class ClosedFormHead:
                 _channels_behind(linear.weight, bins),
                 linear.bias,
                 output,
+                layer,
             )
-            for stride, bins, (first, second), linear, output in zip(
-                STRIDES, config.bins, self._padded, layers, outputs, strict=True
+            for stride, bins, (first, second), linear, output, layer in zip(
+                STRIDES,
+                config.bins,
+                self._padded,
+                layers,
+                outputs,
+                _proposal_layers(proposal),
+                strict=True,
             )
         )
 
@@ -140,7 +137,8 @@ class ClosedFormHead:
                 self._branches, vectors, self._padded, strict=True
             )
         )
-        return ConditionedClosedForm((stride8, stride16), self._head.iou_predictor.bias)
+        bias = self._head.iou_predictor.bias
+        return ConditionedClosedForm((stride8, stride16), bias, self._proposal)
 
 
 class _EnergiesOnWindows:
@@ -175,85 +173,47 @@ def _feature_maps(
     head: ConditionedClosedForm, taps: Taps, windows: list[FeatureWindow]
 ) -> tuple[FeatureMaps, FeatureMaps]:
     stride8, stride16 = (
-        _maps_in(tap, conditioned.branch.convolutions, window)
+        maps_in(tap, conditioned.branch.convolutions, window)
         for tap, conditioned, window in zip(taps, head.branches, windows, strict=True)
     )
     return stride8, stride16
 
 
-def _maps_in(tap: Tensor, convolutions: Convolutions, window: FeatureWindow) -> FeatureMaps:
-    maps = features_in(tap, convolutions, window).permute(0, 2, 3, 1)
-    cells = torch.arange(max(window.size), dtype=torch.float64, device=maps.device)
-    low_yx = torch.zeros(len(maps), 2, dtype=torch.float64, device=maps.device)
-    if maps.device.type == "cpu":
-        low_yx += low_yx.new_tensor(window.low)
-    cells_xy = cells + low_yx.flip(-1)[:, None, :, None, None]
-    return FeatureMaps(maps, maps.transpose(1, 2).contiguous(), cells_xy)
-
-
 def _energies(
     head: ConditionedClosedForm, maps: tuple[FeatureMaps, FeatureMaps], boxes_xywh: Tensor
 ) -> tuple[Tensor, Tensor]:
-    energy8, gradient8 = _branch_energies(head.branches[0], maps[0], boxes_xywh)
-    energy16, gradient16 = _branch_energies(head.branches[1], maps[1], boxes_xywh)
+    energy8, gradient8 = branch_energies(head.branches[0], maps[0], boxes_xywh)
+    energy16, gradient16 = branch_energies(head.branches[1], maps[1], boxes_xywh)
     return energy8 + energy16 + head.bias, gradient8 + gradient16
 
 
-def _branch_energies(
-    conditioned: ConditionedBranch, feature_maps: FeatureMaps, boxes_xywh: Tensor
-) -> tuple[Tensor, Tensor]:
-    """What one branch adds to the energies (B, N), and its gradient (B, N, 4).
-
-    Pooling is pooled = Wy F Wx^T (`pooling`), so by the chain rule dE/dWx = sum over bin rows of
-    dE/dpooled (Wy F)^T and dE/dWy = sum over bin columns of dE/dpooled (F Wx^T)^T, and what a
-    coordinate adds is the sum over bins and cells of dE/dW dW/dcoordinate."""
-    branch, modulation = conditioned
-    (batch, count), bins = boxes_xywh.shape[:2], branch.bins
-    maps = feature_maps.maps
-    height, width, channels = maps.shape[1:]
-    tables = axis_tables(boxes_xywh, feature_maps.cells_xy, branch.stride, bins).to(maps.dtype)
-    across, down = tables[0].unbind(2)  # Wx and Wy, (B, N, P, n)
-    across_by, down_by = tables[1:, :, :, 0], tables[1:, :, :, 1]  # (2, B, N, P, n)
-    across, down = across[..., :width], down[..., :height]
-
-    stripes = down.flatten(1, 2) @ maps.flatten(2)  # Wy F
-    stripes = stripes.view(batch, count, bins, width, channels)  # (B, N, P, w, C)
-    pooled = across[:, :, None] @ stripes  # (B, N, P, P, C)
-    modulated = (pooled * modulation).view(batch * count, -1)  # (B N, P P C)
-    hidden = torch.addmm(branch.bias, modulated, branch.transposed)  # (B N, M)
-    energy = hidden.relu() @ branch.output  # (B N,)
-
-    by_modulated = ((hidden > 0) * branch.output) @ branch.weight  # (B N, P P C)
-    by_pooled = by_modulated.view(batch, count, bins, bins, channels) * modulation
-    columns = across.flatten(1, 2) @ feature_maps.transposed.flatten(2)  # F Wx^T
-    columns = columns.view(batch, count, bins, height, channels)  # (B, N, P, h, C)
-    by_across = (by_pooled @ stripes.transpose(-1, -2)).sum(2)  # (B, N, P, w)
-    by_down = (by_pooled.transpose(2, 3) @ columns.transpose(-1, -2)).sum(2)  # (B, N, P, h)
-    by_xw = (by_across * across_by[..., :width]).sum((-2, -1))  # (2, B, N)
-    by_yh = (by_down * down_by[..., :height]).sum((-2, -1))  # (2, B, N)
-    gradient = torch.stack([by_xw[0], by_yh[0], by_xw[1], by_yh[1]], dim=-1)
-    return energy.view(batch, count), gradient
+def _scores(
+    head: ConditionedClosedForm, maps: tuple[FeatureMaps, FeatureMaps], boxes_xywh: Tensor
+) -> Tensor:
+    """The energies (B, N) alone."""
+    energy = head.bias
+    for conditioned, own in zip(head.branches, maps, strict=True):
+        branch = conditioned.branch
+        pooled = pooled_values(conditioned, own, boxes_xywh, branch.bins)
+        hidden = torch.addmm(branch.bias, pooled, branch.transposed)
+        energy = energy + (hidden.relu() @ branch.output).view(boxes_xywh.shape[:2])
+    return energy
 
 
-def axis_tables(boxes_xywh: Tensor, cells_xy: Tensor, stride: int, bins: int) -> Tensor:
-    """(3, B, N, 2, P, n) float64, on both axes (x, y): the mean of each cell's hat over each bin,
-    and its derivatives with respect to the box's low edge and its size.
-
-    With e_k = low + size k / P the edges, A the integral of the hat and s = P / size, the mean is
-    s (A(e_k+1 - i) - A(e_k - i)); by low its derivative is s (hat(e_k+1 - i) - hat(e_k - i)), by
-    size the same with each hat times its k / P, less the mean over the size."""
-    low, size = (boxes_xywh.double() / stride).split(2, dim=-1)  # (B, N, 2), in cells
-    edges = bin_edges(low, size, bins)
-    fraction = constant(tuple(k / bins for k in range(bins + 1)), edges.device, torch.float64)
-    offset = edges[..., None] - cells_xy
-    hats = hat(offset)
-    # the integral of each hat up to each edge, and its derivatives
-    integrals = torch.stack([hat_integral(offset), hats, hats * fraction[:, None]])
-    per_bin = ((size > 0) * bins / size.clamp(min=1e-300))[..., None, None]
-    tables = (integrals[..., 1:, :] - integrals[..., :-1, :]) * per_bin
-    tables[2] -= tables[0] * (per_bin / bins)
-    tables[1:] /= stride
-    return tables
+def _density(
+    head: ConditionedClosedForm, maps: tuple[FeatureMaps, FeatureMaps], first_xywh: Tensor
+) -> MixtureDensity:
+    """The proposals (B,) around first boxes (B, 4)."""
+    output = head.proposal
+    assert output is not None
+    seen = grown(first_xywh, output.reach)[:, None]
+    hidden = []
+    for conditioned, own in zip(head.branches, maps, strict=True):
+        layer = conditioned.branch.proposal
+        assert layer is not None
+        pooled = pooled_values(conditioned, own, seen, layer.bins)
+        hidden.append(torch.addmm(layer.bias, pooled, layer.transposed).relu())
+    return mixture(output.layer(torch.cat(hidden, dim=1)), output.components)
 
 
 def _branch(
@@ -263,6 +223,7 @@ def _branch(
     weight: Tensor,
     bias: Tensor,
     output: Tensor,
+    proposal: ProposalLayer | None,
 ) -> Branch:
     return Branch(
         stride=stride,
@@ -272,6 +233,7 @@ def _branch(
         transposed=weight.t().contiguous(),
         bias=bias,
         output=output,
+        proposal=proposal,
     )
 
 
@@ -285,8 +247,29 @@ def _packed(branch: Branch, modulation: Tensor, second: nn.Module) -> Conditione
     cells, channels = branch.bins**2, modulation.shape[1]
     weight = branch.weight.view(-1, cells, channels).index_select(2, kept).flatten(1)
     convolutions = branch.convolutions[0], _for_windows(second, kept)
-    packed = _branch(branch.stride, branch.bins, convolutions, weight, branch.bias, branch.output)
+    proposal = branch.proposal
+    if proposal is not None:
+        rows = proposal.transposed.view(proposal.bins**2, channels, -1).index_select(1, kept)
+        proposal = proposal._replace(transposed=rows.flatten(0, 1))
+    packed = _branch(
+        branch.stride, branch.bins, convolutions, weight, branch.bias, branch.output, proposal
+    )
     return ConditionedBranch(packed, modulation.index_select(1, kept)[:, None, None, None])
+
+
+def _proposal_output(head: MixtureHead) -> ProposalOutput:
+    return ProposalOutput(head.config.reach, head.config.components, head.output)
+
+
+def _proposal_layers(head: MixtureHead | None) -> list[ProposalLayer | None]:
+    if head is None:
+        return [None, None]
+    return [
+        ProposalLayer(
+            bins, _channels_behind(block.linear.weight, bins).t().contiguous(), block.linear.bias
+        )
+        for bins, block in zip(head.config.bins, (head.fc3, head.fc4), strict=True)
+    ]
 
 
 def _channels_behind(weight: Tensor, bins: int) -> Tensor:
