@@ -173,7 +173,8 @@ def test_heavy_imports_are_lazy(path: Path) -> None:
 def test_tracker_knows_one_interface_of_networks(path: Path) -> None:
     targets = set(imports(ast.parse(path.read_text(encoding="utf-8"))))
     models = {target for target in targets if target.startswith("ltr.models")}
-    known = {"ltr.models.tracking_network", "ltr.models.box.ascent", "ltr.models.stride"}
+    rules = {"ltr.models.box.ascent", "ltr.models.box.sampling"}
+    known = {"ltr.models.tracking_network", "ltr.models.stride"} | rules
     assert models <= known, f"{dotted(path)} imports {models - known}: ask the TrackingNetwork"
 
 
@@ -202,7 +203,7 @@ def test_the_loop_stays_short() -> None:
     }
     loop = [p for p in (ROOT / "pytracking" / "tracker").glob("*.py") if p.stem not in outside]
     assert len(loop) <= 12
-    assert sum(len(path.read_text(encoding="utf-8").splitlines()) for path in loop) < 1100
+    assert sum(len(path.read_text(encoding="utf-8").splitlines()) for path in loop) < 1200
 
 
 @pytest.mark.parametrize("path", modules(), ids=dotted)

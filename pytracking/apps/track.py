@@ -30,7 +30,7 @@ from pytracking.sinks.boxes_file import BoxesFile
 from pytracking.sinks.display import Preview
 from pytracking.sinks.overlays import Overlay
 from pytracking.sinks.result_files import ResultFiles
-from pytracking.sinks.result_formats import ResultRow, result_formats
+from pytracking.sinks.result_formats import ResultRow, result_formats, row_of
 from pytracking.sinks.run_folder import Destination, RunFolder, run_folder
 from pytracking.sinks.run_inputs import check_inputs_kept
 from pytracking.sinks.video_writer import VideoWriter, codec_name
@@ -82,7 +82,7 @@ def run_track(
         require_visdom()
     source = frames_of(open_source(source_path), request.frames)
     folder = output or Path("outputs") / "track" / source.name
-    files = files_of(targets, request.formats, source.name)
+    files = files_of(targets, request.formats, source.name, spread=True)
     results = Destination("--output", folder, files, overwrite, numbered=output is None)
     seen = debug and Destination("--debug-dir", debug, list(PAGES), overwrite, pictures=True)
     frames = [("the frames", p) for p in (source_path, source_path / "img") if p.is_dir()]
@@ -106,7 +106,8 @@ def _run(
     pictures: RunFolder | None,
     request: TrackRequest,
 ) -> int:
-    folder, files = run.folder, files_of(targets, request.formats, source.name)
+    spread = tracker.engine.gives_spread
+    folder, files = run.folder, files_of(targets, request.formats, source.name, spread)
     course, status, why, written = Course(), 0, "", True
     try:
         _track_all(source, targets, tracker, folder, pictures, request, course)
@@ -139,13 +140,15 @@ def ending(error: BaseException) -> tuple[int, str]:
 
 
 def files_of(
-    targets: Mapping[str, Box], formats: Sequence[str] = (), sequence: str = ""
+    targets: Mapping[str, Box],
+    formats: Sequence[str] = (),
+    sequence: str = "",
+    spread: bool = False,
 ) -> dict[str, str]:
-    """What a run writes: FILES, with a boxes file for each of several targets, and the files of
-    further formats. Raises BoxError where two would be one."""
-    further = {
-        name: form.what for name, form in result_formats(formats, sequence, list(targets)).items()
-    }
+    """What a run writes: FILES, with a boxes file for each of several targets, the files of further
+    formats, and that of the spread. Raises BoxError where two would be one."""
+    forms = result_formats(formats, sequence, list(targets), spread)
+    further = {name: form.what for name, form in forms.items()}
     if len(targets) == 1:
         return {**FILES, **further}
     own = {boxes_name(name, targets): f"{name}: {FILES['boxes.txt']}" for name in targets}
@@ -174,7 +177,8 @@ def _track_all(
         files = {
             n: stack.enter_context(BoxesFile(folder / boxes_name(n, targets))) for n in targets
         }
-        forms = result_formats(request.formats, source.name, list(targets))
+        spread = tracker.engine.gives_spread
+        forms = result_formats(request.formats, source.name, list(targets), spread)
         results = stack.enter_context(ResultFiles(folder, forms))
         video = stack.enter_context(VideoWriter(folder / "video.mp4", source.frame_rate))
         overlay = Overlay(source.frame_rate * request.frames.stride, request.trail)
@@ -211,8 +215,7 @@ def _track_all(
             with postponed():
                 for name, prediction in predictions.items():
                     files[name].write(prediction)
-                    box, score, status = prediction.box, prediction.score, prediction.status
-                    results.write(ResultRow(number, name, box, score, status, took))
+                    results.write(row_of(number, name, prediction, took))
                 course.add(number, predictions, took)
                 picture = overlay.next(number, frame, predictions)
                 video.write(picture)

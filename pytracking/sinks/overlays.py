@@ -21,7 +21,7 @@ from ltr.drawing import (
 from ltr.images import Frame
 from pytracking.sinks.labels import Offset, Rectangle, offset, placed
 from pytracking.sinks.palette import LINE_STYLES, TRUTH, TargetColours, ink_on
-from pytracking.tracker.prediction import Box, Prediction
+from pytracking.tracker.prediction import Box, Prediction, Spread
 
 LEAST_LENGTH = 480
 """Pixels of the longer side that a picture has at the least, so that labels can be read."""
@@ -44,6 +44,8 @@ class Mark:
     """Strokes and gaps of its line, in widths of the line; nothing: a solid one."""
     trail: Sequence[Point] = ()
     """Centres (x, y), frame pixels, that it had before."""
+    spread: Spread | None = None
+    """How sure the box is; drawn as bars across its edges."""
 
 
 class Overlay:
@@ -154,6 +156,8 @@ def draw(
         _draw_trail(image, mark, times, width)
     for mark in marks:
         outline(image, scaled(mark.box, times), mark.colour, width, mark.pattern)
+        if mark.spread is not None:
+            _draw_spread(image, mark.box, mark.spread, times, mark.colour, max(1, width // 2))
     taken = [_plate(image, (0, 0), caption, DARK, size)] if caption else []
     _draw_labels(image, marks, times, taken, {} if offsets is None else offsets)
     return image
@@ -218,6 +222,26 @@ def _draw_trail(image: Frame, mark: Mark, times: int, width: int) -> None:
     draw_lines(image, way[None], mark.colour, max(1, width // 2))
 
 
+def _draw_spread(
+    image: Frame, box: Box, spread: Spread, times: int, colour: Colour, width: int
+) -> None:
+    """A bar in the middle of each edge, over the 90 % interval: of x and y on the left and the
+    upper one, of w and h, counted from there, on the right and the lower one."""
+    x, y, w, h = box
+    (x0, y0, w0, h0), (x1, y1, w1, h1) = spread.low, spread.high
+    middle_x, middle_y = x + w / 2, y + h / 2
+    bars = np.array(
+        [
+            [(x0, middle_y), (x1, middle_y)],
+            [(x + w0, middle_y), (x + w1, middle_y)],
+            [(middle_x, y0), (middle_x, y1)],
+            [(middle_x, y + h0), (middle_x, y + h1)],
+        ]
+    )
+    far = 4.0 * max(image.shape[:2])
+    draw_lines(image, (times * bars - 0.5).clip(-far, far), colour, width)
+
+
 def _mark(
     name: str,
     prediction: Prediction,
@@ -227,7 +251,8 @@ def _mark(
 ) -> Mark:
     verdict = f"{prediction.status.replace('_', ' ')}  {short(prediction.score)}"
     pattern = LINE_STYLES[prediction.status]
-    return Mark(name, prediction.box, colour, _label(name, verdict, among), pattern, trail)
+    label = _label(name, verdict, among)
+    return Mark(name, prediction.box, colour, label, pattern, trail, prediction.spread)
 
 
 def _label(name: str, verdict: str, among: Mapping[str, object]) -> str:

@@ -12,12 +12,18 @@ from typing import NamedTuple
 
 from ltr.errors import BoxError
 from ltr.files import safe_name
-from pytracking.tracker.prediction import Box
+from pytracking.tracker.prediction import Box, Prediction, Spread
 
 COLUMNS = ("frame", "target", "x", "y", "w", "h", "score", "status")
 """Of csv files, and of the table that `read_results` gives."""
 TIMED_COLUMNS = (*COLUMNS, "seconds")
 """Of the tables of recordings."""
+SPREAD_COLUMNS = (
+    "frame",
+    "target",
+    *(f"{number}_{what}" for what in ("deviation", "low", "high") for number in "xywh"),
+)
+"""Of the table of spreads: standard deviations, and the ends of the 90 % credible intervals."""
 FORMATS = {
     "csv": "a table with a header",
     "json": "JSON lines",
@@ -41,6 +47,14 @@ class ResultRow:
     """`init` in the first frame, else that of the prediction."""
     seconds: float
     """What the frame took, all targets together."""
+    spread: Spread | None = None
+    """Of the box, where the tracker knows it."""
+
+
+def row_of(frame: int, target: str, prediction: Prediction, seconds: float) -> ResultRow:
+    """What was predicted of a target in a frame."""
+    p = prediction
+    return ResultRow(frame, target, p.box, p.score, p.status, seconds, p.spread)
 
 
 class ResultFormat(NamedTuple):
@@ -54,11 +68,18 @@ class ResultFormat(NamedTuple):
 
 
 def result_formats(
-    formats: Sequence[str], sequence: str, targets: Sequence[str]
+    formats: Sequence[str], sequence: str, targets: Sequence[str], spread: bool = False
 ) -> dict[str, ResultFormat]:
     """The files of a run of `sequence`, by name, in each of the `formats`: one for all targets in
-    csv, json and mot, two a target in got10k. Raises BoxError where two would be one."""
+    csv, json and mot, two a target in got10k; and one more with the `spread` of boxes. Raises
+    BoxError where two would be one."""
     files: dict[str, ResultFormat] = {}
+    if spread:
+        files["spread.csv"] = ResultFormat(
+            "how sure each box is: deviations and 90 % intervals of x,y,w,h",
+            spread_line,
+            ",".join(SPREAD_COLUMNS),
+        )
     if "csv" in formats:
         header = ",".join(COLUMNS)
         files["results.csv"] = ResultFormat(f"a line a box: {header}", csv_line, header)
@@ -98,18 +119,30 @@ def timed_csv_line(row: ResultRow) -> str:
     return f"{csv_line(row)},{row.seconds:.4f}"
 
 
+def spread_line(row: ResultRow) -> str:
+    """The SPREAD_COLUMNS, numbers with 4 decimals; nothing for a box without a spread."""
+    if row.spread is None:
+        return ""
+    numbers = (*row.spread.deviation, *row.spread.low, *row.spread.high)
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="")
+    writer.writerow([row.frame, row.target, *(f"{value:.4f}" for value in numbers)])
+    return text.getvalue()
+
+
 def json_line(row: ResultRow) -> str:
-    """An object with frame, target, box, score and status, every digit kept; no score is null."""
-    return json.dumps(
-        {
-            "frame": row.frame,
-            "target": row.target,
-            "box": list(row.box),
-            "score": None if math.isnan(row.score) else row.score,
-            "status": row.status,
-        },
-        ensure_ascii=False,
-    )
+    """An object with frame, target, box, score and status, and the spread where there is one, every
+    digit kept; no score is null."""
+    told = {
+        "frame": row.frame,
+        "target": row.target,
+        "box": list(row.box),
+        "score": None if math.isnan(row.score) else row.score,
+        "status": row.status,
+    }
+    if row.spread is not None:
+        told["spread"] = row.spread.to_dict()
+    return json.dumps(told, ensure_ascii=False)
 
 
 def mot_line(row: ResultRow, numbers: Mapping[str, int]) -> str:

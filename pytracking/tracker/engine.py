@@ -73,19 +73,19 @@ class TrackerEngine:
         memory_rule: MemoryRule = trusted_samples,
         update_policy: UpdatePolicy = iterations_due,
     ) -> None:
+        self.net = net
+        self.preset = preset
         refines = preset.refinement.space != "none"
         if refines and not net.has_box_head:
             raise ConfigError(
                 f"the preset refines boxes in the {preset.refinement.space!r} space, but the "
                 "network has no box head: choose another network, or refinement.space=none"
             )
-        if refines and preset.refinement.method != "ascent" and not net.has_proposals:
+        if self.gives_spread and not net.has_proposals:
             raise ConfigError(
                 "the preset samples boxes, but the network has no proposal head: choose another "
                 "network, or refinement.method=ascent"
             )
-        self.net = net
-        self.preset = preset
         self.seed = checked_seed(seed)
         self.search_rule = search_rule
         self.localizer = localizer
@@ -95,6 +95,12 @@ class TrackerEngine:
         self.memory_rule = memory_rule
         self.update_policy = update_policy
         self.draws = partial(Draws, self.seed)
+
+    @property
+    def gives_spread(self) -> bool:
+        """Whether predictions say how sure their boxes are."""
+        refinement = self.preset.refinement
+        return refinement.space != "none" and refinement.method != "ascent"
 
     @torch.inference_mode()
     def start(self, frame: Frame, box_xywh: Box, name: str = "target") -> TrackerState:

@@ -164,7 +164,7 @@ def test_absent_targets_and_wrong_counts(
         (["track", "FOLDER", "--box=-90,2,30,40"], "pytracking: box -90,2,30,40 lies outside the frame of 640x360 pixels: give x,y,w,h in its pixels"),
         (["track", "FOLDER", "--box", "0,2,3000,40"], "pytracking: box 0,2,3000,40 is larger than the frame of 640x360 pixels: give x,y,w,h in its pixels"),
         (["track", "FOLDER", "--box", "9,2,30,40", "--net", "imagnet18"], "pytracking: unknown network 'imagnet18': did you mean imagenet18?"),
-        (["track", "FOLDER", "--box", "9,2,30,40", "--preset", "mobile"], "pytracking: unknown preset 'mobile': known: dimp18, dimp18_vot18, dimp50, dimp50_vot18, dimp50_vot19, imagenet18, imagenet_mobile, nce_plus18, nce_plus_mobile, prdimp18, prdimp50, prdimp50_vot18, super_dimp, super_dimp_simple"),
+        (["track", "FOLDER", "--box", "9,2,30,40", "--preset", "mobile"], "pytracking: unknown preset 'mobile': known: dimp18, dimp18_vot18, dimp50, dimp50_vot18, dimp50_vot19, imagenet18, imagenet_mobile, nce_plus18, nce_plus_mobile, prdimp18, prdimp50, prdimp50_vot18, proposals18, super_dimp, super_dimp_simple"),
         (["track", "FOLDER", "--box", "9,2,30,40", "--set", "serch.area=3"], "pytracking: unknown setting 'serch.area' (in --set serch.area=3): did you mean search.area?"),
         (["track", "FOLDER", "--box", "9,2,30,40", "--settings", "no.toml"], "pytracking: cannot read settings no.toml: No such file or directory"),
         (["track", "AV1", "--box", "9,2,30,40"], None),

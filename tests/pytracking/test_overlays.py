@@ -10,7 +10,7 @@ from colours import flat, near
 from ltr.drawing import short
 from pytracking.sinks.overlays import Overlay, draw_box, draw_boxes
 from pytracking.sinks.palette import FIRST_COLOUR, PALETTE
-from pytracking.tracker.prediction import STATUSES, Box, Prediction, Status
+from pytracking.tracker.prediction import STATUSES, Box, Prediction, Spread, Status
 
 AREA: Box = (200.0, 50.0, 280.0, 260.0)
 
@@ -39,6 +39,23 @@ def test_overlay_shows_the_true_box() -> None:
     rows, columns = np.nonzero((truth != without).any(axis=-1))
     assert [rows.min(), rows.max()] == pytest.approx([169, 230], abs=2)
     assert [columns.min(), columns.max()] == pytest.approx([319, 400], abs=2)
+
+
+def test_bars_show_the_spread() -> None:
+    """Of x and y from the left and upper edge, of w and h from the box's corner; nothing else."""
+    frame, box = flat((90, 90, 90), 360, 640), (300.0, 150.0, 80.0, 60.0)
+    low, high = (290.0, 146.0, 70.0, 54.0), (305.0, 160.0, 100.0, 62.0)
+    sure = Prediction(box, 0.1, "found", AREA)
+    spread = Spread((1.0, 1, 1, 1), low, high)
+    with_bars = draw_box(frame, Prediction(box, 0.1, "found", AREA, spread))
+    changed = (with_bars != draw_box(frame, sure)).any(axis=-1)
+    rows, columns = np.nonzero(changed[170:190])
+    assert [columns.min(), columns.max()] == pytest.approx([290, 400], abs=3)
+    assert not changed[170:190, 312:364].any()
+    rows, columns = np.nonzero(changed[:, 330:350])
+    assert [rows.min(), rows.max()] == pytest.approx([146, 212], abs=3)
+    changed[170:190, 286:404] = changed[142:216, 330:350] = False
+    assert not changed.any()
 
 
 def test_the_line_says_the_status() -> None:

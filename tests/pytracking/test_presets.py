@@ -94,10 +94,10 @@ def test_vot_presets(name: str) -> None:
     assert {key: reduce(getattr, key.split("."), preset) for key in TABLE[name]} == TABLE[name]
 
 
-OURS = ("imagenet18", "imagenet_mobile", "nce_plus18", "nce_plus_mobile")
+OURS = ("imagenet18", "imagenet_mobile", "nce_plus18", "nce_plus_mobile", "proposals18")
 
 
-@pytest.mark.parametrize("name", ["nce_plus18", "nce_plus_mobile"])
+@pytest.mark.parametrize("name", ["nce_plus18", "nce_plus_mobile", "proposals18"])
 def test_the_search_does_not_hang_on_our_box_heads(name: str) -> None:
     """All else is as in the presets without a box head, so that what is searched is the same."""
     preset = PRESETS[name]

@@ -17,8 +17,8 @@ import pytracking
 from pytracking import BoxError, ConfigError, Prediction, ResultError, read_results
 from pytracking.sinks.boxes_file import BoxesFile
 from pytracking.sinks.result_files import ResultFiles
-from pytracking.sinks.result_formats import FORMATS, ResultRow, result_formats
-from pytracking.tracker.prediction import STATUSES
+from pytracking.sinks.result_formats import FORMATS, ResultRow, result_formats, row_of
+from pytracking.tracker.prediction import STATUSES, Spread
 
 pandas = pytest.importorskip("pandas")
 
@@ -101,6 +101,25 @@ def test_boxes_file_round_trip(tmp_path: Path) -> None:
     assert math.isnan(table.score[0])
     (tmp_path / "boxes_cat.txt").rename(tmp_path / "boxes.txt")
     assert set(read_results(tmp_path / "boxes.txt").target) == {"target"}
+
+
+def test_spreads_are_written_where_there_are_some(tmp_path: Path) -> None:
+    spread = Spread((1.5, 2, 3, 4), (-1, -2, 20.25, 30), (1, 11, 40, 50))
+    given = ResultRow(4, "cat", (0.0, 9.5, 30.0, 40.0), math.nan, "init", 0.1)
+    found = Prediction((0.0, 9.5, 30.0, 40.0), 1.25, "found", (0.0, 0, 50, 50), spread)
+    rows = [given, row_of(7, "cat", found, 0.02)]
+    with ResultFiles(tmp_path, result_formats(["json"], "clip", ["cat"], True)) as files:
+        for row in rows:
+            files.write(row)
+    header, line = (tmp_path / "spread.csv").read_text().splitlines()
+    assert header.startswith("frame,target,x_deviation,y_deviation,w_deviation,h_deviation,x_low")
+    assert len(header.split(",")) == len(line.split(","))
+    numbers = "1.5000,2.0000,3.0000,4.0000,-1.0000,-2.0000,20.2500,30.0000,1.0000,11.0000,40.0000"
+    assert line == f"7,cat,{numbers},50.0000"
+    first, second = map(json.loads, (tmp_path / "results.jsonl").read_text().splitlines())
+    assert "spread" not in first
+    assert second["spread"] == spread.to_dict()
+    assert list(read_results(tmp_path / "results.jsonl").x) == [0, 0]
 
 
 def test_lines_as_other_programs_read_them(tmp_path: Path) -> None:
