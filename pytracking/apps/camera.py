@@ -18,7 +18,7 @@ from pytracking.live.screen import OpenCVScreen
 from pytracking.live.session import Session
 from pytracking.live.views import View
 from pytracking.live.window import Window
-from pytracking.live.words import statement
+from pytracking.live.words import News, statement
 from pytracking.sources.opening import open_feed
 from pytracking.tracker.prediction import Box
 
@@ -70,13 +70,13 @@ def run_camera(request: CameraRequest, choice: TrackerChoice, output: Path | Non
         )
         if board is not None:
             board.steering = session
-        over = _end(session, request)
+        over, news = _end(session, request), News(session)
         try:
-            _begin(session, request, over, kept)
+            _begin(session, request, over, news, kept)
             if request.window:
                 _show(session, over, kept)
             else:
-                _tell(session, over)
+                _tell(session, over, news)
         except KeyboardInterrupt as error:
             status, why = ending_of(error)
     if why:
@@ -91,6 +91,8 @@ def _end(session: Session, request: CameraRequest) -> Callable[[], bool]:
     begin = time.monotonic()
 
     def over() -> bool:
+        if session.failed.is_set():
+            return True
         if request.seconds is not None and time.monotonic() - begin >= request.seconds:
             return True
         views = [session.view(source) for source in session.sources]
@@ -113,13 +115,17 @@ def _has_ended(session: Session, source: str) -> bool:
 
 
 def _begin(
-    session: Session, request: CameraRequest, over: Callable[[], bool], kept: list[Path]
+    session: Session,
+    request: CameraRequest,
+    over: Callable[[], bool],
+    news: News,
+    kept: list[Path],
 ) -> None:
     """Wait for the first frame, with the targets in it let all run."""
     if request.targets:
         session.pause()  # all targets begin in one frame
         source = session.sources[0]
-        view = _first_view(session, source, over)
+        view = _first_view(session, source, over, news)
         if view is None:
             return
         for name, box in request.targets.items():
@@ -130,14 +136,13 @@ def _begin(
         session.play()
 
 
-def _first_view(session: Session, source: str, over: Callable[[], bool]) -> View | None:
+def _first_view(session: Session, source: str, over: Callable[[], bool], news: News) -> View | None:
     """The first view of a source; None if all is over before."""
-    said = 0
     while not over():
         view = session.wait(source, 0, PATIENCE)
         if view is not None:
             return view
-        said = _say(session, said)
+        news.tell()
     return None
 
 
@@ -154,13 +159,13 @@ def _show(session: Session, over: Callable[[], bool], kept: list[Path]) -> None:
             kept += [path for path in window.kept if path not in kept]
 
 
-def _tell(session: Session, over: Callable[[], bool]) -> None:
-    """A line a second and source, until all is over."""
-    due, said, sequence = time.monotonic() + INTERVAL, 0, 0
+def _tell(session: Session, over: Callable[[], bool], news: News) -> None:
+    """A line a second and source that gives frames, and what is wrong once, until all is over."""
+    due, sequence = time.monotonic() + INTERVAL, 0
     while not over():
         view = session.wait(session.sources[0], sequence, PATIENCE)
         sequence = view.sequence if view else sequence
-        said = _say(session, said)
+        news.tell()
         if time.monotonic() >= due:
             due += INTERVAL
             _tell_all(session)
@@ -170,13 +175,5 @@ def _tell(session: Session, over: Callable[[], bool]) -> None:
 def _tell_all(session: Session) -> None:
     for source in session.sources:
         view = session.view(source)
-        print(statement(view) if view else f"{source}: no frame yet", flush=True)
-
-
-def _say(session: Session, said: int) -> int:
-    """Print what the session has said since message `said`; returns the number of the last one."""
-    for message in session.status()["messages"]:
-        if message["number"] > said:
-            print(f"pytracking: note: {message['line']}", file=sys.stderr)
-            said = message["number"]
-    return said
+        if view is not None:
+            print(statement(view), flush=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import socket
 import sys
-import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -21,16 +20,19 @@ from pytracking.apps.tracker_choice import TrackerChoice
 from pytracking.debug.visdom_board import VisdomBoard
 from pytracking.debug.visdom_client import Address, require_visdom
 from pytracking.live.session import Session
+from pytracking.live.words import News
 from pytracking.sources.feed import Feed
 from pytracking.sources.opening import open_feed
 from pytracking.tracker.presets import PURPOSES
-from pytracking.web.access import access_of
+from pytracking.web.access import EVERYWHERE, access_of
 from pytracking.web.application import Service, web_application
 from pytracking.web.commands import Offered
-from pytracking.web.server import address_of, listening_socket, serving
+from pytracking.web.server import address_of, listening_socket, own_addresses, serving
 from pytracking.web.uploads import Uploads
 
 SYNTHETIC = "synthetic"
+INTERVAL = 0.25
+"""Seconds after which it is looked for what the session has said."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,8 @@ class ServeRequest:
 
 def run_serve(request: ServeRequest, choice: TrackerChoice, output: Path | None) -> int:
     """Serve until Ctrl-C, and return its exit status, 130; recordings go into `output`, and one
-    that goes on then is finished and named. Raises TrackingError."""
+    that goes on then is finished and named. Raises TrackingError, and what the thread that tracks
+    failed with."""
     check_installed()
     if request.visdom:
         require_visdom()
@@ -67,6 +70,7 @@ def run_serve(request: ServeRequest, choice: TrackerChoice, output: Path | None)
     def feed(text: str) -> Feed:
         return open_feed(text, size=request.size, frame_rate=request.frame_rate)
 
+    status, why, recording = 1, "", None
     with ExitStack() as stack:
         bound = stack.enter_context(listening_socket(request.host, request.port))
         feeds = [feed(text) for text in request.sources]
@@ -85,7 +89,9 @@ def run_serve(request: ServeRequest, choice: TrackerChoice, output: Path | None)
         port = bound.getsockname()[1]
         try:
             print(_greeting(request.host, port, access.token), flush=True)
-            threading.Event().wait()
+            news = News(session)
+            while not session.failed.wait(INTERVAL):
+                news.tell()
         except KeyboardInterrupt as error:
             status, why = ending_of(error)
             recording = session.status()["recording"]
@@ -121,6 +127,9 @@ def _offered(request: ServeRequest, choice: TrackerChoice, feed: Callable[[str],
 
 def _greeting(host: str, port: int, token: str | None) -> str:
     lines = [f"open {address_of(host, port, token)}"]
+    if host in EVERYWHERE:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        lines += [f"or   {address_of(own, port, token)}" for own in own_addresses(family)]
     if token is None and os.environ.get("SSH_CONNECTION"):
         lines.append(
             f"from your own machine: ssh -L {port}:127.0.0.1:{port} {socket.gethostname()}, then "

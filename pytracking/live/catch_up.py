@@ -11,7 +11,7 @@ from pytracking.live.intake import Intake
 from pytracking.live.targets import Targets
 from pytracking.sources.feed import Shot
 
-SECONDS = 1.0
+SECONDS = 2.0
 """Catching up takes no longer: what cannot be tracked by then is left out, evenly."""
 
 

@@ -84,6 +84,10 @@ class Session:
         wanted = KNOWN if seen is None else seen
         self._tracking = Tracking(self._probed(tracker), self._stirred.set, wanted, clock)
         self._ending = False
+        self.failed = threading.Event()
+        """Set where the thread that tracks met an error that nothing foresees: the session has
+        ended then, and the end of the block raises it."""
+        self._failure: Exception | None = None
         self._loading = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="tracking", daemon=True)
         for feed in feeds:
@@ -109,6 +113,8 @@ class Session:
             self._thread.join()
             with self._loading:  # torch aborts a process that ends while it loads a network
                 pass
+        if self._failure is not None and error is None:
+            raise self._failure
 
     def _run(self) -> None:
         tracking = self._tracking
@@ -121,9 +127,13 @@ class Session:
                 self._commands.carry_out()
                 if tracking.go_on():
                     self._stirred.set()  # there may be more
+        except Exception as error:
+            self._failure = error
         finally:
             self._commands.end()
             tracking.end()
+            if self._failure is not None:
+                self.failed.set()
 
     def _ask(self, function: Callable[[], R]) -> R:
         return self._commands.ask(function, PATIENCE)

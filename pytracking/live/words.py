@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 from ltr.drawing import short
 
 if TYPE_CHECKING:
+    from pytracking.live.session import Session
     from pytracking.live.views import View
 
 
@@ -32,3 +34,18 @@ def statement(view: View) -> str:
     if view.condition.word != "running":
         words.append(f"{view.condition.word} {view.condition.line}".strip())
     return f"{view.source}: {'  '.join(words)}"
+
+
+class News:
+    """What a session says, on the terminal: each line once, however often it is said in a row."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._told = 0
+
+    def tell(self) -> None:
+        """Print what is new."""
+        for message in self._session.status()["messages"]:
+            if message["number"] - message["times"] >= self._told:
+                print(f"pytracking: note: {message['line']}", file=sys.stderr, flush=True)
+            self._told = max(self._told, message["number"])

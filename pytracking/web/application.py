@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
@@ -32,6 +33,8 @@ PAGE = Path(__file__).parent / "page"
 KINDS = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 LARGEST_COMMAND = 1 << 16
 """Bytes of a command's JSON."""
+COMING_BACK = 3.0
+"""Seconds in which a viewer who has gone may be here again."""
 DEFAULT_WIDTH = 960
 """Pixels of a picture whose width is not asked for."""
 STATUS_OF: dict[type[Exception], int] = {SteeringError: 409, TooLarge: 413}
@@ -125,6 +128,17 @@ class Service:
         self._uploaded[source] = path
         self.broadcast.touch()
         return {"result": source, "status": self.status()}
+
+    async def look_away(self, source: str) -> None:
+        """A viewer has gone: where he was the last one, and does not come back as one who reloads
+        his page does, nothing is looked into any more."""
+        from starlette.concurrency import run_in_threadpool
+
+        if not self.broadcast.ended:
+            await asyncio.sleep(COMING_BACK)
+        if not self.broadcast.ended and not self.broadcast.watches(source) and self.watched(source):
+            with suppress(TrackingError):  # it is over, or the source has gone
+                await run_in_threadpool(self.session.watch, source, None)
 
     def end(self) -> None:
         """The server ends: viewers are to go, and what takes long is given up."""
@@ -298,11 +312,14 @@ def _streams(service: Service) -> list[BaseRoute]:
         with suppress(WebSocketDisconnect):  # he may go at any time
             await websocket.accept()
             source = service.source(websocket)
-            async with (
-                service.presence(_who(websocket)) as label,
-                service.broadcast.watching(source) as channel,
-            ):
-                await show(websocket, service.broadcast, channel, _width(websocket), label)
+            try:
+                async with (
+                    service.presence(_who(websocket)) as label,
+                    service.broadcast.watching(source) as channel,
+                ):
+                    await show(websocket, service.broadcast, channel, _width(websocket), label)
+            finally:
+                await service.look_away(source)
 
     async def video(request: Request) -> Response:
         source = _known_source(request)

@@ -130,6 +130,10 @@ class Broadcast:
                 channel.end()
             self.touch()
 
+    def watches(self, source: str) -> bool:
+        """Whether somebody watches a source."""
+        return source in self._channels
+
     def touch(self) -> None:
         """Have all viewers of all sources look again."""
         for channel in self._channels.values():

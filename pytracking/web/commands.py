@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 LARGEST = sys.float_info.max
 """Of numbers: JSON knows integers of any length."""
+LONGEST_NAME = 40
+"""Characters of a target's name."""
 Check = Callable[[str, Any], Any]
 """From the name of a field and its JSON value to the value. Raises ConfigError."""
 
@@ -25,6 +27,13 @@ def text(name: str, value: Any) -> str:
     if not isinstance(value, str):
         raise ConfigError(f"{name} is {value!r:.60}: give a text")
     return value
+
+
+def new_name(name: str, value: Any) -> str:
+    """What a target is to be called: what a page has room for."""
+    if len(text(name, value)) > LONGEST_NAME:
+        raise ConfigError(f"{name} has {len(value)} characters: give at most {LONGEST_NAME}")
+    return str(value)
 
 
 def number(name: str, value: Any) -> int:
@@ -58,8 +67,8 @@ def command(required: Mapping[str, Check] | None = None, **optional: Check) -> C
 
 
 COMMANDS: Mapping[str, Command] = {
-    "add": command({"source": text, "box": box}, name=text, number=number),
-    "rename": command({"old": text, "new": text}),
+    "add": command({"source": text, "box": box}, name=new_name, number=number),
+    "rename": command({"old": text, "new": new_name}),
     "redraw": command({"name": text, "box": box}, number=number),
     "remove": command({"name": text}),
     "reset": command(),

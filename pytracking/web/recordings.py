@@ -1,14 +1,22 @@
-"""Finished recordings and snapshots: what lies in their folder, by name."""
+"""Finished recordings and snapshots: what lies in their folder, by name, and nothing else that may
+be there."""
 
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Collection
 from pathlib import Path
 from typing import NamedTuple
 
 from ltr.files import is_temporary
+
+OURS = re.compile(
+    r"[^/]+_\d{6,}(_\d+)?\.png|\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d(_\d+)?/"
+    r"(video(_[^/]*)?\.(mp4|avi)|boxes(_[^/]*)?\.csv)"
+)
+"""The paths that `live.pictures.new_picture` and `live.recording` make up."""
 
 
 class File(NamedTuple):
@@ -21,7 +29,7 @@ class File(NamedTuple):
 
 
 def finished_files(folder: Path, unfinished: Collection[Path] = ()) -> dict[str, File]:
-    """The files in `folder` and its folders, by their path in it, the newest first; without what is
+    """Recordings and snapshots in `folder`, by their path in it, the newest first; without what is
     being written: temporary files, and folders that are `unfinished`. Links are left out: nothing
     outside the folder is given away. So are names that no address can say. Somebody may remove
     files meanwhile."""
@@ -35,6 +43,7 @@ def finished_files(folder: Path, unfinished: Collection[Path] = ()) -> dict[str,
             except OSError:
                 continue
             told = path.relative_to(folder).as_posix()
-            if stat.S_ISREG(facts.st_mode) and not is_temporary(name) and told.isprintable():
+            ours = OURS.fullmatch(told) and not is_temporary(name)
+            if stat.S_ISREG(facts.st_mode) and ours and told.isprintable():
                 found[told] = File(path, facts.st_size, facts.st_mtime)
     return dict(sorted(found.items(), key=lambda item: (-item[1].modified, item[0])))

@@ -43,6 +43,25 @@ def address_of(host: str, port: int, token: str | None) -> str:
     return f"http://{name}:{port}/" + (f"?token={token}" if token else "")
 
 
+def own_addresses(family: socket.AddressFamily) -> list[str]:
+    """The addresses of this machine that others may reach, as far as it knows them."""
+    found = dict.fromkeys([_outgoing(family)])
+    with contextlib.suppress(OSError):
+        found.update(
+            (str(info[4][0]), None) for info in socket.getaddrinfo(socket.gethostname(), 0, family)
+        )
+    return [a for a in found if a and not a.startswith(("127.", "fe80:")) and a != "::1"]
+
+
+def _outgoing(family: socket.AddressFamily) -> str:
+    """The address from which this machine would send to the net; nothing is sent."""
+    elsewhere = "192.0.2.1" if family == socket.AF_INET else "2001:db8::1"
+    with contextlib.suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as asked:
+        asked.connect((elsewhere, 9))
+        return str(asked.getsockname()[0])
+    return ""
+
+
 @contextlib.contextmanager
 def serving(
     application: Application, end: Callable[[], None], bound: socket.socket

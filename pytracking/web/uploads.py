@@ -17,12 +17,14 @@ BOXES = frozenset({b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot"
 """What the first part of an MP4 or QuickTime file may be."""
 BEGINNINGS = (b"RIFF", b"\x1aE\xdf\xa3", b"\0\0\1", b"G")
 """Of AVI, of Matroska and WebM, of MPEG program and transport streams."""
+MOST = 16
+"""Uploads that are there at once: the disk is not the visitors'."""
 Call = Callable[..., Awaitable[Any]]
 """Runs a function with its arguments in a thread."""
 
 
 class TooLarge(TrackingError):
-    """An upload over the limit."""
+    """An upload over the limit, or one too many."""
 
 
 class Uploads:
@@ -70,6 +72,8 @@ class Uploads:
             raise FrameError(
                 f"{said} is no video by its name: give one of {', '.join(sorted(VIDEO_SUFFIXES))}"
             )
+        if len({*self.folder.iterdir(), *self._coming}) >= MOST:
+            raise TooLarge(f"there are {MOST} uploads: close the source of one of them first")
         path = self._free(plain)
         self._coming.add(path)
         try:

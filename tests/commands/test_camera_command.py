@@ -91,6 +91,19 @@ def test_bad_input(
     assert said in lines[0]
 
 
+def test_a_camera_that_is_not_there_is_said_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["camera", "77", "--no-window", "--seconds", "2.5", "--box", BOX]) == 0
+    said = capsys.readouterr()
+    assert said.out == ""
+    (line,) = said.err.splitlines()
+    assert line.startswith("pytracking: note: there is no camera "), (
+        "once, though it is tried every second"
+    )
+
+
 def test_no_display(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
     monkeypatch.setenv("DISPLAY", "")

@@ -5,13 +5,17 @@ from __future__ import annotations
 import socket
 import sys
 from pathlib import Path
+from threading import Event
+from typing import Any
 
 import httpx
 import pytest
 
 from pytracking.apps import serve
 from pytracking.cli import main
-from pytracking.web.server import address_of, listening_socket
+from pytracking.live.session import Session
+from pytracking.live.tracking import Tracking
+from pytracking.web.server import address_of, listening_socket, own_addresses
 
 
 @pytest.fixture(autouse=True)
@@ -73,6 +77,61 @@ def test_the_end_names_the_recording(
     said = capsys.readouterr()
     assert said.err == "pytracking: interrupted\n"
     assert said.out == f"kept {Path('outputs', 'serve', kept[0])}\n"
+
+
+class Interrupted(Event):
+    """The wait for a failure, which a person ends after a while."""
+
+    turns = 0
+
+    def wait(self, timeout: float | None = None) -> bool:
+        Interrupted.turns += 1
+        if Interrupted.turns > 12:
+            raise KeyboardInterrupt
+        return super().wait(timeout)
+
+
+def test_a_camera_that_is_not_there_is_said_once(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    begin = Session.__init__
+
+    def init(self: Session, *words: Any, **others: Any) -> None:
+        begin(self, *words, **others)
+        self.failed = Interrupted()
+
+    monkeypatch.setattr(Session, "__init__", init)
+    assert main(["serve", "77", "--port", "0", "--net", "imagenet_mobile"]) == 130
+    note, end = capsys.readouterr().err.splitlines()
+    assert note.startswith("pytracking: note: there is no camera ")
+    assert end == "pytracking: interrupted"
+
+
+def test_a_failure_of_the_tracking_thread_ends_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(self: Tracking) -> bool:
+        raise RuntimeError("out of order")
+
+    monkeypatch.setattr(Tracking, "go_on", fail)
+    assert main(["serve", "--port", "0", "--net", "imagenet_mobile"]) == 1
+    said = capsys.readouterr().err
+    assert said == "pytracking: failed: RuntimeError: out of order (--debug shows where)\n"
+
+
+def test_all_addresses_are_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serve, "own_addresses", lambda family: ["10.1.2.3"])
+    lines = serve._greeting("0.0.0.0", 80, "x").splitlines()
+    assert lines[1] == "or   http://10.1.2.3:80/?token=x"
+    assert "10.1.2.3" not in serve._greeting("127.0.0.1", 80, None)
+
+
+def test_own_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = [(None, None, None, "", (a, 0)) for a in ("127.0.1.1", "10.1.2.3", "10.1.2.3")]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_: found)
+    own = own_addresses(socket.AF_INET)
+    assert own.count("10.1.2.3") == 1
+    assert not [address for address in own if address.startswith("127.")]
 
 
 def test_addresses() -> None:

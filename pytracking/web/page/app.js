@@ -128,12 +128,16 @@ function showWatched(name) {
   $("inside").hidden = name === null;
   $("inside-title").textContent = name === null ? "" : `Inside the tracker: ${name}`;
   for (const panel of PANELS) $(panel).removeAttribute("src");
+  $("panels").hidden = true;
+  $("soon").hidden = false;
 }
 
 $("look-away").addEventListener("click", () => watch(null));
 
 function showInside() {
   if (inside === null || !view?.seen) return;
+  $("panels").hidden = false;
+  $("soon").hidden = true;
   for (const panel of PANELS) {
     const image = $(panel);
     // the next picture is asked for when the last one has come
@@ -151,13 +155,16 @@ function showStatus(now) {
   const here = now.sources.find((one) => one.name === source);
   $("welcome").hidden = names.length > 0;
   showWatched(here?.watched ?? null);
-  $("play").textContent = here?.paused ? "Play" : "Pause";
+  const over = names.length > 0 && now.sources.every((one) => one.condition.word === "ended");
+  $("play").textContent = here?.paused || over ? "Play" : "Pause";
   const { word, line } = here?.condition ?? { word: "running" };
   $("condition").textContent = word === "running" ? "" : line || CONDITIONS[word];
   $("condition").classList.toggle("bad", ["stalled", "repeating", "lost"].includes(word));
   $("record").textContent = now.recording ? "Stop recording" : "Record";
   $("record").setAttribute("aria-pressed", String(Boolean(now.recording)));
-  for (const id of ["play", "step", "record", "snapshot", "close"]) $(id).disabled = !here;
+  for (const id of ["record", "snapshot", "close"]) $(id).disabled = !here;
+  for (const id of ["play", "step"]) $(id).disabled = !here || over;
+  $("reset").disabled = now.targets.length === 0;
   const { holder, idle } = now.steering, mine = holder === you;
   $("steers").textContent = holder === null ? "Nobody steers" : mine ? "You steer" : `${holder} steers`;
   $("wheel").textContent = mine ? "Let go" : "Take the wheel";

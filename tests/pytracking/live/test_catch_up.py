@@ -162,7 +162,7 @@ def test_what_cannot_be_tracked_in_time_is_left_out_evenly(tmp_path: Path) -> No
         frame_shown(session, "feed", 200)
     went = [step["cup"] for step in tracker.steps]
     there = next(k for k, newest in enumerate(tracker.newest) if went[k] == newest)
-    assert there == pytest.approx(SECONDS / 0.1, abs=2)
+    assert 0.6 * SECONDS / 0.1 < there <= SECONDS / 0.1 + 1
     assert went[0] == 2
     apart = np.diff(went[:there])
     assert apart.max() - apart.min() <= 1, went

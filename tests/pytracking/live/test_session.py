@@ -19,7 +19,7 @@ from stand_ins import (
 )
 
 from ltr.errors import BoxError, FrameError, TrackingError
-from pytracking.sources.feed import Condition
+from pytracking.sources.feed import Condition, Shot
 
 
 def stored(count: int = 10, name: str = "clip") -> StandInFeed:
@@ -153,6 +153,22 @@ def test_a_frame_that_is_refused_is_said_and_the_next_one_tracked(tmp_path: Path
             "line": "feed: a frame was not tracked: the frame is of value 99",
             "times": 2,
         }
+
+
+def test_an_error_that_nothing_foresees_ends_the_session(tmp_path: Path) -> None:
+    class Broken(StandInFeed):
+        def take(self) -> Shot | None:
+            raise RuntimeError("broken")
+
+    feed = Broken()
+    session = session_of(tmp_path, feed).__enter__()
+    assert session.failed.wait(PATIENCE)
+    assert session.wait("feed", 0, PATIENCE) is None, "nobody waits"
+    with pytest.raises(TrackingError, match="^the session has ended"):
+        session.pause()
+    with pytest.raises(RuntimeError, match="^broken$"):
+        session.__exit__(None, None, None)
+    assert feed.closed
 
 
 def test_commands_from_many_threads(tmp_path: Path) -> None:

@@ -94,11 +94,9 @@ def test_synthetic_source(page: Page, tmp_path: Path) -> None:
     page.press("[aria-label='Look inside the tracker at target']")
     loaded = "return ['search_area', 'score_map'].every((id) => document.getElementById(id).naturalWidth > 100)"
     page.until(lambda: page.script(loaded), "shown the search area and the score map")
-    page.press("#targets ~ details summary")
-    for name, value in zip("xywh", (200, 100, 60, 60), strict=True):
-        page.find(f"#numbers [name={name}]").send_keys(str(value))
-    page.press("#numbers button")
+    page.drag_box(lambda number: np.array([60.0, 220, 90, 80]))
     page.until(lambda: set(page.targets()) == {"target", "target2"}, "two targets")
+    page.until(lambda: page.targets()["target2"][0] not in ("given", "init"), "tracked too")
     page.screenshot("synthetic-1280")
     page.press("#look-away")
     page.until(lambda: not page.find("#inside").is_displayed(), "looked away")
@@ -106,9 +104,12 @@ def test_synthetic_source(page: Page, tmp_path: Path) -> None:
     page.until(lambda: page.text("#play") == "Play", "paused, so that no panel is on its way")
     page.press("[aria-label='Look inside the tracker at target2']")
     page.until(lambda: page.text("#inside-title") == "Inside the tracker: target2", "looked inside")
+    assert page.find("#soon").is_displayed(), "nothing is seen while all stands still"
+    assert not page.find("#panels").is_displayed()
     page.press("#reset")
     page.until(lambda: not page.find("#inside").is_displayed(), "nothing to look into")
     page.until(lambda: page.targets() == {}, "none")
+    assert not page.find("#reset").is_enabled()
 
 
 def test_boxes_of_an_upload_are_those_of_track(
@@ -126,6 +127,8 @@ def test_boxes_of_an_upload_are_those_of_track(
     page.press("#numbers button")
     page.until(lambda: page.number == frames, "at its end")
     page.until(lambda: "that was the last frame" in page.text("#condition"), "said so")
+    assert page.text("#play") == "Play"
+    assert not page.find("#play").is_enabled()
     page.press("#record")
     links = "return [...document.querySelectorAll('#files a')].map((link) => link.href)"
     boxes = page.until(lambda: [h for h in page.script(links) if "boxes.csv" in h], "listed")

@@ -17,6 +17,7 @@ from numbered_clip import cut
 from web_service import Served, served
 
 from ltr.errors import FrameError
+from pytracking.web import uploads
 from pytracking.web.browser_camera import MOST_PIXELS, decoded, jpeg_size
 from pytracking.web.pictures import jpeg
 from pytracking.web.recordings import finished_files
@@ -69,6 +70,8 @@ def test_a_command_reaches_the_session(server: Served) -> None:
         ("seek", {"source": "clip", "number": 0}, 400, "number is 0: give a frame number, 1 or more"),
         ("pause", {"sauce": 1}, 400, "pause knows no field 'sauce': none is known"),
         ("rename", {"odl": "a", "new": "b"}, 400, "rename knows no field 'odl': did you mean old?"),
+        ("rename", {"old": "a", "new": "n" * 41}, 400, "new has 41 characters: give at most 40"),
+        ("add", {"source": "clip", "box": [1, 2, 3, 4], "name": "n" * 41}, 400, "name has 41 characters: give at most 40"),
         ("pause", [], 400, "pause got []: give a JSON object"),
         ("wheel", {"action": "spin"}, 400, "action is 'spin': give 'take' or 'give'"),
         ("open", {"source": "/etc/passwd"}, 400, "source '/etc/passwd' is not offered here: known: synthetic"),
@@ -254,45 +257,65 @@ def test_an_upload_over_the_limit(server: Served) -> None:
 # --- files
 
 
+def test_uploads_are_no_more_than_so_many(
+    server: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uploads, "MOST", 1)
+    video = write_demo_video(tmp_path / "clip.mp4", 2).read_bytes()
+    assert upload(server, "first.mp4", video) == (200, "first")
+    line = "there are 1 uploads: close the source of one of them first"
+    assert upload(server, "second.mp4", video) == (413, line)
+    assert post(server, "/api/close", {"source": "first"})[0] == 200
+    assert upload(server, "second.mp4", video) == (200, "second")
+
+
 def test_finished_recordings_are_listed_and_given(server: Served) -> None:
     folder = server.service.recordings
-    (folder / "one").mkdir(parents=True)
-    (folder / "one" / "boxes.txt").write_text("1,2,3,4")
-    (folder / "one" / "video.mp4.0123456789abcdef.partial.mp4").write_text("")
+    time = "2026-01-31_23-59-59"
+    (folder / time).mkdir(parents=True)
+    (folder / time / "boxes_hall.csv").write_text("1,2,3,4")
+    (folder / time / "video_hall.mp4.0123456789abcdef.partial.mp4").write_text("")
+    (folder / time / "video.mp4").symlink_to(folder.parent / "secret.txt")
+    (folder / "synthetic_000012_2.png").write_text("picture")
+    for others in ("notes.txt", "thesis.csv", f"{time}/letter.txt", "holiday.png"):
+        (folder / others).write_text("mine")
     (folder.parent / "secret.txt").write_text("no")
-    (folder / "link.txt").symlink_to(folder.parent / "secret.txt")
-    assert httpx.get(server.url("/api/files")).json() == {
-        "files": [{"name": "one/boxes.txt", "bytes": 7}]
-    }
-    answer = httpx.get(server.url("/api/files/one/boxes.txt"))
+    told = [f"{time}/boxes_hall.csv", "synthetic_000012_2.png"]
+    listed = httpx.get(server.url("/api/files")).json()["files"]
+    assert sorted(listed, key=lambda file: file["name"]) == [
+        {"name": name, "bytes": 7} for name in told
+    ]
+    answer = httpx.get(server.url(f"/api/files/{told[0]}"))
     assert answer.text == "1,2,3,4"
-    assert answer.headers["content-disposition"] == 'attachment; filename="boxes.txt"'
+    assert answer.headers["content-disposition"] == 'attachment; filename="boxes_hall.csv"'
     for path in (
         "..%2Fsecret.txt",
-        "one%2F..%2F..%2Fsecret.txt",
-        "link.txt",
+        f"{time}%2F..%2F..%2Fsecret.txt",
+        f"{time}/video.mp4",
+        "thesis.csv",
         "one",
         "%2Fetc%2Fpasswd",
     ):
         assert httpx.get(server.url(f"/api/files/{path}")).status_code == 404
-    assert finished_files(folder, [folder / "one"]) == {}
+    assert list(finished_files(folder, [folder / time])) == told[1:]
     assert finished_files(folder / "nothing") == {}
 
 
 def test_files_may_go_while_they_are_listed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in "ab":
+    names = ["a_000001.png", "b_000001.png"]
+    for name in names:
         (tmp_path / name).write_text(name)
     look = Path.lstat
 
     def gone(path: Path) -> Any:
-        if path.name == "a":
+        if path.name == names[0]:
             path.unlink()
         return look(path)
 
     monkeypatch.setattr(Path, "lstat", gone)
-    assert list(finished_files(tmp_path)) == ["b"]
+    assert list(finished_files(tmp_path)) == names[1:]
 
 
 # --- the camera of a browser

@@ -49,7 +49,7 @@ def names_of_controls(page: Page) -> list[str]:
 def test_page(tmp_path: Path) -> None:
     """Shown, drawn on, given up, by numbers, with somebody else at the wheel; on a wide and a narrow screen."""
     (tmp_path / "recordings").mkdir()
-    (tmp_path / "recordings" / MARKUP).write_bytes(b"")
+    (tmp_path / "recordings" / f"{MARKUP}_000001.png").write_bytes(b"")
     with served(tmp_path / "recordings") as server, page_in_chromium(tmp_path) as page:
         page.open(server.url("/"))
         server.session.publish(5, (360, 640), predictions=LEFT)

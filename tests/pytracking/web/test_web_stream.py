@@ -20,6 +20,7 @@ from web_service import Served, opened, served
 import pytracking.web.broadcast as broadcast
 from pytracking.sources.feed import Condition
 from pytracking.tracker.prediction import Prediction
+from pytracking.web import application
 from pytracking.web.pictures import jpeg, plain, width_for
 
 LEFT = Prediction((1.5, 2, 10, 12), 0.875, "uncertain", (0, 0, 30, 30))
@@ -171,6 +172,20 @@ def test_viewers_that_go_leave_nothing(server: Served) -> None:
             stream.recv(timeout=30)
     until(lambda: server.service.broadcast.viewers == 0)
     until(lambda: not [t for t in threading.enumerate() if t.name == "views of clip"])
+
+
+def test_nobody_looks_inside_after_the_last_viewer(
+    server: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(application, "COMING_BACK", 0.01)
+    looked_away = ("watch", ("clip", None))
+    with server.socket("/api/stream") as first:
+        with server.socket("/api/stream") as second:
+            for stream in (first, second):
+                stream.recv()
+        until(lambda: server.service.broadcast.viewers == 1)
+        assert looked_away not in server.session.calls
+    until(lambda: looked_away in server.session.calls)
 
 
 def test_the_end_of_the_server_ends_its_streams(tmp_path: Path) -> None:

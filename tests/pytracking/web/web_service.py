@@ -102,6 +102,9 @@ class StandIn:
     def hold(self, source: str, number: int) -> None:
         self.calls.append(("hold", (source, number)))
 
+    def watch(self, source: str, name: str | None) -> None:
+        self.calls.append(("watch", (source, name)))
+
     def pause(self) -> None:
         self.calls.append(("pause", ()))
 
