@@ -1,4 +1,5 @@
-"""The console script, and `python -m ltr`: an interrupt while it starts is one line."""
+"""The console script, and `python -m ltr`: an interrupt is one line, from the first one of
+`main` on."""
 
 import sys
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from time import perf_counter
@@ -20,6 +20,7 @@ from ltr.progress import with_progress
 from ltr.signals import postponed
 from pytracking.apps.track import ending
 from pytracking.apps.tracker_choice import TrackerChoice
+from pytracking.debug.seen import Seen
 from pytracking.evaluation.metrics import overlap, success_auc
 from pytracking.sinks.boxes_file import BoxesFile
 from pytracking.sinks.overlays import UNNAMED, Overlay
@@ -31,28 +32,17 @@ from pytracking.sources.demo_clip import FRAMES, HEIGHT, WIDTH, DemoClip
 from pytracking.tracker.prediction import Box, Prediction
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from pytracking.api import Tracker
 
 OWN_FOLDER = Path("outputs/demo")
+PANELS = ("search_crop", "score_map")
+"""What the strip shows of a frame, by the names of `debug.seen`."""
 FILES = {
     "demo.mp4": "the clip with box, status and score; the true box is the thin white one",
     "strip.png": "what the tracker sees: frame, search area (hatched beyond the frame), score map",
     "overlap.png": "overlap with the true box, and score, over time",
     "boxes.txt": "a line a frame: x,y,w,h,score,status",
 }
-
-
-@dataclass
-class Pictures:
-    """An observer that keeps search area and score map of the last frame."""
-
-    last: dict[str, NDArray[np.float32]] = field(default_factory=dict)
-
-    def observe(self, name: str, value: Tensor) -> None:
-        if name in ("search_crop", "score_map"):
-            self.last[name] = value[0].float().cpu().numpy()
 
 
 @dataclass(frozen=True)
@@ -139,7 +129,7 @@ def tracked(clip: DemoClip, tracker: Tracker, output: Path) -> Run:
                     boxes.write_first(first)
                     video.write(overlay.first(number, frame, {UNNAMED: first}))
                 continue
-            tracker.observer = pictures = Pictures() if index in wanted else None
+            tracker.observer = seen = Seen(PANELS) if index in wanted else None
             begin = perf_counter()
             prediction = tracker.track(frame)
             seconds += perf_counter() - begin
@@ -148,9 +138,9 @@ def tracked(clip: DemoClip, tracker: Tracker, output: Path) -> Run:
             with postponed():
                 boxes.write(prediction)
                 video.write(overlay.next(number, frame, {UNNAMED: prediction}, true_box))
-            if pictures is not None:
+            if seen is not None:
                 what = f"{number}: {wanted[index]}"
-                columns.append(column(pictures, frame, prediction, true_box, what))
+                columns.append(column(seen, frame, prediction, true_box, what))
     return Run(
         boxes_xywh=np.array([first, *(prediction.box for prediction in predictions)]),
         scores=np.array([np.nan, *(prediction.score for prediction in predictions)]),
@@ -172,14 +162,13 @@ def chosen_frames(clip: DemoClip) -> dict[int, str]:
     }
 
 
-def column(
-    pictures: Pictures, frame: Frame, prediction: Prediction, true_box: Box, what: str
-) -> Column:
-    """The strip's column of the frame that `pictures` kept."""
-    crop = np.rint(pictures.last["search_crop"].transpose(1, 2, 0)).clip(0, 255).astype(np.uint8)
+def column(seen: Seen, frame: Frame, prediction: Prediction, true_box: Box, what: str) -> Column:
+    """The strip's column of the frame of which this was `seen`."""
+    crop, score_map = (seen.of(0)[name] for name in PANELS)
+    crop_rgb = np.rint(crop.transpose(1, 2, 0)).clip(0, 255).astype(np.uint8)
     status = prediction.status.replace("_", " ")
     caption = f"{what}\n{status}, score {short(prediction.score)}"
-    return Column(frame, prediction, crop, pictures.last["score_map"], caption, true_box)
+    return Column(frame, prediction, crop_rgb, score_map, caption, true_box)
 
 
 def report(

@@ -55,11 +55,11 @@ class WindowPicture:
         if desk.drag:
             shown[desk.drag.tile.source] = desk.drag.tile.view
         columns, rows = grid(len(shown))
-        room = (LARGEST[0] // columns, LARGEST[1] // rows)
+        panels = _panels(scene_of(tiles(list(shown.items()), [(1, 1)] * len(shown), GAP)), desk)
+        room = ((LARGEST[0] - (panels.width if panels else 0)) // columns, LARGEST[1] // rows)
         pictures = [self._source(source, view, desk, room) for source, view in shown.items()]
         sizes = [(picture.shape[1], picture.shape[0]) for picture in pictures]
         scene = scene_of(tiles(list(shown.items()), sizes, GAP))
-        panels = _panels(scene, desk)
         image = _sheet(scene.tiles, panels)
         for tile, picture in zip(scene.tiles, pictures, strict=True):
             image[tile.top : tile.top + tile.height, tile.left : tile.left + tile.width] = picture
@@ -108,6 +108,12 @@ class _Panels:
     title: str
     pictures: Mapping[str, Frame]
 
+    @property
+    def width(self) -> int:
+        """Pixels beside the sources."""
+        shapes = [picture.shape for picture in self.pictures.values()]
+        return 2 * MARGIN + max([240, *(shape[1] for shape in shapes)])
+
 
 def _panels(scene: Scene, desk: Desk) -> _Panels | None:
     chosen = watched(desk, scene)
@@ -128,8 +134,8 @@ def _sheet(placed: Sequence[Tile], panels: _Panels | None) -> Frame:
     width = max(tile.left + tile.width for tile in placed)
     height = max(tile.top + tile.height for tile in placed)
     if panels:
+        width += panels.width
         shapes = [picture.shape for picture in panels.pictures.values()]
-        width += 2 * MARGIN + max([240, *(shape[1] for shape in shapes)])
         height = max(height, LINE + sum(LINE + shape[0] for shape in shapes))
     # a row at a time: filling by pixels takes longer than all the rest
     row = np.full((1, width, 3), DARK, np.uint8)

@@ -7,10 +7,12 @@ import socket
 from pathlib import Path
 from threading import Event, Thread
 
+import httpx
 import pytest
 from demo_video import write_demo_video
 from visdom_server import DEADLINE, VisdomServer, require_visdom, until
 
+from pytracking.apps import serve
 from pytracking.apps import visdom as app
 from pytracking.cli import main
 from pytracking.debug import visdom_client
@@ -40,6 +42,34 @@ class Attentive(Gate):
         self.frames += 1
         assert self.frames < 4 or self.paused.wait(DEADLINE)
         super().wait()
+
+
+def test_serve_shows_what_its_tracker_sees(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    require_visdom()
+    server = VisdomServer(tmp_path / "environments")
+    shown: list[set[str]] = []
+
+    def track(host: str, port: int, token: str | None) -> str:
+        address = f"http://127.0.0.1:{port}/api"
+        until(lambda: httpx.get(f"{address}/frame").status_code == 200, "the first frame")
+        given = {"source": "synthetic", "box": [145, 76, 30, 27]}
+        assert httpx.post(f"{address}/add", json=given, timeout=60).status_code == 200
+        until(lambda: {"frame", "score_map", "controls"} <= server.windows().keys(), "windows")
+        shown.append(set(server.windows()))
+        server.click(0)
+        until(lambda: httpx.get(f"{address}/status").json()["paused"], "paused from there")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(serve, "_greeting", track)
+    words = ["serve", "synthetic", "--port", "0", "--size", "320x180", "--rate", "5"]
+    try:
+        assert main([*words, "--visdom", f"127.0.0.1:{server.port}"]) == 130
+    finally:
+        server.end()
+    assert shown
+    assert "Traceback" not in capfd.readouterr().err
 
 
 def test_a_server_that_stops_in_mid_run(

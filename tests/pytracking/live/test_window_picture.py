@@ -123,6 +123,17 @@ def test_the_search_area_and_the_score_map_are_shown_beside() -> None:
     assert waiting.shape[1] > plain.shape[1], "it is said that they are to come"
 
 
+@pytest.mark.parametrize("count", [1, 2])
+def test_the_window_is_no_wider_for_what_is_beside(count: int) -> None:
+    seen = {
+        "score_map": np.eye(18, dtype=np.float32),
+        "search_crop": np.zeros((3, 288, 288), np.float32),
+    }
+    views = [view_of(str(k), {"left": BOX}, shape=(720, 1280), seen=seen) for k in range(count)]
+    for desk in (replace(DESK, insight=True), DESK):
+        assert 1280 - 8 <= drawn(*views, desk=desk).shape[1] <= 1280 + 8
+
+
 def test_a_source_without_a_frame_and_one_without_targets() -> None:
     assert drawn(None).shape[0] > 360
     nothing = view_of("cam")

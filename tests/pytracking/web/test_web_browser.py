@@ -184,7 +184,7 @@ def test_the_camera_of_the_browser(address: str, tmp_path: Path, with_file: bool
             page.drag((k * x, k * y), (k * (x + w), k * (y + h)))
             page.until(lambda: "found" in str(page.targets().get("target")), "found", 120)
         page.press("#camera")
-        page.until(lambda: page.text("#said") == "the camera is off", "off")
+        page.until(lambda: page.text("#camera") == "Browser’s camera", "off")
         page.until(lambda: "has gone: open it again" in page.text("#condition"), "said so")
         page.press("#close")
         page.until(lambda: page.find("#welcome").is_displayed(), "asked again")
