@@ -26,6 +26,7 @@ COMMANDS = {
     "inspect": "ltr.commands.inspect:inspect",
     "convert": "ltr.commands.convert:convert",
     "toy": "ltr.commands.toy:toy",
+    "regress": "ltr.commands.regress:regress",
     "completion": "ltr.console:completion",
 }
 group = click.version_option(__version__, message="ltr %(version)s")(

@@ -62,8 +62,10 @@ MODULES = {"opencv-python": "cv2", "vot-trax": "trax"}
 """Modules that are not called as their package."""
 WITHOUT = {
     "av",
+    "h5py",
     "lmdb",
     "pandas",
+    "pycocotools",
     "starlette",
     "torchvision",
     "tornado",

@@ -1,0 +1,19 @@
+"""`ltr regress`: energy-based regression on images."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.group(short_help="train energies on regression tasks")
+def regress() -> None:
+    """Energy-based regression on images, the tasks of the papers: networks are trained by several
+    objectives, a few seeds each, and compared.
+
+    Reading published data takes h5py, and average precision pycocotools: pip install -e
+    ".[regress]".
+
+    \b
+    examples:
+      ltr regress cells --generate
+    """
