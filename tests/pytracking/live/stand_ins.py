@@ -37,7 +37,7 @@ class StandInFeed:
         self.frames = frames or []
         self.closed = False
         self._lock = threading.Lock()
-        self._at, self._counted, self._newest = 1, 0, None
+        self._at, self.count, self._newest = 1, 0, None
         self._wake: Callable[[], None] = lambda: None
 
     def start(self, wake: Callable[[], None]) -> None:
@@ -46,12 +46,12 @@ class StandInFeed:
 
     def push(self, frame: Frame | None = None, captured: float | None = None) -> int:
         with self._lock:
-            self._counted += 1
-            frame = picture(self._counted) if frame is None else frame
+            self.count += 1
+            frame = picture(self.count) if frame is None else frame
             now = time.monotonic() if captured is None else captured
-            self._newest = Shot(self._counted, frame, now)
+            self._newest = Shot(self.count, frame, now)
         self._wake()
-        return self._counted
+        return self.count
 
     def say(self, condition: Condition) -> None:
         self.condition = condition

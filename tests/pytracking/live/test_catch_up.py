@@ -53,12 +53,11 @@ class MovingFeed(StandInFeed):
 
     def __init__(self) -> None:
         super().__init__("feed")
-        self.clock, self.count = Clock(), 0
+        self.clock = Clock()
 
     def next(self) -> int:
         self.clock.now += 1 / 25
-        self.count += 1
-        return self.push(scene(self.count), self.clock.now)
+        return self.push(scene(self.count + 1), self.clock.now)
 
 
 class Follower(StandInTracker):

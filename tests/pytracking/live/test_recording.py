@@ -98,7 +98,7 @@ def test_two_sources_and_one_that_comes_later(tmp_path: Path) -> None:
         session.open(feeds[2])
         for feed in feeds:
             feed.push()
-            frame_shown(session, feed.name, feed._counted)
+            frame_shown(session, feed.name, feed.count)
         session.add("yard", BOX)
         session.rename("target", "cup")
     names = {p.name for p in folder.iterdir()}
