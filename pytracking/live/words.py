@@ -37,15 +37,32 @@ def statement(view: View) -> str:
 
 
 class News:
-    """What a session says, on the terminal: each line once, however often it is said in a row."""
+    """What a session says, on the terminal: each line once, however often it is said in a row, and
+    what is wrong with a source once for each change."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
         self._told = 0
+        self._wrong: dict[str, str] = {}
 
     def tell(self) -> None:
         """Print what is new."""
-        for message in self._session.status()["messages"]:
+        status = self._session.status()
+        conditions = {source["name"]: source["condition"] for source in status["sources"]}
+        wrong = {name: condition["line"] for name, condition in conditions.items()}
+        lines = []
+        for message in status["messages"]:
             if message["number"] - message["times"] >= self._told:
-                print(f"pytracking: note: {message['line']}", file=sys.stderr, flush=True)
+                lines.append(message["line"])
             self._told = max(self._told, message["number"])
+        lines = [line for line in lines if line not in wrong.values()]
+        for name, line in wrong.items():
+            if line == self._wrong.get(name, ""):
+                continue
+            if line:
+                lines.append(line)
+            elif conditions[name]["word"] == "running":
+                lines.append(f"{name} gives frames again")
+        self._wrong = wrong
+        for line in lines:
+            print(f"pytracking: note: {line}", file=sys.stderr, flush=True)

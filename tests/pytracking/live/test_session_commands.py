@@ -21,6 +21,7 @@ from stand_ins import (
 from ltr.errors import BoxError, FrameError
 from ltr.images import Frame, read_image
 from pytracking.live.session import Session
+from pytracking.live.words import News
 from pytracking.sources.feed import Condition
 
 OTHER = (30.0, 20.0, 16.0, 16.0)
@@ -238,6 +239,28 @@ def test_a_condition_is_shown_and_said(tmp_path: Path) -> None:
         assert view.shot.number == 1
         assert session.status()["messages"][-1]["line"] == lost.line
         assert session.status()["sources"][0]["condition"]["word"] == "lost"
+
+
+def test_the_terminal_hears_of_each_change_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    feed = StandInFeed()
+    lost, running = Condition("lost", "camera 0 is gone"), Condition("running")
+    with session_of(tmp_path, feed) as session:
+        frame_shown(session, "feed", feed.push())
+        news = News(session)
+        for condition in (lost, lost, running, running, lost):
+            feed.say(condition)
+            shown(session, "feed", lambda view, wanted=condition: view.condition == wanted)
+            news.tell()
+        session.add("feed", BOX)
+        feed.push(picture(99))
+        frame_shown(session, "feed", 2)
+        for _ in range(2):
+            news.tell()
+    said = ["camera 0 is gone", "feed gives frames again", "camera 0 is gone"]
+    said.append("feed: a frame was not tracked: the frame is of value 99")
+    assert capsys.readouterr().err.splitlines() == [f"pytracking: note: {line}" for line in said]
 
 
 def test_a_snapshot_is_what_is_shown(tmp_path: Path) -> None:
