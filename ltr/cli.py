@@ -27,6 +27,7 @@ COMMANDS = {
     "convert": "ltr.commands.convert:convert",
     "toy": "ltr.commands.toy:toy",
     "regress": "ltr.commands.regress:regress",
+    "refine-boxes": "ltr.commands.refine_boxes:refine_boxes",
     "completion": "ltr.console:completion",
 }
 group = click.version_option(__version__, message="ltr %(version)s")(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from ltr.commands.regress_detection import detection
+
 
 @click.group(short_help="train energies on regression tasks")
 def regress() -> None:
@@ -16,4 +18,8 @@ def regress() -> None:
     \b
     examples:
       ltr regress cells --generate
+      ltr regress detection coco --objective nce,nce_plus
     """
+
+
+regress.add_command(detection)

@@ -1,0 +1,197 @@
+"""Trains what is not there yet by each objective, refines the noisy boxes of photographs that were
+left out, and measures both."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from ltr.errors import DataError, ResultError
+from ltr.files import make_folder, write_text
+from ltr.geometry import iou
+from ltr.models.backbone import Taps
+from ltr.networks import load_network
+from ltr.progress import StatusLine, duration, tell
+from ltr.regress.detection.average_precision import average_precision, check_installed
+from ltr.regress.detection.coco import Annotated, Detection, read_coco
+from ltr.regress.detection.examples import (
+    Classes,
+    Examples,
+    classes_of,
+    examples_of,
+    noisy_boxes,
+    split,
+)
+from ltr.regress.detection.features import all_taps
+from ltr.regress.detection.head import BoxEnergyConfig
+from ltr.regress.detection.methods import METHODS, method_named
+from ltr.regress.detection.network_file import Refiner, TrunkSource, trunk_source, write_refiner
+from ltr.regress.detection.refinement import choose_step, refine_examples
+from ltr.regress.detection.training import Plan, Training, check_plan, restore, write_state
+from ltr.signals import postponed
+
+SAVE_SECONDS = 60.0
+NETWORK, STATE, RESULT = "network.safetensors", "state.safetensors", "result.json"
+
+
+@dataclass(frozen=True, eq=False)
+class Material:
+    """What all trainings share."""
+
+    annotated: Annotated
+    classes: Classes
+    trunk: TrunkSource
+    config: BoxEnergyConfig
+    taps: list[Taps]
+    """Of all photographs, by place."""
+    train: Examples
+    choice: Examples
+    left_out: Examples
+
+
+def material(annotations: Path, network: str) -> Material:
+    """Read annotations, and compute the features of all photographs. Raises DataError, FrameError,
+    CheckpointError, ConfigError."""
+    annotated = read_coco(annotations)
+    trunk, net = trunk_source(network), load_network(network)
+    classes = classes_of(annotated)
+    parts = [examples_of(annotated, classes, places) for places in split(annotated.photographs)]
+    if not all(len(part.things) for part in parts):
+        raise DataError(
+            f"{annotations} has {len(annotated.photographs)} photographs, too few to leave some "
+            "with things out"
+        )
+    for photograph in annotated.photographs:
+        if not photograph.file.is_file():
+            raise DataError(
+                f"image {photograph.number}: file {photograph.file} does not exist: photographs "
+                "lie below the folder of the annotations"
+            )
+    taps = all_taps(net, [photograph.file for photograph in annotated.photographs])
+    config = BoxEnergyConfig(trunk=net.config.trunk, classes=len(classes.names))
+    return Material(annotated, classes, trunk, config, taps, *parts)
+
+
+def carry_out(plans: Sequence[Plan], annotations: Path, network: str, root: Path) -> None:
+    """Train and measure those of the plans that have no result yet. A signal keeps what was done.
+    Raises TrackingError."""
+    missing = [plan for plan in plans if not _is_done(plan, root)]
+    if not missing:
+        tell("all are there")
+        return
+    check_installed()
+    shared = material(annotations, network)
+    for plan in missing:
+        _carry_out(plan, shared, folder_of(plan, root))
+
+
+def folder_of(plan: Plan, root: Path) -> Path:
+    """Where a training lies."""
+    return root / f"{plan.objective}-seed{plan.seed}"
+
+
+def read_results(plans: Sequence[Plan], root: Path) -> list[dict[str, Any]]:
+    """What was measured, of those that are there. Raises ResultError."""
+    paths = [folder_of(plan, root) / RESULT for plan in plans]
+    return [_read(path) for path in paths if path.exists()]
+
+
+def _is_done(plan: Plan, root: Path) -> bool:
+    path = folder_of(plan, root) / RESULT
+    if not path.exists():
+        return False
+    check_plan(path, _read(path)["plan"], plan)
+    return True
+
+
+def _carry_out(plan: Plan, shared: Material, folder: Path) -> None:
+    make_folder(folder)
+    begin = time.process_time()
+    training = Training(plan, shared.config, shared.taps, shared.train)
+    if (folder / STATE).exists():
+        restore(folder / STATE, training)
+    _train(training, folder / STATE)
+    head = training.head.eval().requires_grad_(False)
+    step = choose_step(head, shared.taps, shared.choice, noisy_boxes(shared.choice.boxes_xywh, 1))
+    refiner = Refiner(head, shared.trunk, shared.classes, step, plan.objective)
+    write_refiner(folder / NETWORK, refiner)
+    values = measured(refiner, shared)
+    values |= {"plan": asdict(plan), "step": list(step), "seconds": time.process_time() - begin}
+    write_text(folder / RESULT, json.dumps(values) + "\n", "result")
+    (folder / STATE).unlink(missing_ok=True)
+    tell(
+        f"{METHODS[plan.objective].title}, seed {plan.seed}: mean IoU {values['iou_before']:.3f} "
+        f"-> {values['iou_after']:.3f}, {duration(values['seconds'])} of processor time"
+    )
+
+
+def _train(training: Training, state: Path) -> None:
+    """To the end; at a signal the state is written."""
+    line, saved = StatusLine(), time.monotonic()
+    title = f"{METHODS[training.plan.objective].title}, seed {training.plan.seed}"
+    try:
+        while training.step < training.steps:
+            with postponed():
+                told = training.learn()
+            values = ", ".join(f"{n.replace('_', ' ')} {v:.3g}" for n, v in told.items())
+            line.tell(f"{title}: step {training.step} of {training.steps}, {values}")
+            if time.monotonic() - saved > SAVE_SECONDS:
+                write_state(state, training)
+                saved = time.monotonic()
+    except KeyboardInterrupt:
+        if training.step:
+            write_state(state, training)
+        raise
+    finally:
+        line.end()
+
+
+def measured(refiner: Refiner, shared: Material) -> dict[str, Any]:
+    """Mean IoU and average precision of the noisy boxes of photographs that were left out, before
+    and after."""
+    left_out = shared.left_out
+    noisy = noisy_boxes(left_out.boxes_xywh)
+    refined = refine_examples(refiner.head, shared.taps, left_out, noisy, refiner.step).boxes_xywh
+    values: dict[str, Any] = {}
+    for when, boxes in (("before", noisy), ("after", refined)):
+        values[f"iou_{when}"] = float(iou(boxes, left_out.boxes_xywh).mean())
+        precision = average_precision(
+            shared.annotated, left_out.things, _as_detections(left_out, boxes)
+        )
+        values |= {f"{name}_{when}": value for name, value in precision._asdict().items()}
+    return values
+
+
+def _as_detections(examples: Examples, boxes_xywh: Tensor) -> list[Detection]:
+    """Of a detector that is equally sure of all."""
+    return [
+        Detection(thing.image, thing.category, tuple(box), 1.0)
+        for thing, box in zip(examples.things, boxes_xywh.tolist(), strict=True)
+    ]
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        {**values["plan"], "iou": values["iou_after"]}
+    except (OSError, ValueError, TypeError, KeyError):
+        raise ResultError(f"cannot read result {path}: delete it") from None
+    return values
+
+
+def plans(
+    objectives: Sequence[str], seeds: int, epochs: int, samples: int | None, step_length: float
+) -> list[Plan]:
+    """Each objective with seeds 0 to `seeds` - 1. Raises ConfigError for an unknown objective."""
+    methods = {name: method_named(name) for name in objectives}
+    return [
+        Plan(name, seed, epochs, samples or method.samples, step_length)
+        for name, method in methods.items()
+        for seed in range(seeds)
+    ]

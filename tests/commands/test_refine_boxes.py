@@ -1,0 +1,143 @@
+"""`ltr regress detection` and `ltr refine-boxes` as a user calls them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from ltr.cli import main
+from ltr.regress.detection.training import Training
+
+BOXES = [[10.0, 8.0, 40.0, 30.0], [50.0, 20.0, 30.0, 36.0]]
+TRAIN = ["regress", "detection", ".", "--network", "imagenet_mobile", "--output", "run"]
+TRAIN += ["--epochs", "1", "--samples", "3"]
+NETWORK = "run/nce_plus-seed0/network.safetensors"
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Ten pictures with two things each, and a network that has seen them once."""
+    folder = tmp_path_factory.mktemp("detection")
+    random = np.random.default_rng(0)
+    images = []
+    for number in range(1, 11):
+        picture = random.integers(0, 60, (64, 96, 3), dtype=np.uint8)
+        for x, y, w, h in BOXES:
+            picture[int(y) : int(y + h), int(x) : int(x + w)] += 120
+        assert cv2.imwrite(str(folder / f"{number}.png"), picture)
+        images.append({"id": number, "file_name": f"{number}.png", "width": 96, "height": 64})
+    things = [
+        {"image_id": image["id"], "category_id": 4 + place, "bbox": box}
+        for image in images
+        for place, box in enumerate(BOXES)
+    ]
+    categories = [{"id": 4, "name": "cat"}, {"id": 5, "name": "dog"}, {"id": 6, "name": "fox"}]
+    tree = {"images": images, "categories": categories, "annotations": things}
+    (folder / "annotations.json").write_text(json.dumps(tree))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        assert main(TRAIN) == 0
+    return folder
+
+
+@pytest.fixture
+def place(trained: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(trained)
+    return trained
+
+
+def test_the_table_is_of_photographs_left_out(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(TRAIN) == 0  # all is there
+    out = capsys.readouterr()
+    assert out.err == "all are there\n"
+    assert out.out == (place / "run" / "table.md").read_text()
+    (line,) = out.out.splitlines()[2:]
+    cells = [cell.strip() for cell in line.strip("|").split("|")]
+    assert cells[:4] == ["NCE+", "1", "1", "3"]
+    result = json.loads((place / "run" / "nce_plus-seed0" / "result.json").read_text())
+    assert cells[4] == f"{result['iou_before']:.3f} -> {result['iou_after']:.3f}"
+    assert 0 < result["ap50_before"] <= 1
+    assert not (place / "run" / "nce_plus-seed0" / "state.safetensors").exists()
+    assert main([*TRAIN, "--epochs", "2"]) == 2
+    assert "is of epochs 1, not 2: give another --output, or remove it" in capsys.readouterr().err
+
+
+def test_boxes_are_refined_and_all_else_stays(
+    place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = [
+        {"image_id": 3, "category_id": 4, "bbox": [12, 9, 40, 30], "score": 0.25},
+        {"image_id": 2, "category_id": 6, "bbox": [50, 22, 30, 30], "score": 1},
+        {"image_id": 3, "category_id": 5, "bbox": [52, 22, 30, 30], "score": 0.5},
+    ]
+    detections = tmp_path / "results.json"
+    detections.write_text(json.dumps(given))
+    assert main(["refine-boxes", ".", str(detections), "--network", NETWORK]) == 0
+    written = tmp_path / "results-refined.json"
+    assert capsys.readouterr().out == f"{written}\n"
+    found = json.loads(written.read_text())
+    for before, after in zip(given, found, strict=True):
+        assert all(after[key] == before[key] for key in ("image_id", "category_id", "score"))
+        assert after["bbox"] != before["bbox"]
+        assert np.isfinite([*after["bbox"], after["log_energy"]]).all()
+
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        ({"category_id": 7}, "detection 0: category_id 7 is none that the network was trained on"),
+        ({"image_id": 11}, "image 11 of the detections is not among those of ."),
+        ({"bbox": [1, 2, 3, -4]}, "has no size: give x, y, width, height in pixels"),
+    ],
+)
+def test_bad_detections_are_refused(
+    place: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    change: dict[str, object],
+    line: str,
+) -> None:
+    detection = {"image_id": 3, "category_id": 4, "bbox": [12, 9, 40, 30], "score": 0.25, **change}
+    path = tmp_path / "results.json"
+    path.write_text(json.dumps([detection]))
+    assert main(["refine-boxes", ".", str(path), "--network", NETWORK]) == 2
+    told = capsys.readouterr().err
+    assert line in told
+    assert told.count("\n") == 1
+    assert not (tmp_path / "results-refined.json").exists()
+
+
+def test_an_interrupt_keeps_the_steps(
+    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    learn, words = Training.learn, [*TRAIN, "--epochs", "4", "--output", "stopped"]
+
+    def interrupted(self: Training) -> dict[str, float]:
+        if self.step == 2:
+            raise KeyboardInterrupt
+        return learn(self)
+
+    monkeypatch.setattr(Training, "learn", interrupted)
+    assert main(words) == 130
+    assert (place / "stopped" / "nce_plus-seed0" / "state.safetensors").exists()
+    begun = []
+    monkeypatch.setattr(Training, "learn", lambda self: begun.append(self.step) or learn(self))
+    assert main(words) == 0
+    assert begun == [2, 3]
+
+
+def test_mistakes_are_told_before_the_training(
+    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*TRAIN, "--objective", "nce_pls"]) == 2
+    assert "unknown objective 'nce_pls': did you mean nce_plus?" in capsys.readouterr().err
+    monkeypatch.setitem(sys.modules, "pycocotools", None)
+    assert main([*TRAIN, "--output", "other"]) == 2
+    assert "pip install pycocotools (the extra regress)" in capsys.readouterr().err
