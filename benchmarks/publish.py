@@ -7,7 +7,7 @@ Takes the run's best network (`ltr.training.run.best_network`), or FILE, and wri
 checkpoints/NAME.safetensors in half precision, its entry in checkpoints/models.json, its row in
 checkpoints/LICENSE.md and its card checkpoints/NAME.md: data, recipe, commit, hardware and hours,
 learning curve, and success AUC on SHARED/data/val and the clips left out of training beside that of
-the training-free network that the recipe begins with. Boxes are kept in the folder of `--scores` as
+the network that the recipe begins with. Boxes are kept in the folder of `--scores` as
 `judge.py` keeps them: what it tracked before is not tracked again.
 """
 
@@ -41,12 +41,12 @@ from ltr.recipes import RECIPES
 from ltr.settings import as_dict, with_toml
 from ltr.settings.difference import differences
 from ltr.training.log import read_log
-from ltr.training.recipe import EnergyLoss, OverlapLoss, Recipe
+from ltr.training.recipe import EnergyLoss, OverlapLoss, ProposalLoss, Recipe
 from ltr.training.run import RECIPE, best_network
 from pytracking.evaluation.metrics import Array
 from pytracking.sequences.sequence import find_sequences
 
-MOST_BYTES = {"nce_plus_mobile": 8_000_000, "nce_plus18": 24_000_000}
+MOST_BYTES = {"nce_plus_mobile": 8_000_000, "nce_plus18": 24_000_000, "proposals18": 24_000_000}
 """The names under which networks are bundled. Each is that of a recipe and of a preset too."""
 TRUNKS = {"mobilenet_v2": "MobileNetV2 to features.13", "resnet18": "ResNet-18 to layer3"}
 OBJECTIVES = {"nce": "NCE", "nce_plus": "NCE+", "ml_is": "ML-IS", "kld_is": "KLD-IS"}
@@ -177,7 +177,7 @@ def curve(log: Sequence[dict[str, Any]], taken: int) -> str:
 def results_text(
     scores: dict[str, Array], name: str, names: list[str], validation: int, seeds: int
 ) -> str:
-    """Tables of the network and of the training-free one."""
+    """Tables of the network and of the one that its recipe begins with."""
     values = scores[name]
     return "\n\n".join(
         [
@@ -197,6 +197,7 @@ def summary(recipe: Recipe) -> str:
     box = {
         type(None): "",
         OverlapLoss: ", boxes by overlap",
+        ProposalLoss: ", box energies and their proposals, trained jointly",
         EnergyLoss: f", box energies by {OBJECTIVES.get(getattr(recipe.box, 'objective', ''))}",
     }[type(recipe.box)]
     return f"{TRUNKS[recipe.network.trunk]}{box}; trained on clips and photographs"

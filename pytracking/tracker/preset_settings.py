@@ -202,6 +202,12 @@ class Refinement:
     samples: int = setting(
         128, "boxes", "drawn by sampling; more is steadier and slower", (2, 4096)
     )
+    energy_share: float = setting(
+        1.0,
+        "1",
+        "of sampled boxes: 1 weighs them by the energy alone, 0 by the proposal; less is steadier",
+        (0, 1),
+    )
     iterations: int = setting(5, "1", "ascent steps; more fits better and costs more", (1, 1000))
     step: tuple[float, float] = setting(
         (1.0, 1.0), "1", "step lengths of (position, size)", (0, 1000)

@@ -147,10 +147,10 @@ def _fit(
         boxes, energies = ascend(energies_of, boxes, setting.space, steps)
         return select_boxes(boxes, energies, setting.average, setting.max_aspect)
     proposals = head.proposals_of(taps, box_xywh)
-    sampled = sample_boxes(proposals, box_xywh, uniform)
+    sampled = sample_boxes(proposals, box_xywh, uniform, setting.energy_share)
     if observer is not None:
         observer.observe("candidate_boxes", sampled.boxes_xywh)
-        observer.observe("candidate_energies", sampled.sample.scores)
+        observer.observe("candidate_energies", sampled.energies)
     boxes = sampled.mean_xywh[:, None]
     if setting.method == "sampling_ascent":
         boxes, _ = ascend(shown_to(observer, proposals.energies), boxes, setting.space, steps)

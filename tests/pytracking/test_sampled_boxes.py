@@ -73,6 +73,21 @@ def test_a_known_energy_is_found() -> None:
     assert (high > 0).all()
 
 
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_energy_and_proposal_share(share: float) -> None:
+    """Of one Gaussian each, precisions and their middles mix by the share."""
+    log_sigmas = torch.full((2, 1, 4), 0.15).log()
+    density = MixtureDensity(torch.zeros(2, 1), torch.zeros(2, 1, 4), log_sigmas)
+    uniform = torch.rand(2, 50_000, 5, generator=torch.Generator().manual_seed(0))
+    sampled = sample_boxes(proposals()._replace(density=density), FIRST, uniform, share)
+    of_energy, of_proposal = share * DEVIATION**-2, (1 - share) * torch.tensor(0.15) ** -2
+    precision = of_energy + of_proposal
+    deviations = precision.rsqrt().expand(2, 4)
+    torch.testing.assert_close(sampled.sample.deviations, deviations, atol=0, rtol=0.06)
+    middle = MIDDLE * of_energy / precision
+    torch.testing.assert_close(sampled.sample.mean, middle, atol=0.008, rtol=0)
+
+
 def test_samples_have_the_density_that_they_are_weighted_by() -> None:
     uniform = torch.rand(2, 20_000, 5, generator=torch.Generator().manual_seed(1))
     offsets = drawn_offsets(proposals().density, uniform)

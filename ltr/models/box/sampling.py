@@ -30,6 +30,8 @@ class SampledBoxes(NamedTuple):
     """Of offsets (B, M, 4) from the first boxes."""
     boxes_xywh: Tensor
     """The same as boxes (B, M, 4), pool format."""
+    energies: Tensor
+    """(B, M)"""
     mean_xywh: Tensor
     """(B, 4), the box at the mean offset."""
 
@@ -42,14 +44,20 @@ class SampledBoxes(NamedTuple):
         return torch.stack([boxes.deviations, *ends], dim=1)
 
 
-def sample_boxes(proposals: BoxProposals, first_xywh: Tensor, uniform: Tensor) -> SampledBoxes:
+def sample_boxes(
+    proposals: BoxProposals, first_xywh: Tensor, uniform: Tensor, energy_share: float = 1.0
+) -> SampledBoxes:
     """Boxes drawn near first ones (B, 4), pool format, by numbers of [0, 1), `uniform` (B, M, 5),
-    and weighted by energy over proposal."""
+    and weighted so that they stand for exp(f)^s q^(1 - s), s being the `energy_share`: of 1 for the
+    energy's own density, of 0 for the proposal's, between for what both agree on."""
     offsets = drawn_offsets(proposals.density, uniform)
     boxes = at_offsets(first_xywh, offsets)
     log_proposal = proposals.density.log_density(offsets)
-    sample = WeightedSample(offsets, proposals.scores(boxes), log_proposal)
-    return SampledBoxes(sample, boxes, at_offsets(first_xywh, sample.mean[:, None])[:, 0])
+    energies = proposals.scores(boxes)
+    scores = torch.lerp(log_proposal, energies, energy_share)
+    sample = WeightedSample(offsets, scores, log_proposal)
+    mean_xywh = at_offsets(first_xywh, sample.mean[:, None])[:, 0]
+    return SampledBoxes(sample, boxes, energies, mean_xywh)
 
 
 def drawn_offsets(density: MixtureDensity, uniform: Tensor) -> Tensor:
