@@ -191,7 +191,7 @@ def plans(
     """Each objective with seeds 0 to `seeds` - 1. Raises ConfigError for an unknown objective."""
     methods = {name: method_named(name) for name in objectives}
     return [
-        Plan(name, seed, epochs, samples or method.samples, step_length)
+        Plan(name, seed, epochs, samples or method.samples, step_length if method.chains else None)
         for name, method in methods.items()
         for seed in range(seeds)
     ]

@@ -31,7 +31,7 @@ class BoxEnergyConfig:
     channels: int = setting(64, "1", "channels of the map that boxes are pooled from", (1, 4096))
     bins: int = setting(7, "1", "bins a side that a box is pooled into", (1, 16))
     context: float = setting(
-        1.5, "boxes", "side of what is pooled: more than 1 sees the edges", (1.0, 4.0)
+        2.0, "boxes", "side of what is pooled: more than 1 sees the edges", (1.0, 4.0)
     )
     hidden: int = setting(256, "1", "width of both hidden layers", (1, 4096))
 

@@ -24,6 +24,8 @@ class Method:
     title: str
     sigmas: tuple[float, ...] = ()
     """Of the noise, for centre and log size alike; none where it needs no noise."""
+    chains: bool = False
+    """Whether it needs a step length."""
     samples: int = 32
     """Boxes that are drawn for each target by default. Published: 127, or 128 where the target is
     not scored beside them; what needs slopes takes several times as long."""
@@ -37,7 +39,7 @@ class Method:
 METHODS = {
     "ml_is": Method("ML-IS", _NARROW),
     "kld_is": Method("KLD-IS", _NARROW),
-    "ml_mcmc": Method("ML-MCMC", samples=16),
+    "ml_mcmc": Method("ML-MCMC", chains=True, samples=16),
     "nce": Method("NCE", _WIDE),
     "dsm": Method("DSM", samples=16),
     "nce_plus": Method("NCE+", _WIDE),
@@ -51,13 +53,14 @@ def method_named(name: str) -> Method:
     return METHODS[name]
 
 
-def objective_of(name: str, samples: int, step_length: float) -> Objective[Any]:
+def objective_of(name: str, samples: int, step_length: float | None) -> Objective[Any]:
     """The objective with so many samples; `step_length`: of the chains of ML-MCMC, 8 steps each."""
     if name == "ml_is":
         return MaximumLikelihood(samples)
     if name == "kld_is":
         return LabelDivergence(_noise((0.0225,)), samples)
     if name == "ml_mcmc":
+        assert step_length is not None
         return LangevinLikelihood(steps=8, step_length=step_length, samples=samples)
     if name == "dsm":
         return DenoisingScoreMatching(0.075, samples)

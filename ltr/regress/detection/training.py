@@ -43,8 +43,8 @@ class Plan:
     epochs: int = 4
     samples: int = 32
     """Boxes that are drawn for each thing."""
-    step_length: float = 1e-5
-    """Of the chains of ML-MCMC, as published."""
+    step_length: float | None = None
+    """Of the chains of ML-MCMC; the others have none."""
 
 
 class Training:
