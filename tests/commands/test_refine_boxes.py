@@ -5,23 +5,25 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 import cv2
 import numpy as np
 import pytest
 
 from ltr.cli import main
+from ltr.regress.detection import experiment
 from ltr.regress.detection.training import Training
 
 BOXES = [[10.0, 8.0, 40.0, 30.0], [50.0, 20.0, 30.0, 36.0]]
 TRAIN = ["regress", "detection", ".", "--network", "imagenet_mobile", "--output", "run"]
-TRAIN += ["--epochs", "1", "--samples", "3"]
+TRAIN += ["--epochs", "12", "--samples", "3"]
 NETWORK = "run/nce_plus-seed0/network.safetensors"
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Ten pictures with two things each, and a network that has seen them once."""
+    """Ten pictures with two things each, and a network that has seen them a few times."""
     folder = tmp_path_factory.mktemp("detection")
     random = np.random.default_rng(0)
     images = []
@@ -60,13 +62,13 @@ def test_the_table_is_of_photographs_left_out(
     assert out.out == (place / "run" / "table.md").read_text()
     (line,) = out.out.splitlines()[2:]
     cells = [cell.strip() for cell in line.strip("|").split("|")]
-    assert cells[:4] == ["NCE+", "1", "1", "3"]
+    assert cells[:4] == ["NCE+", "1", "12", "3"]
     result = json.loads((place / "run" / "nce_plus-seed0" / "result.json").read_text())
     assert cells[4] == f"{result['iou_before']:.3f} -> {result['iou_after']:.3f}"
     assert 0 < result["ap50_before"] <= 1
     assert not (place / "run" / "nce_plus-seed0" / "state.safetensors").exists()
     assert main([*TRAIN, "--epochs", "2"]) == 2
-    assert "is of epochs 1, not 2: give another --output, or remove it" in capsys.readouterr().err
+    assert "is of epochs 12, not 2: give another --output, or remove it" in capsys.readouterr().err
 
 
 def test_boxes_are_refined_and_all_else_stays(
@@ -119,16 +121,19 @@ def test_an_interrupt_keeps_the_steps(
 ) -> None:
     learn, words = Training.learn, [*TRAIN, "--epochs", "4", "--output", "stopped"]
 
-    def interrupted(self: Training) -> dict[str, float]:
-        if self.step == 2:
-            raise KeyboardInterrupt
-        return learn(self)
+    def interrupted(*_: object) -> NoReturn:
+        raise KeyboardInterrupt
 
-    monkeypatch.setattr(Training, "learn", interrupted)
+    monkeypatch.setattr(
+        Training, "learn", lambda self: learn(self) if self.step < 2 else interrupted()
+    )
     assert main(words) == 130
     assert (place / "stopped" / "nce_plus-seed0" / "state.safetensors").exists()
     begun = []
     monkeypatch.setattr(Training, "learn", lambda self: begun.append(self.step) or learn(self))
+    with monkeypatch.context() as patch:
+        patch.setattr(experiment, "choose_step", interrupted)
+        assert main(words) == 130
     assert main(words) == 0
     assert begun == [2, 3]
 

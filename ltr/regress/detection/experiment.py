@@ -132,7 +132,8 @@ def _carry_out(plan: Plan, shared: Material, folder: Path) -> None:
 
 
 def _train(training: Training, state: Path) -> None:
-    """To the end; at a signal the state is written."""
+    """To the end. The state is written then, for the choice of steps takes a while as well, and at
+    a signal."""
     line, saved = StatusLine(), time.monotonic()
     title = f"{METHODS[training.plan.objective].title}, seed {training.plan.seed}"
     try:
@@ -144,12 +145,10 @@ def _train(training: Training, state: Path) -> None:
             if time.monotonic() - saved > SAVE_SECONDS:
                 write_state(state, training)
                 saved = time.monotonic()
-    except KeyboardInterrupt:
-        if training.step:
-            write_state(state, training)
-        raise
     finally:
         line.end()
+        if training.step:
+            write_state(state, training)
 
 
 def measured(refiner: Refiner, shared: Material) -> dict[str, Any]:

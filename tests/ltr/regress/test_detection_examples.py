@@ -1,0 +1,87 @@
+"""Which photographs and classes a box energy is trained on, and by what it is measured."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ltr.geometry import iou
+from ltr.regress.detection.average_precision import average_precision
+from ltr.regress.detection.coco import Annotated, Detection, Photograph, Thing, read_coco
+from ltr.regress.detection.examples import classes_of, examples_of, noisy_boxes, split
+from ltr.regress.detection.report import table
+
+PHOTOGRAPHS = tuple(Photograph(10 + n, Path(f"{n}.jpg"), (48, 64)) for n in range(50))
+BOX = (10.0, 5.0, 20.0, 30.0)
+
+
+def test_photographs_are_split_without_overlap_by_the_seed() -> None:
+    parts = split(PHOTOGRAPHS)
+    assert [len(part) for part in parts] == [36, 4, 10]
+    assert sorted(place for part in parts for place in part) == list(range(50))
+    assert split(PHOTOGRAPHS) == parts
+    assert split(PHOTOGRAPHS, seed=1) != parts
+
+
+def test_rare_categories_are_one_class() -> None:
+    things = [Thing(10, 3, BOX)] * 5 + [Thing(11, 8, BOX)] * 4
+    annotated = Annotated(PHOTOGRAPHS, {8: "fox", 3: "cat", 5: "dog"}, tuple(things))
+    classes = classes_of(annotated)
+    assert classes.names == ("other", "cat")
+    assert classes.of_category == {3: 1, 5: 0, 8: 0}
+    examples = examples_of(annotated, classes, [1])
+    assert examples.photograph.tolist() == [1] * 4
+    assert examples.classes.tolist() == [0] * 4
+    assert examples.boxes_xywh.tolist() == [list(BOX)] * 4
+
+
+def test_the_shared_photographs(shared: Path) -> None:
+    annotated = read_coco(shared / "data" / "images")
+    classes = classes_of(annotated)
+    assert len(annotated.categories) == 52
+    assert len(classes.names) == 34
+    assert sum(number == 0 for number in classes.of_category.values()) == 19
+    left_out = examples_of(annotated, classes, split(annotated.photographs).left_out)
+    assert len(left_out.photograph.unique()) <= 126
+    noisy = noisy_boxes(left_out.boxes_xywh)
+    assert float(iou(noisy, left_out.boxes_xywh).mean()) == pytest.approx(0.611, abs=0.01)
+
+
+def test_average_precision_knows_its_thresholds(capsys: pytest.CaptureFixture[str]) -> None:
+    things = [Thing(photograph.number, 3, BOX) for photograph in PHOTOGRAPHS[:4]]
+    annotated = Annotated(PHOTOGRAPHS, {3: "cat", 4: "dog"}, tuple(things))
+    x, y, w, h = BOX
+    for width, values in ((w, (1.0, 1.0, 1.0)), (0.62 * w, (0.3, 1.0, 0.0))):
+        found = [Detection(thing.image, 3, (x, y, width, h), 1.0) for thing in things]
+        assert average_precision(annotated, things, found) == pytest.approx(values)
+    wrong = [Detection(thing.image, 4, BOX, 1.0) for thing in things]
+    assert average_precision(annotated, things, wrong) == (0, 0, 0)
+    assert capsys.readouterr().out == ""
+
+
+def test_the_table_has_means_and_deviations() -> None:
+    def result(objective: str, after: float) -> dict[str, object]:
+        before = {f"{key}_before": 0.6 for key in ("iou", "ap", "ap50", "ap75")}
+        afterwards = {f"{key}_after": after for key in ("iou", "ap", "ap50", "ap75")}
+        plan = {"objective": objective, "epochs": 4, "samples": 32}
+        return {"plan": plan, "seconds": 90, **before, **afterwards}
+
+    lines = table([result("nce_plus", 0.7), result("ml_is", 0.5), result("nce_plus", 0.8)])
+    ml_is, nce_plus = lines.splitlines()[2:]
+    assert ml_is.startswith("| ML-IS | 1 | 4 | 32 | 0.600 -> 0.500 |")
+    assert nce_plus.startswith("| NCE+ | 2 | 4 | 32 | 0.600 -> 0.750 ± 0.071 |")
+    assert nce_plus.endswith("| +0.150 ± 0.071 | 1.5 |")
+    assert ml_is.endswith("| -0.100 | 1.5 |")
+
+
+@pytest.mark.slow
+def test_nce_plus_raises_the_overlap_of_noisy_boxes(shared: Path, tmp_path: Path) -> None:
+    from ltr.regress.detection.experiment import carry_out, plans, read_results
+
+    wanted = plans(["nce_plus"], 1, 2, None, 1e-5)
+    carry_out(wanted, shared / "data" / "images", "imagenet18", tmp_path)
+    (result,) = read_results(wanted, tmp_path)
+    assert result["iou_before"] == pytest.approx(0.611, abs=0.01)
+    assert result["iou_after"] - result["iou_before"] >= 0.05
+    assert result["ap75_after"] > result["ap75_before"]
