@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from ltr.commands.regress_detection import detection
+from ltr.commands.regress_tasks import age, cells, pose, report, steering
 
 
 @click.group(short_help="train energies on regression tasks")
@@ -18,8 +19,12 @@ def regress() -> None:
     \b
     examples:
       ltr regress cells --generate
+      ltr regress cells Cell200 --objective nce,proposal --seeds 2
+      ltr regress steering DIR
+      ltr regress report outputs/regress
       ltr regress detection coco --objective nce,nce_plus
     """
 
 
-regress.add_command(detection)
+for command in (steering, cells, age, pose, detection, report):
+    regress.add_command(command)

@@ -114,13 +114,22 @@ def _result(
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """The products are tiny: threads would wait for each other. Numbers that are too small to be
-    normal are 0 within: they would be slow, and count for nothing."""
+    """The products are tiny: threads would wait for each other."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
+    try:
+        with denormals_flushed():
+            yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+@contextmanager
+def denormals_flushed() -> Iterator[None]:
+    """Numbers that are too small to be normal are 0 within: they would be slow, and count for
+    nothing."""
     torch.set_flush_denormal(True)
     try:
         yield
     finally:
         torch.set_flush_denormal(False)
-        torch.set_num_threads(threads)

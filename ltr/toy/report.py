@@ -82,7 +82,7 @@ def _table(data: str, methods: Sequence[Sequence[Run]]) -> list[str]:
         cells = [METHODS[first.method].title, str(first.samples or "–"), str(len(runs))]
         if failed:
             cells[-1] += f", {failed} failed"
-        cells += _statistics(values)
+        cells += statistics(values)
         proposals = [run.proposal_value for run in runs if run.proposal_value is not None]
         cells.append(f"{mean(proposals):.4f}" if proposals else "–")
         cells.append(f"{mean(run.seconds for run in runs):.0f}")
@@ -90,7 +90,9 @@ def _table(data: str, methods: Sequence[Sequence[Run]]) -> list[str]:
     return lines
 
 
-def _statistics(values: Sequence[float]) -> list[str]:
+def statistics(values: Sequence[float]) -> list[str]:
+    """Cells of a table, of values in ascending order: mean, its standard error, standard deviation,
+    mean and deviation of the best 5 of 20, range."""
     if not values:
         return ["–"] * 5
     spread = stdev(values) if len(values) > 1 else math.nan

@@ -1,0 +1,70 @@
+"""Trains what is not there yet, and evaluates it; whatever ends it, it goes on from there."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from ltr.files import make_folder
+from ltr.progress import StatusLine, duration, tell
+from ltr.regress.examples import Split
+from ltr.regress.metric import evaluate
+from ltr.regress.results import Run, check_same, folder_of, path_of, write_run
+from ltr.regress.tasks import TASKS
+from ltr.regress.training import OBJECTIVES, Setup, Training
+from ltr.toy.results import STATE, read_state, write_state
+
+SAVE_SECONDS = 60.0
+
+
+def missing(setups: Sequence[Setup], seeds: int, root: Path) -> list[tuple[int, Setup]]:
+    """What has no result yet, seed by seed, so that the objectives can be compared at any time.
+    Raises ResultError where results of other settings are there."""
+    for setup in setups:
+        check_same(root, setup)
+    return [
+        (seed, setup)
+        for seed in range(seeds)
+        for setup in setups
+        if not path_of(root, setup, seed).exists()
+    ]
+
+
+def carry_out(wanted: Sequence[tuple[int, Setup]], split: Split, root: Path) -> None:
+    """Train and evaluate each seed. Raises ResultError, TrainingError."""
+    for seed, setup in wanted:
+        _carry_out(setup, seed, split, root)
+
+
+def _carry_out(setup: Setup, seed: int, split: Split, root: Path) -> None:
+    folder = folder_of(root, setup)
+    make_folder(folder)
+    title = f"{TASKS[setup.task].title}, {OBJECTIVES[setup.objective]}, seed {seed}"
+    training = Training(setup, split.train, seed)
+    spent = 0.0
+    if state := read_state(folder, [seed]):
+        spent = state.pop("seconds")
+        training.restore(state)
+    line, first, begin = StatusLine(), len(training.losses), time.monotonic()
+    saved = begin
+    while len(training.losses) < setup.epochs:
+        clock = time.process_time()
+        training.epoch()
+        spent += time.process_time() - clock
+        now, epochs = time.monotonic(), len(training.losses)
+        left = (now - begin) / (epochs - first) * (setup.epochs - epochs)
+        line.tell(f"{title}: epoch {epochs} of {setup.epochs}, {duration(left)} left")
+        if now - saved > SAVE_SECONDS:
+            write_state(folder, [seed], {**training.state(), "seconds": spent})
+            saved = now
+    line.end()
+    test, validation = (
+        examples and evaluate(training.net, setup, examples, training.scale)
+        for examples in (split.test, split.validation)
+    )
+    assert test is not None
+    run = Run(setup, seed, test, validation, tuple(training.losses), spent)
+    write_run(root, run)
+    (folder / STATE).unlink(missing_ok=True)
+    tell(f"{title}: NLL {test.likelihood:.4f}, MAE {test.error:.3f}, {duration(spent)}")

@@ -1,0 +1,150 @@
+"""The published files of the tasks, as their programs read them (Gustafsson et al. 2022).
+
+All images are 64 x 64. Each reader checks what it reads: DataError says what is wrong, and where.
+"""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ltr.errors import DataError, FrameError
+from ltr.frame_folder import image_files
+from ltr.images import read_image
+from ltr.paths import open_regular
+from ltr.progress import with_progress
+from ltr.regress.examples import Examples, Split, shuffled
+
+SIDE = 64
+AGES = (1.0, 60.0)
+"""Years: others are left out, as published."""
+_COUNT = re.compile(r"[^_]*_(\d+)\.0\.")
+"""Between the first underscore and ".0." stands how many cells there are."""
+
+
+def read_steering(folder: Path) -> Split:
+    """SteeringAngle_64x64.h5 of a folder: angles in degrees, 80 % to train on. Raises DataError."""
+    return shuffled(_hdf5(folder / "SteeringAngle_64x64.h5"), 0.8)
+
+
+def read_age(folder: Path) -> Split:
+    """UTKFace_64x64.h5 of a folder: ages from 1 to 60 years, 80 % to train on. Raises DataError."""
+    path = folder / "UTKFace_64x64.h5"
+    images, targets = _hdf5(path)
+    kept = ((targets >= AGES[0]) & (targets <= AGES[1]))[:, 0]
+    if not kept.any():
+        raise DataError(f"{path} has no age from {AGES[0]:.0f} to {AGES[1]:.0f} in 'labels'")
+    return shuffled(Examples(images[kept], targets[kept]), 0.8)
+
+
+def read_cells(folder: Path) -> Split:
+    """The grey images of a folder, Cell200 as it is published, half of them to train on; how many
+    cells are in one stands in its name: 000017_123.0.png has 123. Raises DataError."""
+    try:
+        paths = image_files(folder)
+        if not paths:
+            raise DataError(f"no images in {folder}: give the folder Cell200")
+        counts = [_count(path) for path in paths]
+        images = torch.empty(len(paths), 1, SIDE, SIDE, dtype=torch.uint8)
+        for place, path in enumerate(with_progress(paths, len(paths), "images")):
+            frame = read_image(path)
+            if frame.shape[:2] != (SIDE, SIDE):
+                raise DataError(f"image {path} is {_times(frame.shape[:2])}, not 64 x 64")
+            images[place, 0] = torch.from_numpy(frame[:, :, 0])
+    except FrameError as error:
+        raise DataError(str(error)) from None
+    return shuffled(Examples(images, torch.tensor(counts)[:, None]), 0.5)
+
+
+def read_pose(folder: Path) -> Split:
+    """BIWI_train.npz and BIWI_test.npz of a folder: yaw, pitch and roll in degrees. Raises
+    DataError."""
+    return Split(*(_poses(folder / f"BIWI_{part}.npz") for part in ("train", "test")))
+
+
+def _count(path: Path) -> float:
+    found = _COUNT.match(path.name)
+    if not found:
+        raise DataError(
+            f'image {path} has no count in its name: between the first "_" and ".0.", as in '
+            "000017_123.0.png"
+        )
+    return float(found[1])
+
+
+def _hdf5(path: Path) -> Examples:
+    try:
+        import h5py
+    except ImportError:
+        raise DataError(
+            f'{path} takes h5py to read, which is not installed: pip install -e ".[regress]"'
+        ) from None
+    try:
+        open_regular(path).close()  # the library's own message has many lines
+        with h5py.File(path, "r") as file:
+            arrays = {key: np.asarray(_entry(file, key, path)) for key in ("images", "labels")}
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {_reason(error)}") from None
+    images = _images(arrays["images"], path, "images", (3, SIDE, SIDE))
+    return _examples(images, arrays["labels"], path, "labels", 1)
+
+
+def _poses(path: Path) -> Examples:
+    try:
+        with open_regular(path) as stream, np.load(stream, allow_pickle=False) as file:
+            if not isinstance(file, np.lib.npyio.NpzFile):
+                raise ValueError("it is one array")
+            arrays = {key: np.asarray(_entry(file, key, path)) for key in ("image", "pose")}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise DataError(f"cannot read {path}: {_reason(error)}") from None
+    images = _images(arrays["image"], path, "image", (SIDE, SIDE, 3))
+    return _examples(images.permute(0, 3, 1, 2).contiguous(), arrays["pose"], path, "pose", 3)
+
+
+def _entry(file: Mapping[str, Any], key: str, path: Path) -> Any:
+    if key not in file:
+        raise DataError(f"{path} has no {key!r}: it has {', '.join(sorted(file)) or 'nothing'}")
+    return file[key]
+
+
+def _images(array: np.ndarray, path: Path, key: str, shape: tuple[int, ...]) -> Tensor:
+    if array.shape[1:] != shape or not len(array):
+        raise DataError(f"{key!r} of {path} is {_times(array.shape)}, not N x {_times(shape)}")
+    if array.dtype != np.uint8:
+        raise DataError(f"{key!r} of {path} has type {array.dtype}, not uint8")
+    return torch.from_numpy(array)
+
+
+def _examples(
+    images: Tensor, targets: np.ndarray, path: Path, key: str, dimensions: int
+) -> Examples:
+    """With targets (N, D), or (N,) for one dimension."""
+    count = len(images)
+    if targets.shape != (count, dimensions) and (dimensions > 1 or targets.shape != (count,)):
+        raise DataError(
+            f"{key!r} of {path} is {_times(targets.shape)}, not {count} x {dimensions}, a row for "
+            "each image"
+        )
+    if targets.dtype.kind not in "iuf":
+        raise DataError(f"{key!r} of {path} has type {targets.dtype}, not numbers")
+    if not np.isfinite(targets).all():
+        raise DataError(f"{key!r} of {path} holds numbers that are not finite")
+    values = targets.astype(np.float32).reshape(count, dimensions)
+    return Examples(images, torch.from_numpy(values))
+
+
+def _times(shape: tuple[int, ...]) -> str:
+    return " x ".join(map(str, shape)) or "one number"
+
+
+def _reason(error: Exception) -> str:
+    """In one line."""
+    text = getattr(error, "strerror", None) or str(error)
+    return text.splitlines()[0] if text else type(error).__name__

@@ -1,0 +1,121 @@
+"""Tables and the report of all results in a folder."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from itertools import groupby
+from pathlib import Path
+from statistics import mean, stdev
+
+from ltr.errors import ResultError
+from ltr.files import write_text
+from ltr.progress import counted
+from ltr.regress.results import Run, read_runs
+from ltr.regress.tasks import TASKS
+from ltr.regress.training import OBJECTIVES
+from ltr.toy.report import BEST, statistics
+
+REPORT = "report.md"
+
+
+def write_report(folder: Path) -> str:
+    """Write report.md; returns its tables. Raises ResultError."""
+    runs = sorted(read_runs(folder), key=_place)
+    if not runs:
+        raise ResultError(
+            f"no results in {folder}: `ltr regress cells --generate --output {folder}` makes some"
+        )
+    tables = []
+    for task, found in groupby(runs, key=lambda run: run.setup.task):
+        rows = [list(own) for _, own in groupby(found, key=lambda run: _place(run)[:-1])]
+        tables.append("\n".join([*_table(task, rows), *_comparisons(rows)]))
+    head = (
+        "# Energy-based regression on images\n\nEach row: networks that differ by their seed "
+        "alone, evaluated after the last epoch. NLL: mean negative log likelihood of the images "
+        "to test on, in nats, in the target's own unit; a mixture's is exact, an energy's that "
+        "of a grid. ± is the standard error of the mean, s the standard deviation; MAE that of "
+        f"the density's mean. The best {BEST} of 20 are chosen by the number itself, as in the "
+        "paper.\n\n"
+    )
+    write_text(folder / REPORT, head + "\n\n".join(tables) + "\n", "report")
+    return "\n\n".join(tables)
+
+
+def _place(run: Run) -> tuple[int, int, int, int]:
+    """In the order of tasks, then of objectives, components and seeds."""
+    setup = run.setup
+    components = setup.components if setup.objective != "nce" else 0
+    tasks, objectives = list(TASKS), list(OBJECTIVES)
+    return (
+        tasks.index(setup.task),
+        objectives.index(setup.objective),
+        components,
+        run.seed,
+    )
+
+
+def _title(run: Run) -> str:
+    name = OBJECTIVES[run.setup.objective]
+    return name if run.setup.objective == "nce" else f"{name}, K = {run.setup.components}"
+
+
+def _table(task: str, rows: Sequence[Sequence[Run]]) -> list[str]:
+    setup = rows[0][0].setup
+    said = "generated pictures, " if setup.generated else ""
+    lines = [
+        f"## {TASKS[task].title.capitalize()}: {said}{setup.trunk}, "
+        f"{counted(setup.epochs, 'epoch')}",
+        "",
+        f"| NLL | M | seeds | mean | ± | s | best {BEST} | range | validation | proposal | "
+        f"MAE, {TASKS[task].unit} | CPU s a seed |",
+        "|---" * 12 + "|",
+    ]
+    for runs in rows:
+        first = runs[0].setup
+        cells = [_title(runs[0]), "–" if first.objective == "mdn" else str(first.samples)]
+        cells += [str(len(runs)), *statistics(sorted(_likelihoods(runs)))]
+        cells.append(_mean(runs, lambda run: run.validation.likelihood if run.validation else None))
+        cells.append(_mean(runs, lambda run: run.test.proposal_likelihood))
+        errors = [run.test.error for run in runs]
+        spread = f" ± {_error_of_mean(errors):.3f}" if len(errors) > 1 else ""
+        cells.append(f"{mean(errors):.3f}{spread}")
+        cells.append(f"{mean(run.seconds for run in runs):.0f}")
+        lines.append("| " + " | ".join(cells) + " |")
+    return lines
+
+
+def _likelihoods(runs: Sequence[Run]) -> list[float]:
+    return [run.test.likelihood for run in runs]
+
+
+def _mean(runs: Sequence[Run], value: Callable[[Run], float | None]) -> str:
+    found = [v for v in map(value, runs) if v is not None]
+    return f"{mean(found):.4f}" if found else "–"
+
+
+def _error_of_mean(values: Sequence[float]) -> float:
+    return stdev(values) / math.sqrt(len(values))
+
+
+def _comparisons(rows: Sequence[Sequence[Run]]) -> list[str]:
+    """What a teacher does to mixtures of as many components."""
+    plain = {r[0].setup.components: r for r in rows if r[0].setup.objective == "mdn"}
+    lines = []
+    for taught in rows:
+        alone = plain.get(taught[0].setup.components)
+        if taught[0].setup.objective == "teacher" and alone and min(len(alone), len(taught)) > 1:
+            lines += ["", _comparison(alone, taught)]
+    return lines
+
+
+def _comparison(alone: Sequence[Run], taught: Sequence[Run]) -> str:
+    without, with_teacher = _likelihoods(alone), _likelihoods(taught)
+    change = mean(with_teacher) - mean(without)
+    error = math.hypot(_error_of_mean(without), _error_of_mean(with_teacher))
+    said = f"K = {alone[0].setup.components}: with the teacher the mean NLL is "
+    said += f"{abs(change):.4f} {'higher' if change > 0 else 'lower'}, the standard error of "
+    said += f"the difference {error:.4f}: "
+    if change > error:
+        return said + "**worse by more than one standard error**."
+    return said + ("better by more than one." if -change > error else "not told apart.")

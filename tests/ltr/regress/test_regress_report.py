@@ -1,0 +1,77 @@
+"""Results of regression tasks in files, and their tables."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ltr.errors import ResultError
+from ltr.regress.experiment import missing
+from ltr.regress.metric import Quality
+from ltr.regress.report import write_report
+from ltr.regress.results import Run, path_of, read_runs, write_run
+from ltr.regress.training import Setup
+
+MDN = Setup("cells", "mdn", True, "small", "none")
+TEACHER = replace(MDN, objective="teacher")
+
+
+def written(folder: Path, setup: Setup, likelihoods: list[float]) -> None:
+    path_of(folder, setup, 0).parent.mkdir(parents=True)
+    for seed, likelihood in enumerate(likelihoods):
+        test = Quality(likelihood, 5.0 + seed, 4.5 if setup.objective == "proposal" else None)
+        write_run(folder, Run(setup, seed, test, Quality(3.0, 4.0), (2.0, 1.0), 12.0))
+
+
+def test_a_result_is_read_as_it_was_written(tmp_path: Path) -> None:
+    written(tmp_path, replace(MDN, objective="proposal"), [3.5, float("nan")])
+    first, second = read_runs(tmp_path)
+    assert first.setup == replace(MDN, objective="proposal")
+    assert first.test == Quality(3.5, 5.0, 4.5)
+    assert first.validation == Quality(3.0, 4.0)
+    assert (first.seed, first.losses, first.seconds) == (0, (2.0, 1.0), 12.0)
+    assert second.test.likelihood != second.test.likelihood
+
+
+@pytest.mark.parametrize(
+    ("taught", "said"),
+    [
+        ([3.2, 3.4], "0.1000 lower, the standard error of the difference 0.1414: not told apart."),
+        ([3.2, 3.21], "0.1950 lower, the standard error of the difference 0.1001: better by more than one."),
+        ([3.5, 3.6], "0.1500 higher, the standard error of the difference 0.1118: **worse by more than one standard error**."),
+    ],
+)  # fmt: skip
+def test_tables(tmp_path: Path, taught: list[float], said: str) -> None:
+    written(tmp_path, MDN, [3.3, 3.5])
+    written(tmp_path, TEACHER, taught)
+    tables = write_report(tmp_path)
+    lines = tables.splitlines()
+    assert lines[0] == "## Cell count: generated pictures, small, 75 epochs"
+    assert lines[4] == (
+        "| MDN, K = 4 | – | 2 | 3.4000 | 0.1000 | 0.1414 | – | 3.3000 to 3.5000 | 3.0000 | – | "
+        "5.500 ± 0.500 | 12 |"
+    )
+    assert lines[5].startswith("| MDN, EBM as teacher, K = 4 | 1024 | 2 | ")
+    assert lines[-1] == f"K = 4: with the teacher the mean NLL is {said}"
+    assert (tmp_path / "report.md").read_text(encoding="utf-8").endswith(tables + "\n")
+
+
+def test_one_seed_is_not_compared(tmp_path: Path) -> None:
+    written(tmp_path, MDN, [3.3])
+    written(tmp_path, TEACHER, [3.1, 3.2])
+    written(tmp_path, replace(MDN, components=8), [3.3, 3.4])
+    assert "with the teacher" not in write_report(tmp_path)
+
+
+def test_what_is_missing(tmp_path: Path) -> None:
+    written(tmp_path, MDN, [3.3])
+    assert missing((MDN, TEACHER), 2, tmp_path) == [(0, TEACHER), (1, MDN), (1, TEACHER)]
+    with pytest.raises(ResultError) as error:
+        missing((replace(MDN, epochs=3),), 2, tmp_path)
+    path = path_of(tmp_path, MDN, 0)
+    assert str(error.value) == f"{path} was trained with epochs 75, not 3: give another --output"
+    path.write_text("{}", encoding="utf-8")
+    with pytest.raises(ResultError, match=r"^cannot read result .*seed-0\.json: .*: delete it$"):
+        missing((MDN,), 2, tmp_path)
