@@ -92,8 +92,8 @@ def detection(
         from ltr.regress.detection.report import table
 
     names = tuple(METHODS) if objective == "all" else tuple(dict.fromkeys(objective.split(",")))
-    wanted = plans(names, seeds, epochs, samples, step_length)
-    carry_out(wanted, annotations, network, output)
+    wanted = plans(annotations, network, names, seeds, epochs, samples, step_length)
+    carry_out(wanted, output)
     text = table(read_results(wanted, output))
     write_text(output / "table.md", text, "table")
     print(text, end="")

@@ -77,7 +77,8 @@ def examples_of(annotated: Annotated, classes: Classes, places: Sequence[int]) -
     """The things of these photographs, in their order."""
     place_of = {annotated.photographs[place].number: place for place in places}
     things = [thing for thing in annotated.things if thing.image in place_of]
-    things.sort(key=lambda thing: places.index(place_of[thing.image]))
+    order = {place: number for number, place in enumerate(places)}
+    things.sort(key=lambda thing: order[place_of[thing.image]])
     return Examples(
         torch.tensor([place_of[thing.image] for thing in things], dtype=torch.int64),
         torch.tensor([classes.of_category[t.category] for t in things], dtype=torch.int64),

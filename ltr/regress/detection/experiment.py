@@ -78,15 +78,15 @@ def material(annotations: Path, network: str) -> Material:
     return Material(annotated, classes, trunk, config, taps, *parts)
 
 
-def carry_out(plans: Sequence[Plan], annotations: Path, network: str, root: Path) -> None:
-    """Train and measure those of the plans that have no result yet. A signal keeps what was done.
-    Raises TrackingError."""
+def carry_out(plans: Sequence[Plan], root: Path) -> None:
+    """Train and measure those of the plans, of the same annotations and network, that have no
+    result yet. A signal keeps what was done. Raises TrackingError."""
     missing = [plan for plan in plans if not _is_done(plan, root)]
     if not missing:
         tell("all are there")
         return
     check_installed()
-    shared = material(annotations, network)
+    shared = material(Path(missing[0].annotations), missing[0].network)
     for plan in missing:
         _carry_out(plan, shared, folder_of(plan, root))
 
@@ -185,12 +185,27 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def plans(
-    objectives: Sequence[str], seeds: int, epochs: int, samples: int | None, step_length: float
+    annotations: Path,
+    network: str,
+    objectives: Sequence[str],
+    seeds: int,
+    epochs: int,
+    samples: int | None = None,
+    step_length: float = 1e-5,
 ) -> list[Plan]:
-    """Each objective with seeds 0 to `seeds` - 1. Raises ConfigError for an unknown objective."""
+    """Each objective with seeds 0 to `seeds` - 1; without `samples` as many as it has by default.
+    Raises ConfigError for an unknown objective."""
     methods = {name: method_named(name) for name in objectives}
     return [
-        Plan(name, seed, epochs, samples or method.samples, step_length if method.chains else None)
+        Plan(
+            name,
+            seed,
+            epochs,
+            samples or method.samples,
+            step_length if method.chains else None,
+            str(annotations.resolve()),
+            network,
+        )
         for name, method in methods.items()
         for seed in range(seeds)
     ]

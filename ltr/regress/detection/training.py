@@ -36,7 +36,7 @@ _MOMENTS = ("exp_avg", "exp_avg_sq")
 
 @dataclass(frozen=True)
 class Plan:
-    """All that a training follows from, but the photographs."""
+    """All that a training follows from."""
 
     objective: str
     seed: int = 0
@@ -45,6 +45,10 @@ class Plan:
     """Boxes that are drawn for each thing."""
     step_length: float | None = None
     """Of the chains of ML-MCMC; the others have none."""
+    annotations: str = ""
+    """The file or folder, absolute."""
+    network: str = ""
+    """Whose trunk makes the features."""
 
 
 class Training:
@@ -182,6 +186,6 @@ def check_plan(path: Path, found: Mapping[str, Any], plan: Plan) -> None:
     for name, value in asdict(plan).items():
         if found.get(name) != value:
             raise ResultError(
-                f"{path} is of {name} {found.get(name)!r:.20}, not {value!r}: give another "
+                f"{path} is of {name} {found.get(name)!r:.80}, not {value!r}: give another "
                 "--output, or remove it"
             )

@@ -79,8 +79,8 @@ def test_the_table_has_means_and_deviations() -> None:
 def test_nce_plus_raises_the_overlap_of_noisy_boxes(shared: Path, tmp_path: Path) -> None:
     from ltr.regress.detection.experiment import carry_out, plans, read_results
 
-    wanted = plans(["nce_plus"], 1, 2, None, 1e-5)
-    carry_out(wanted, shared / "data" / "images", "imagenet18", tmp_path)
+    wanted = plans(shared / "data" / "images", "imagenet18", ["nce_plus"], 1, 2)
+    carry_out(wanted, tmp_path)
     (result,) = read_results(wanted, tmp_path)
     assert result["iou_before"] == pytest.approx(0.611, abs=0.01)
     assert result["iou_after"] - result["iou_before"] >= 0.05
