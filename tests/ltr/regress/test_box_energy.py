@@ -17,7 +17,13 @@ from ltr.models.box.pooling import pool
 from ltr.regress.detection.examples import Classes, Examples, noisy_boxes
 from ltr.regress.detection.head import BoxEnergy, BoxEnergyConfig
 from ltr.regress.detection.methods import METHODS
-from ltr.regress.detection.network_file import Refiner, TrunkSource, read_refiner, write_refiner
+from ltr.regress.detection.network_file import (
+    Refiner,
+    TrunkSource,
+    load_trunk,
+    read_refiner,
+    write_refiner,
+)
 from ltr.regress.detection.refinement import refine
 from ltr.regress.detection.training import Plan, Training, restore, write_state
 
@@ -144,6 +150,8 @@ def test_the_file_gives_back_the_network_and_is_strict(tmp_path: Path) -> None:
     write_refiner(path, replace(refiner, head=other))
     with pytest.raises(CheckpointError, match="has shape"):
         read_refiner(path)
+    with pytest.raises(CheckpointError, match="imagenet_mobile is not the one that this box"):
+        load_trunk(refiner)
     path.write_bytes(b"\x80\x04pickle")
     with pytest.raises(CheckpointError, match="is damaged"):
         read_refiner(path)
