@@ -18,10 +18,9 @@ RECIPE = replace(
     start="nce_plus18",
     start_parts=("feature_extractor.", "classifier.", "bb_regressor."),
     classifier=None,
-    box=ProposalLoss(boxes=64, likelihood_share=0.75),
-    epochs=3,
+    box=ProposalLoss(boxes=64, likelihood_share=0.5),
     groups=(
-        ParameterGroup(parameters=("bb_regressor.",), learning_rate=2e-4, weight_decay=0.05),
+        ParameterGroup(parameters=("bb_regressor.",), learning_rate=5e-4, weight_decay=0.05),
         ParameterGroup(parameters=("proposal_head.",), learning_rate=2e-3, weight_decay=0.05),
     ),
 )

@@ -111,7 +111,14 @@ _NCE_PLUS = TrackerPreset(
 )
 
 _PROPOSALS = replace(
-    _NCE_PLUS, refinement=replace(_NCE_PLUS.refinement, method="sampling", share=(1, 1, 1))
+    _NCE_PLUS,
+    refinement=replace(
+        _NCE_PLUS.refinement,
+        method="sampling",
+        energy_share=0,  # on videos that it has not seen the proposal is the better judge
+        share=(0.8, 0.9, 0.75),
+        calibration=0,
+    ),
 )
 
 _TABLE: dict[str, tuple[TrackerPreset, str]] = {

@@ -56,6 +56,7 @@ def test_wheel(tmp_path: Path) -> None:
         "imagenet_mobile.safetensors",
         "nce_plus18.safetensors",
         "nce_plus_mobile.safetensors",
+        "proposals18.safetensors",
         "models.json",
         "LICENSE.md",
     ):

@@ -81,7 +81,7 @@ def test_a_network_is_not_written_onto_a_device(tmp_path: Path) -> None:
 
 def test_bundled_networks_are_sound_and_registered() -> None:
     known = known_networks()
-    bundled = {"imagenet18", "imagenet_mobile", "nce_plus18", "nce_plus_mobile"}
+    bundled = {"imagenet18", "imagenet_mobile", "nce_plus18", "nce_plus_mobile", "proposals18"}
     assert bundled <= set(known)
     for name in bundled:
         assert known[name].sha256 == sha256_of(known[name].path)

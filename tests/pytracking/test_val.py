@@ -18,8 +18,16 @@ SHORT = {
     "imagenet_mobile": {"Deer": 0.65, "Skiing": 0.40},
     "nce_plus18": {"Deer": 0.58, "Skiing": 0.45},
     "nce_plus_mobile": {"Deer": 0.48, "Skiing": 0.45},
+    "proposals18": {"Deer": 0.62, "Skiing": 0.47},
 }
-MEAN = {"imagenet18": 0.68, "imagenet_mobile": 0.67, "nce_plus18": 0.71, "nce_plus_mobile": 0.71}
+MEAN = {
+    "imagenet18": 0.68,
+    "imagenet_mobile": 0.67,
+    "nce_plus18": 0.71,
+    "nce_plus_mobile": 0.71,
+    "proposals18": 0.72,
+}
+SLOW = ("imagenet18", "nce_plus18", "proposals18")
 STATIC_BOX = {"Deer": 0.086, "Skiing": 0.023}
 """AUC of the first box repeated."""
 
@@ -36,7 +44,7 @@ def auc(network: str, names: list[str] | None, shared: Path, tmp_path: Path) -> 
     "network",
     [
         *("imagenet_mobile", "nce_plus_mobile"),
-        *(pytest.param(name, marks=pytest.mark.slow) for name in ("imagenet18", "nce_plus18")),
+        *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW),
     ],
 )
 def test_two_short_sequences(network: str, shared: Path, tmp_path: Path) -> None:
