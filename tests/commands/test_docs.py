@@ -19,6 +19,7 @@ from demo_video import write_demo_video
 from ltr.data.configuration import Layout, Sampling, Use
 from ltr.models.zoo import NETWORKS, PUBLISHED_FILES
 from ltr.recipes import RECIPES
+from ltr.regress import cells
 from ltr.settings import with_toml
 from ltr.toy import experiment
 from ltr.training.recipe import FeatureBank, Recipe
@@ -92,7 +93,9 @@ def trainings(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def experiments(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of those in one dimension a seed and an epoch, with two samples; a constant for the metric."""
+    """Of those in one dimension a seed and an epoch, with two samples; a constant for the metric. Of cells few
+    pictures."""
+    monkeypatch.setattr(cells, "COUNTS", (16, 4, 4))
     carry_out = experiment.carry_out
     monkeypatch.setattr(experiment, "evaluate", lambda data, scores: 0.25)
     monkeypatch.setattr(
