@@ -193,21 +193,6 @@ class Refinement:
         "none: the size search alone; default: steps in pixels; relative: in sizes and their "
         "logarithms",
     )
-    method: Literal["ascent", "sampling", "sampling_ascent"] = setting(
-        "ascent",
-        "1",
-        "ascent: from jittered boxes up the energy; sampling: the mean of boxes that the proposal "
-        "head draws, weighted by energy, with a spread; sampling_ascent: from that mean up",
-    )
-    samples: int = setting(
-        128, "boxes", "drawn by sampling; more is steadier and slower", (2, 4096)
-    )
-    energy_share: float = setting(
-        1.0,
-        "1",
-        "of sampled boxes: 1 weighs them by the energy alone, 0 by the proposal; less is steadier",
-        (0, 1),
-    )
     iterations: int = setting(5, "1", "ascent steps; more fits better and costs more", (1, 1000))
     step: tuple[float, float] = setting(
         (1.0, 1.0), "1", "step lengths of (position, size)", (0, 1000)
@@ -259,6 +244,21 @@ class Refinement:
         "most of the head's bias on the given box of the first frame, in place and log size, that "
         "is taken off every fitted box; 0: none",
         (0, 2),
+    )
+    method: Literal["ascent", "sampling", "sampling_ascent"] = setting(
+        "ascent",
+        "1",
+        "ascent: from jittered boxes up the energy; sampling: the mean of boxes that the proposal "
+        "head draws, weighted by energy, with a spread; sampling_ascent: from that mean up",
+    )
+    samples: int = setting(
+        128, "boxes", "drawn by sampling; more is steadier and slower", (2, 4096)
+    )
+    energy_share: float = setting(
+        1.0,
+        "1",
+        "of sampled boxes: 1 weighs them by the energy alone, 0 by the proposal; less is steadier",
+        (0, 1),
     )
 
 
