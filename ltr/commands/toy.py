@@ -58,7 +58,7 @@ def toy() -> None:
     show_default=True,
     metavar="NAMES",
     help="nce, nce_plus, ml_is, kld_is, sm, dsm, ml_mcmc1, ml_mcmc16, mdn1, mdn4, mdn16, "
-    "proposal1, proposal4, proposal16, nce_2022; separated by commas.",
+    "teacher4, proposal1, proposal4, proposal16, nce_2022; separated by commas.",
 )
 @click.option(
     "--seeds",

@@ -92,6 +92,7 @@ def _result(
 ) -> Run:
     architecture = training.setup.architecture
     both = architecture.predictor is not None and architecture.components
+    both = both and not architecture.teacher
     weights = {name: weight[place] for name, weight in training.weights.items()}
     value = proposal = float("nan")
     if all(bool(weight.isfinite().all()) for weight in weights.values()):

@@ -94,6 +94,14 @@ def _proposal(components: int) -> Callable[[str, int], Setup]:
     return setup
 
 
+def _teacher(components: int) -> Callable[[str, int], Setup]:
+    def setup(data: str, samples: int) -> Setup:
+        architecture = Architecture(PREDICTOR_2022, components, teacher=True)
+        return Setup(architecture, LearnedProposal(NoiseContrastive(samples), 0.5))
+
+    return setup
+
+
 def _mdn(components: int) -> Callable[[str, int], Setup]:
     return lambda data, samples: Setup(Architecture(None, components), None)
 
@@ -111,6 +119,7 @@ METHODS = {
     "mdn1": Method("MDN, K = 1", 5, _SECOND, _mdn(1), samples=False),
     "mdn4": Method("MDN, K = 4", 10, _SECOND, _mdn(4), samples=False),
     "mdn16": Method("MDN, K = 16", 5, _SECOND, _mdn(16), samples=False),
+    "teacher4": Method("MDN, K = 4, EBM as teacher", 10, _SECOND, _teacher(4)),
     "proposal1": Method("NCE, learned proposal, K = 1", 5, _SECOND, _proposal(1)),
     "proposal4": Method("NCE, learned proposal, K = 4", 10, _SECOND, _proposal(4)),
     "proposal16": Method("NCE, learned proposal, K = 16", 5, _SECOND, _proposal(16)),

@@ -48,6 +48,8 @@ class Architecture:
     predictor: Predictor | None
     components: int = 0
     """Of the mixture; 0: there is none."""
+    teacher: bool = False
+    """Whether the predictor has features of its own: then it teaches the mixture, which answers."""
 
     def layers(self) -> dict[str, tuple[int, int]]:
         """Outputs and inputs of each layer, by name, in the order of their first weights."""
@@ -58,6 +60,8 @@ class Architecture:
                 sizes[f"noise.fc2_{part}"] = (self.components, WIDTH)
         if self.predictor is None:
             return sizes
+        if self.teacher:
+            sizes |= {"teacher.fc1_x": (WIDTH, 1), "teacher.fc2_x": (WIDTH, WIDTH)}
         for layer in range(self.predictor.target_layers):
             sizes[f"predictor.fc{layer + 1}_y"] = (WIDTH, WIDTH if layer else 1)
         sizes["predictor.fc1_xy"] = (WIDTH, 2 * WIDTH)
@@ -82,10 +86,10 @@ def initial_weights(architecture: Architecture, generators: Sequence[torch.Gener
     return weights
 
 
-def features(weights: Weights, x: Tensor) -> Tensor:
-    """(S, WIDTH, B) of x (S, B)."""
-    hidden = _layer(weights, "feature.fc1_x", x[:, None]).relu()
-    return _layer(weights, "feature.fc2_x", hidden).relu()
+def features(weights: Weights, x: Tensor, whose: str = "feature") -> Tensor:
+    """(S, WIDTH, B) of x (S, B); those of a "teacher" are its own."""
+    hidden = _layer(weights, f"{whose}.fc1_x", x[:, None]).relu()
+    return _layer(weights, f"{whose}.fc2_x", hidden).relu()
 
 
 def mixture(weights: Weights, feature: Tensor) -> MixtureDensity:

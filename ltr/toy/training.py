@@ -119,6 +119,9 @@ def example_losses(
     if objective is None:
         return mixture_likelihood(target, mixture(weights, feature)).values
     assert predictor is not None
+    of_mixture = feature if setup.architecture.teacher else feature.detach()
+    if setup.architecture.teacher:
+        feature = features(weights, x, "teacher")
 
     def score(points: Tensor) -> Tensor:
         # chains climb upon the score: then the weights' gradient is not asked for
@@ -133,13 +136,14 @@ def example_losses(
         return objective(smooth_score, target, None, draw).values
     if isinstance(objective, LangevinLikelihood):
         return objective(score, target, None, draw).values
-    noise = mixture(weights, feature.detach()) if setup.architecture.components else setup.noise
+    noise = mixture(weights, of_mixture) if setup.architecture.components else setup.noise
     return objective(score, target, noise, draw).values
 
 
 def trained_scores(setup: Setup, weights: Weights, of_mixture: bool) -> Scores:
     """Those of one seed."""
     predictor, buffers = setup.architecture.predictor, Buffers()
+    of_mixture = of_mixture or setup.architecture.teacher
 
     def of_points(x: Tensor, y: Tensor) -> Tensor:
         with torch.no_grad():

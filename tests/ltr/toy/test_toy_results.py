@@ -101,7 +101,7 @@ def test_default_seeds() -> None:
     found = {(p.data, p.method): p for p in plans(("1", "2", "3"), tuple(METHODS), None, 1024, 75)}
     assert {m: found["1", m].seeds for m in METHODS} == {
         "nce": 20, "nce_plus": 20, "ml_is": 20, "kld_is": 20, "sm": 20, "dsm": 10, "ml_mcmc1": 5,
-        "ml_mcmc16": 1, "mdn1": 5, "mdn4": 10, "mdn16": 5, "proposal1": 5, "proposal4": 10,
+        "ml_mcmc16": 1, "mdn1": 5, "mdn4": 10, "mdn16": 5, "teacher4": 10, "proposal1": 5, "proposal4": 10,
         "proposal16": 5, "nce_2022": 10,
     }  # fmt: skip
     assert ("2", "mdn4") not in found

@@ -106,10 +106,23 @@ def test_a_seed_is_the_same_alone_and_among_others(method: str) -> None:
     torch.testing.assert_close(among.losses[-1][1], alone.losses[-1][0], rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("method", ["nce", "nce_plus", "ml_is", "kld_is", "mdn4"])
+@pytest.mark.parametrize("method", ["nce", "nce_plus", "ml_is", "kld_is", "mdn4", "teacher4"])
 def test_losses_fall(method: str) -> None:
     losses = torch.stack(trained(method, [0, 1, 2], epochs=12, pairs=400).losses)
     assert (losses[-3:].mean(0) < losses[0]).all()
+
+
+def test_a_teacher_has_features_of_its_own() -> None:
+    """The mixture's likelihood alone does not reach them, and it is the mixture that answers."""
+    training = trained("teacher4", [0], epochs=1)
+    x, y = training.data.x[:3], torch.linspace(-3, 3, 400)
+    answers = training.scores_of(0, of_mixture=False)(x, y)
+    assert answers.exp().sum(1).mul(6 / 400).max() < 1.05, "no density"
+    with torch.no_grad():
+        training.weights["teacher.fc1_x.weight"] += 1
+        assert answers.equal(training.scores_of(0, of_mixture=False)(x, y))
+        training.weights["feature.fc1_x.weight"] += 1
+        assert not answers.equal(training.scores_of(0, of_mixture=False)(x, y))
 
 
 def test_groups_of_seeds_are_one_training() -> None:
