@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from ltr.files import make_folder
-from ltr.progress import StatusLine, duration, tell
+from ltr.progress import duration, tell
 from ltr.regress.examples import Split
 from ltr.regress.metric import evaluate
 from ltr.regress.results import Run, check_same, folder_of, path_of, write_run
 from ltr.regress.tasks import TASKS
 from ltr.regress.training import OBJECTIVES, Setup, Training
-from ltr.toy.results import STATE, read_state, write_state
-
-SAVE_SECONDS = 60.0
+from ltr.toy.experiment import train_on
+from ltr.toy.results import STATE
 
 
 def missing(setups: Sequence[Setup], seeds: int, root: Path) -> list[tuple[int, Setup]]:
@@ -42,23 +40,7 @@ def _carry_out(setup: Setup, seed: int, split: Split, root: Path) -> None:
     make_folder(folder)
     title = f"{TASKS[setup.task].title}, {OBJECTIVES[setup.objective]}, seed {seed}"
     training = Training(setup, split.train, seed)
-    spent = 0.0
-    if state := read_state(folder, [seed]):
-        spent = state.pop("seconds")
-        training.restore(state)
-    line, first, begin = StatusLine(), len(training.losses), time.monotonic()
-    saved = begin
-    while len(training.losses) < setup.epochs:
-        clock = time.process_time()
-        training.epoch()
-        spent += time.process_time() - clock
-        now, epochs = time.monotonic(), len(training.losses)
-        left = (now - begin) / (epochs - first) * (setup.epochs - epochs)
-        line.tell(f"{title}: epoch {epochs} of {setup.epochs}, {duration(left)} left")
-        if now - saved > SAVE_SECONDS:
-            write_state(folder, [seed], {**training.state(), "seconds": spent})
-            saved = now
-    line.end()
+    spent = train_on(training, setup.epochs, folder, [seed], title)
     test, validation = (
         examples and evaluate(training.net, setup, examples, training.scale)
         for examples in (split.test, split.validation)

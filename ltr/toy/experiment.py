@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Protocol
 
 import torch
 
@@ -60,31 +61,47 @@ def carry_out(plan: Plan, root: Path) -> None:
     data = data_set(plan.data)
     setup = METHODS[plan.method].setup(plan.data, plan.samples)
     training = Training(setup, data, Independent(seeds))
-    spent = 0.0
-    if state := read_state(folder, seeds):
-        spent = state.pop("seconds")
-        training.restore(state)
-    line, saved, begin, first = (
-        StatusLine(),
-        time.monotonic(),
-        time.monotonic(),
-        len(training.losses),
-    )
-    while len(training.losses) < plan.epochs:
-        clock = time.process_time()
-        training.epoch()
-        spent += time.process_time() - clock
-        now, epochs = time.monotonic(), len(training.losses)
-        left = (now - begin) / (epochs - first) * (plan.epochs - epochs)
-        line.tell(f"{title}: epoch {epochs} of {plan.epochs}, {duration(left)} left")
-        if now - saved > SAVE_SECONDS:
-            write_state(folder, seeds, {**training.state(), "seconds": spent})
-            saved = now
-    line.end()
+    spent = train_on(training, plan.epochs, folder, seeds, title)
     for place, seed in enumerate(seeds):
         write_run(folder, _result(plan, training, data, place, seed, spent / len(seeds)))
     (folder / STATE).unlink(missing_ok=True)
     tell(f"{title}: {counted(len(seeds), 'seed')}, {duration(spent)} of processor time")
+
+
+class Resumable(Protocol):
+    """A training whose state can be saved after any epoch."""
+
+    losses: list[Any]
+    """One entry an epoch."""
+
+    def epoch(self) -> None: ...
+    def state(self) -> dict[str, Any]: ...
+    def restore(self, state: dict[str, Any]) -> None: ...
+
+
+def train_on(
+    training: Resumable, epochs: int, folder: Path, seeds: Sequence[int], title: str
+) -> float:
+    """Go on from the state in `folder`, if there is one, to the last epoch, saving it every minute.
+    Returns the seconds of processor time, those before the state included."""
+    spent = 0.0
+    if state := read_state(folder, seeds):
+        spent = state.pop("seconds")
+        training.restore(state)
+    line, first, begin = StatusLine(), len(training.losses), time.monotonic()
+    saved = begin
+    while len(training.losses) < epochs:
+        clock = time.process_time()
+        training.epoch()
+        spent += time.process_time() - clock
+        now, done = time.monotonic(), len(training.losses)
+        left = (now - begin) / (done - first) * (epochs - done)
+        line.tell(f"{title}: epoch {done} of {epochs}, {duration(left)} left")
+        if now - saved > SAVE_SECONDS:
+            write_state(folder, seeds, {**training.state(), "seconds": spent})
+            saved = now
+    line.end()
+    return spent
 
 
 def _result(
