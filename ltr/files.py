@@ -177,6 +177,44 @@ def remove_stale(folder: Path) -> None:
                 os.close(descriptor)
 
 
+@contextlib.contextmanager
+def locked(path: Path, taken: str) -> Iterator[None]:
+    """Hold a lock file, which is gone afterwards. Raises ResultError, with the words `taken` where
+    another process holds it."""
+    try:
+        descriptor = _locked(path)
+    except BlockingIOError:
+        raise ResultError(taken) from None
+    except OSError as error:
+        raise ResultError(f"cannot write to {path.parent}: {error.strerror or error}") from None
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            os.unlink(path)
+        os.close(descriptor)
+
+
+def _locked(path: Path) -> int:
+    """The descriptor of the lock file, locked. Raises OSError, BlockingIOError where it is taken.
+
+    Its holder removes the file, so the one that was opened may no longer be the one that is
+    there: then again."""
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            raise
+        except OSError:  # a file system without locks
+            return descriptor
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(descriptor), os.lstat(path)):
+                return descriptor
+        os.close(descriptor)
+
+
 def _regular(path: Path) -> Path:
     """The file that `path` leads to, which need not be there. Raises OSError for what is none."""
     target = Path(os.path.realpath(path))

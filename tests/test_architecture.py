@@ -24,6 +24,7 @@ LTR_LAYERS = [
     {"models", "data"},
     {"published"},
     {"networks"},
+    {"seeds", "processor"},
     {"training", "toy"},
     {"regress"},
     {"recipes"},

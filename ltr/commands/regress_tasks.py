@@ -164,12 +164,12 @@ def _carry_out(task: str, folder: Path | None, settings: dict[str, Any]) -> int:
     """Of the pictures in a folder, or of rendered ones."""
     with loading("ltr"):
         from ltr.errors import suggestion
+        from ltr.processor import denormals_flushed
         from ltr.regress.cells import generated_cells
         from ltr.regress.experiment import carry_out, missing
         from ltr.regress.report import write_report
         from ltr.regress.tasks import TASKS
         from ltr.regress.training import Setup
-        from ltr.toy.experiment import denormals_flushed
 
     output, seeds, names = (settings.pop(name) for name in ("output", "seeds", "objective"))
     objectives = OBJECTIVES if names == "all" else tuple(dict.fromkeys(names.split(",")))

@@ -145,8 +145,9 @@ def _carry_out(
     output: Path,
 ) -> int:
     with loading("ltr"):
+        from ltr.processor import one_thread
         from ltr.toy.data import DATA_SETS, data_set
-        from ltr.toy.experiment import carry_out, one_thread, plans
+        from ltr.toy.experiment import carry_out, plans
         from ltr.toy.methods import METHODS, method_named
         from ltr.toy.report import write_report
 

@@ -59,6 +59,7 @@ class Loss(NamedTuple):
     diagnostics: dict[str, Tensor]
     """By name, (...) each, without gradient. `effective_samples`: how many of the points of the
     noise carry the estimate of log Z, which is `log_normalizer` and knows f up to a constant alone;
+    `largest_log_weight`: of f - log q at those points;
     `positive_first`: 1 where the positive is told from all the noise; `label_weight`: mean weight
     of the points under the label, 1 in expectation. Those of the objectives without noise stand
     there."""
@@ -223,5 +224,10 @@ def _with_positive(log_weights: Tensor) -> dict[str, Tensor]:
 
 def _of_noise(log_weights: Tensor) -> dict[str, Tensor]:
     """Of the log weights (..., M) of points of the noise."""
-    effective, log_mean = weight_moments(log_weights.detach())
-    return {"effective_samples": effective, "log_normalizer": log_mean}
+    log_weights = log_weights.detach()
+    effective, log_mean = weight_moments(log_weights)
+    return {
+        "effective_samples": effective,
+        "log_normalizer": log_mean,
+        "largest_log_weight": log_weights.amax(-1),
+    }

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ltr.files import make_folder
 from ltr.progress import duration, tell
 from ltr.regress.examples import Split
 from ltr.regress.metric import evaluate
 from ltr.regress.results import Run, check_same, folder_of, path_of, write_run
 from ltr.regress.tasks import TASKS
 from ltr.regress.training import OBJECTIVES, Setup, Training
-from ltr.toy.experiment import train_on
-from ltr.toy.results import STATE
+from ltr.seeds import STATE, open_folder, train_on
 
 
 def missing(setups: Sequence[Setup], seeds: int, root: Path) -> list[tuple[int, Setup]]:
@@ -37,16 +35,16 @@ def carry_out(wanted: Sequence[tuple[int, Setup]], split: Split, root: Path) -> 
 
 def _carry_out(setup: Setup, seed: int, split: Split, root: Path) -> None:
     folder = folder_of(root, setup)
-    make_folder(folder)
     title = f"{TASKS[setup.task].title}, {OBJECTIVES[setup.objective]}, seed {seed}"
     training = Training(setup, split.train, seed)
-    spent = train_on(training, setup.epochs, folder, [seed], title)
-    test, validation = (
-        examples and evaluate(training.net, setup, examples, training.scale)
-        for examples in (split.test, split.validation)
-    )
-    assert test is not None
-    run = Run(setup, seed, test, validation, tuple(training.losses), spent)
-    write_run(root, run)
-    (folder / STATE).unlink(missing_ok=True)
+    with open_folder(folder):
+        spent = train_on(training, setup.epochs, folder, [seed], title)
+        test, validation = (
+            examples and evaluate(training.net, setup, examples, training.scale)
+            for examples in (split.test, split.validation)
+        )
+        assert test is not None
+        run = Run(setup, seed, test, validation, tuple(training.losses), spent)
+        write_run(root, run)
+        (folder / STATE).unlink(missing_ok=True)
     tell(f"{title}: NLL {test.likelihood:.4f}, MAE {test.error:.3f}, {duration(spent)}")

@@ -14,7 +14,7 @@ from ltr.progress import counted
 from ltr.regress.results import Run, read_runs
 from ltr.regress.tasks import TASKS
 from ltr.regress.training import OBJECTIVES
-from ltr.toy.report import BEST, statistics
+from ltr.seeds import BEST, statistics
 
 REPORT = "report.md"
 

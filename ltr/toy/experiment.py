@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
 
-import torch
-
-from ltr.files import make_folder
-from ltr.progress import StatusLine, counted, duration, tell
+from ltr.errors import TrainingError
+from ltr.progress import counted, duration, tell
+from ltr.seeds import STATE, open_folder, train_on
 from ltr.toy.data import DataSet, data_set
 from ltr.toy.methods import METHODS
 from ltr.toy.metric import evaluate
 from ltr.toy.randomness import Independent
-from ltr.toy.results import STATE, Run, done_seeds, folder_of, read_state, write_run, write_state
+from ltr.toy.results import Run, done_seeds, folder_of, write_run
 from ltr.toy.training import Training
-
-SAVE_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -48,7 +42,8 @@ def plans(
 
 
 def carry_out(plan: Plan, root: Path) -> None:
-    """Train those of its seeds that have no result yet, all at once. Raises ResultError."""
+    """Train those of its seeds that have no result yet, all at once; one that fails is stopped, and
+    the others go on. Raises ResultError, TrainingError."""
     folder = folder_of(root, plan.data, plan.method, plan.samples, plan.epochs)
     title = f"data set {plan.data}, {METHODS[plan.method].title}"
     title += f", M = {plan.samples}" if plan.samples else ""
@@ -57,51 +52,20 @@ def carry_out(plan: Plan, root: Path) -> None:
     if not seeds:
         tell(f"{title}: {counted(plan.seeds, 'seed')}, all there")
         return
-    make_folder(folder)
     data = data_set(plan.data)
     setup = METHODS[plan.method].setup(plan.data, plan.samples)
-    training = Training(setup, data, Independent(seeds))
-    spent = train_on(training, plan.epochs, folder, seeds, title)
-    for place, seed in enumerate(seeds):
-        write_run(folder, _result(plan, training, data, place, seed, spent / len(seeds)))
-    (folder / STATE).unlink(missing_ok=True)
+    with open_folder(folder):
+        training = Training(setup, data, Independent(seeds))
+        try:
+            spent = train_on(training, plan.epochs, folder, seeds, title)
+        except TrainingError as error:
+            raise TrainingError(f"{title}: {error}") from None
+        for place, seed in enumerate(seeds):
+            write_run(folder, _result(plan, training, data, place, seed, spent / len(seeds)))
+            if place in training.failures:
+                tell(f"{title}, seed {seed} failed: {training.failures[place]}")
+        (folder / STATE).unlink(missing_ok=True)
     tell(f"{title}: {counted(len(seeds), 'seed')}, {duration(spent)} of processor time")
-
-
-class Resumable(Protocol):
-    """A training whose state can be saved after any epoch."""
-
-    losses: list[Any]
-    """One entry an epoch."""
-
-    def epoch(self) -> None: ...
-    def state(self) -> dict[str, Any]: ...
-    def restore(self, state: dict[str, Any]) -> None: ...
-
-
-def train_on(
-    training: Resumable, epochs: int, folder: Path, seeds: Sequence[int], title: str
-) -> float:
-    """Go on from the state in `folder`, if there is one, to the last epoch, saving it every minute.
-    Returns the seconds of processor time, those before the state included."""
-    spent = 0.0
-    if state := read_state(folder, seeds):
-        spent = state.pop("seconds")
-        training.restore(state)
-    line, first, begin = StatusLine(), len(training.losses), time.monotonic()
-    saved = begin
-    while len(training.losses) < epochs:
-        clock = time.process_time()
-        training.epoch()
-        spent += time.process_time() - clock
-        now, done = time.monotonic(), len(training.losses)
-        left = (now - begin) / (done - first) * (epochs - done)
-        line.tell(f"{title}: epoch {done} of {epochs}, {duration(left)} left")
-        if now - saved > SAVE_SECONDS:
-            write_state(folder, seeds, {**training.state(), "seconds": spent})
-            saved = now
-    line.end()
-    return spent
 
 
 def _result(
@@ -112,7 +76,8 @@ def _result(
     both = both and not architecture.teacher
     weights = {name: weight[place] for name, weight in training.weights.items()}
     value = proposal = float("nan")
-    if all(bool(weight.isfinite().all()) for weight in weights.values()):
+    failure = training.failures.get(place)
+    if failure is None:
         value = evaluate(data, training.scores_of(place, of_mixture=False))
         if both:
             proposal = evaluate(data, training.scores_of(place, of_mixture=True))
@@ -127,27 +92,5 @@ def _result(
         losses=tuple(float(epoch[place]) for epoch in training.losses),
         seconds=seconds,
         weights={name: weight.tolist() for name, weight in weights.items()},
+        failure=failure,
     )
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """The products are tiny: threads would wait for each other."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with denormals_flushed():
-            yield
-    finally:
-        torch.set_num_threads(threads)
-
-
-@contextmanager
-def denormals_flushed() -> Iterator[None]:
-    """Numbers that are too small to be normal are 0 within: they would be slow, and count for
-    nothing."""
-    torch.set_flush_denormal(True)
-    try:
-        yield
-    finally:
-        torch.set_flush_denormal(False)

@@ -6,19 +6,19 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from itertools import combinations, groupby
 from pathlib import Path
-from statistics import mean, pstdev, stdev
+from statistics import mean, stdev
 from typing import TypeVar
 
 from ltr.errors import ResultError
 from ltr.files import write_text
 from ltr.progress import counted
+from ltr.seeds import BEST, statistics
 from ltr.toy.methods import METHODS
 from ltr.toy.pictures import write_curves, write_densities
 from ltr.toy.results import Run, read_runs
 
 Key = TypeVar("Key")
 REPORT = "report.md"
-BEST = 5
 _METRICS = {"1": "KL to the truth", "2": "KL to the truth", "3": "negative log likelihood"}
 
 
@@ -32,7 +32,7 @@ def write_report(folder: Path) -> str:
         largest = max(run.samples for run in found)
         methods = [own for (_, m), own in _grouped(found, _row) if m in (0, largest)]
         text = [f"## Data set {data}, {counted(epochs, 'epoch')}", "", *_table(data, methods)]
-        text += ["", _told_apart(methods)]
+        text += ["", _told_apart(methods), *_failures(found)]
         swept = [own for (_, m), own in _grouped(found, _row) if m]
         if len({own[0].samples for own in swept}) > 1:
             text += ["", *_sweep_table(swept)]
@@ -90,22 +90,13 @@ def _table(data: str, methods: Sequence[Sequence[Run]]) -> list[str]:
     return lines
 
 
-def statistics(values: Sequence[float]) -> list[str]:
-    """Cells of a table, of values in ascending order: mean, its standard error, standard deviation,
-    mean and deviation of the best 5 of 20, range."""
-    if not values:
-        return ["–"] * 5
-    spread = stdev(values) if len(values) > 1 else math.nan
-    best = "–"
-    if len(values) >= 4 * BEST:  # 5 of 20: of fewer it would be another choice
-        best = f"{mean(values[:BEST]):.4f} ± {pstdev(values[:BEST]):.4f}"
-    return [
-        f"{mean(values):.4f}",
-        f"{spread / math.sqrt(len(values)):.4f}" if len(values) > 1 else "–",
-        f"{spread:.4f}" if len(values) > 1 else "–",
-        best,
-        f"{values[0]:.4f} to {values[-1]:.4f}",
+def _failures(runs: Sequence[Run]) -> list[str]:
+    lines = [
+        f"- {METHODS[run.method].title}, M = {run.samples or '–'}, seed {run.seed}: {run.failure}"
+        for run in runs
+        if run.failure is not None
     ]
+    return ["", "Seeds that failed:", "", *lines] if lines else []
 
 
 def _told_apart(methods: Sequence[Sequence[Run]]) -> str:

@@ -1,22 +1,18 @@
-"""What a run leaves: one JSON a seed, with its weights, and the state of seeds that still train."""
+"""What a run leaves: one JSON a seed, with its weights."""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import torch
 
 from ltr.errors import ResultError
-from ltr.files import AtomicFile, write_text
+from ltr.files import write_text
 from ltr.toy.networks import Weights
-
-STATE = "state.pt"
 
 
 @dataclass(frozen=True)
@@ -39,6 +35,8 @@ class Run:
     """Of processor time in training, its share of that of all seeds."""
     weights: dict[str, Any]
     """By name, nested lists."""
+    failure: str | None = None
+    """Why training stopped early."""
 
     @property
     def tensors(self) -> Weights:
@@ -67,24 +65,6 @@ def read_runs(root: Path) -> list[Run]:
 def done_seeds(folder: Path) -> set[int]:
     """Of a method's folder. Raises ResultError."""
     return {_read(path).seed for path in folder.glob("seed-*.json")}
-
-
-def write_state(folder: Path, seeds: Sequence[int], state: dict[str, Any]) -> None:
-    """Raises ResultError."""
-    with AtomicFile(folder / STATE, "state") as file:
-        torch.save({"seeds": list(seeds), **state}, file.temporary)
-
-
-def read_state(folder: Path, seeds: Sequence[int]) -> dict[str, Any] | None:
-    """The state of just these seeds, None where there is none. Raises ResultError."""
-    path = folder / STATE
-    if not path.exists():
-        return None
-    try:
-        state = torch.load(path, weights_only=True)
-        return state if state.pop("seeds") == list(seeds) else None
-    except (OSError, RuntimeError, UnpicklingError, EOFError, KeyError, AttributeError):
-        raise ResultError(f"cannot read state {path}: delete it, it is damaged") from None
 
 
 def _plain(value: Any) -> Any:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from ltr.ebm.objectives import Loss
 from ltr.ebm.proposals import mixture_likelihood
 from ltr.ebm.slopes import DenoisingScoreMatching, LangevinLikelihood, ScoreMatching
 from ltr.toy.data import DataSet
@@ -42,6 +44,9 @@ class Training:
         self.optimizer = torch.optim.Adam(list(self.weights.values()), lr=LEARNING_RATE, fused=True)
         self.losses: list[Tensor] = []
         """Of each epoch, (S,)."""
+        self.failures: dict[int, str] = {}
+        """By the place of a seed: why it learns no more."""
+        self.steps = 0
         self._buffers = Buffers()
         self._groups = list(self._seeds_together())
 
@@ -55,19 +60,36 @@ class Training:
         self.losses.append(total / len(x))
 
     def step(self, x: Tensor, y: Tensor) -> Tensor:
-        """One step of each seed with its batch (S, B). Returns the losses (S,)."""
-        losses = []
+        """One step of each seed with its batch (S, B). Returns the losses (S,). A seed whose loss
+        or gradient is not finite learns no more. Raises TrainingError."""
+        self.steps += 1
+        losses, told = [], []
         for seeds, weights in self._groups:
             draw = self.randomness.draws(seeds, x.shape[1])
-            values = example_losses(self.setup, weights, x[seeds], y[seeds], draw, self._buffers)
-            own = values.view(-1, x.shape[1]).mean(1)
+            loss = example_losses(self.setup, weights, x[seeds], y[seeds], draw, self._buffers)
+            own = loss.values.view(-1, x.shape[1]).mean(1)
             own.sum().backward()
             losses.append(own.detach())
+            told.append((seeds.start, loss.diagnostics))
+        values = torch.cat(losses)
+        gradients = [_gradient_of(weight) for weight in self.weights.values()]
+        sums = values + torch.stack([each.flatten(1).sum(1) for each in gradients]).sum(0)
+        for place in sums.isfinite().logical_not().nonzero().flatten().tolist():
+            begin, diagnostics = max(group for group in told if group[0] <= place)
+            rows = slice((place - begin) * x.shape[1], (place - begin + 1) * x.shape[1])
+            self._fail(place, float(values[place]), {n: v[rows] for n, v in diagnostics.items()})
+        for place in self.failures:
+            for each in gradients:
+                each[place].zero_()
         self.optimizer.step()
-        for weight in self.weights.values():
-            assert weight.grad is not None
-            weight.grad.zero_()
-        return torch.cat(losses)
+        for each in gradients:
+            each.zero_()
+        return values
+
+    def _fail(self, place: int, value: float, diagnostics: dict[str, Tensor]) -> None:
+        largest = "".join(f", {name} {float(v.max()):.4g}" for name, v in diagnostics.items())
+        what = "gradient is not finite" if math.isfinite(value) else f"loss is {value}"
+        self.failures.setdefault(place, f"at step {self.steps} its {what}; at most{largest[1:]}")
 
     def scores_of(self, seed: int, of_mixture: bool) -> Scores:
         """The trained scores of the seed of this place, or of its mixture the log density."""
@@ -81,6 +103,8 @@ class Training:
             "optimizer": self.optimizer.state_dict(),
             "generators": [g.get_state() for g in self.randomness.generators],
             "losses": self.losses,
+            "failures": self.failures,
+            "steps": self.steps,
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -91,6 +115,7 @@ class Training:
         for generator, numbers in zip(self.randomness.generators, state["generators"], strict=True):
             generator.set_state(numbers)
         self.losses = list(state["losses"])
+        self.failures, self.steps = dict(state["failures"]), state["steps"]
 
     def _seeds_together(self) -> Iterator[tuple[slice, Weights]]:
         """Groups of seeds, and their weights as leaves: views of those of all, and so are their
@@ -103,21 +128,25 @@ class Training:
             seeds = slice(begin, begin + together)
             leaves = {}
             for name, weight in self.weights.items():
-                assert weight.grad is not None
                 leaves[name] = weight[seeds].requires_grad_()
-                leaves[name].grad = weight.grad[seeds]
+                leaves[name].grad = _gradient_of(weight)[seeds]
             yield seeds, leaves
+
+
+def _gradient_of(weight: Tensor) -> Tensor:
+    assert weight.grad is not None
+    return weight.grad
 
 
 def example_losses(
     setup: Setup, weights: Weights, x: Tensor, y: Tensor, draw: Any, buffers: Buffers
-) -> Tensor:
-    """(S B,) of batches (S, B) of as many seeds as there are weights of."""
+) -> Loss:
+    """Values (S B,) of batches (S, B) of as many seeds as there are weights of."""
     feature = features(weights, x)
     target = y.reshape(-1, 1)
     predictor, objective = setup.architecture.predictor, setup.objective
     if objective is None:
-        return mixture_likelihood(target, mixture(weights, feature)).values
+        return mixture_likelihood(target, mixture(weights, feature))
     assert predictor is not None
     of_mixture = feature if setup.architecture.teacher else feature.detach()
     if setup.architecture.teacher:
@@ -133,11 +162,11 @@ def example_losses(
         return smooth_scores(predictor, weights, feature, points.view(*x.shape, -1)).flatten(0, 1)
 
     if isinstance(objective, DenoisingScoreMatching | ScoreMatching):
-        return objective(smooth_score, target, None, draw).values
+        return objective(smooth_score, target, None, draw)
     if isinstance(objective, LangevinLikelihood):
-        return objective(score, target, None, draw).values
+        return objective(score, target, None, draw)
     noise = mixture(weights, of_mixture) if setup.architecture.components else setup.noise
-    return objective(score, target, noise, draw).values
+    return objective(score, target, noise, draw)
 
 
 def trained_scores(setup: Setup, weights: Weights, of_mixture: bool) -> Scores:

@@ -12,7 +12,6 @@ RUN/tracking/                           boxes, by `pytracking validate`
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import math
@@ -25,7 +24,7 @@ from typing import Any
 
 from ltr.checkpoints import find_network, printable, write_network
 from ltr.errors import ConfigError, ResultError
-from ltr.files import is_temporary, make_folder, remove_stale, write_text
+from ltr.files import is_temporary, locked, make_folder, remove_stale, write_text
 from ltr.models.tracker_net import stored_tensors
 from ltr.progress import counted
 from ltr.settings import as_dict, to_toml
@@ -77,7 +76,7 @@ def open_run(folder: Path, recipe: Recipe, name: str) -> Iterator[Run]:
     check_run(folder, recipe)
     for part in (folder, folder / STATES, folder / NETWORKS):
         make_folder(part)
-    with _locked(folder):
+    with locked(folder / LOCK, f"another process is training in {folder}: wait for its end"):
         for part in (folder, *(folder / name for name in (STATES, NETWORKS, PICTURES))):
             if part.is_dir():
                 remove_stale(part)  # what kill -9 left in the middle of a file
@@ -268,23 +267,3 @@ def _check_same(folder: Path, state: StoredState, recipe: Recipe) -> None:
         f"{folder} holds a training of {what}: {shown}; give the same recipe to go on with it, or "
         "another folder as --run"
     )
-
-
-@contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Raises ConfigError where another process trains in the folder."""
-    try:
-        descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
-    except OSError as error:
-        raise ResultError(f"cannot lock {folder}: {error.strerror or error}") from None
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        raise ConfigError(f"another process is training in {folder}: wait for its end") from None
-    except OSError:  # a file system without locks
-        pass
-    try:
-        yield
-    finally:
-        os.close(descriptor)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import itertools
 import json
 import os
@@ -14,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ltr.errors import ResultError
-from ltr.files import is_temporary, remove_stale, write_text
+from ltr.files import is_temporary, locked, remove_stale, write_text
 
 MANIFEST = "run.json"
 """Lists the files in a folder that runs wrote: only these are replaced or removed by later ones."""
@@ -124,7 +123,8 @@ def run_folder(destination: Destination) -> Iterator[RunFolder]:
     made."""
     folder, made = _folder(destination)
     try:
-        with _lock(folder, destination.option):
+        taken = f"another run is writing to {folder}: wait for its end, or give another "
+        with locked(folder / LOCK, taken + destination.option):
             run = RunFolder(folder, destination.option, _files_of_earlier_runs(folder, destination))
             run.claim(destination.files)
             remove_stale(folder)
@@ -157,46 +157,6 @@ def _folder(destination: Destination) -> tuple[Path, bool]:
         why = error.strerror or error
         raise ResultError(f"cannot make folder {destination.folder}: {why}") from None
     raise AssertionError("there is always another number")
-
-
-@contextmanager
-def _lock(folder: Path, option: str) -> Iterator[None]:
-    """Hold the folder's lock. Raises ResultError where another run has it."""
-    path = folder / LOCK
-    try:
-        descriptor = _locked(path)
-    except BlockingIOError:
-        raise ResultError(
-            f"another run is writing to {folder}: wait for its end, or give another {option}"
-        ) from None
-    except OSError as error:
-        raise ResultError(f"cannot write to {folder}: {error.strerror or error}") from None
-    try:
-        yield
-    finally:
-        with contextlib.suppress(OSError):
-            os.unlink(path)
-        os.close(descriptor)
-
-
-def _locked(path: Path) -> int:
-    """The descriptor of the lock file, locked. Raises OSError, BlockingIOError where it is taken.
-
-    Its holder removes the file, so the one that was opened may no longer be the one that is
-    there: then again."""
-    while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(descriptor)
-            raise
-        except OSError:  # a file system without locks
-            return descriptor
-        with contextlib.suppress(FileNotFoundError):
-            if os.path.samestat(os.fstat(descriptor), os.lstat(path)):
-                return descriptor
-        os.close(descriptor)
 
 
 def _files_of_earlier_runs(folder: Path, destination: Destination) -> set[str]:

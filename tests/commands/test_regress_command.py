@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from ltr.cli import main
-from ltr.regress import cells, experiment
+from ltr.regress import cells
 from ltr.regress.training import Training
 
 
@@ -49,7 +49,7 @@ def test_going_on_after_ctrl_c(
     words = ["regress", "cells", "--generate", "--objective", "mdn", *QUICK]
     assert main(words) == 0
     whole = [line.rsplit(" | ", 1)[0] for line in capsys.readouterr().out.splitlines()]
-    monkeypatch.setattr(experiment, "SAVE_SECONDS", -1.0)
+    monkeypatch.setattr("ltr.seeds.SAVE_SECONDS", -1.0)
     epoch, calls = Training.epoch, []
 
     def interrupted(training: Training) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from torch import Tensor
 
 from ltr.errors import DataError, ResultError
-from ltr.files import make_folder, write_text
+from ltr.files import write_text
 from ltr.geometry import iou
 from ltr.models.backbone import Taps
 from ltr.networks import load_network
@@ -34,9 +34,9 @@ from ltr.regress.detection.methods import METHODS, method_named
 from ltr.regress.detection.network_file import Refiner, TrunkSource, trunk_source, write_refiner
 from ltr.regress.detection.refinement import choose_step, refine_examples
 from ltr.regress.detection.training import Plan, Training, check_plan, restore, write_state
+from ltr.seeds import SAVE_SECONDS, open_folder
 from ltr.signals import postponed
 
-SAVE_SECONDS = 60.0
 NETWORK, STATE, RESULT = "network.safetensors", "state.safetensors", "result.json"
 
 
@@ -111,20 +111,22 @@ def _is_done(plan: Plan, root: Path) -> bool:
 
 
 def _carry_out(plan: Plan, shared: Material, folder: Path) -> None:
-    make_folder(folder)
-    begin = time.process_time()
-    training = Training(plan, shared.config, shared.taps, shared.train)
-    if (folder / STATE).exists():
-        restore(folder / STATE, training)
-    _train(training, folder / STATE)
-    head = training.head.eval().requires_grad_(False)
-    step = choose_step(head, shared.taps, shared.choice, noisy_boxes(shared.choice.boxes_xywh, 1))
-    refiner = Refiner(head, shared.trunk, shared.classes, step, plan.objective)
-    write_refiner(folder / NETWORK, refiner)
-    values = measured(refiner, shared)
-    values |= {"plan": asdict(plan), "step": list(step), "seconds": time.process_time() - begin}
-    write_text(folder / RESULT, json.dumps(values) + "\n", "result")
-    (folder / STATE).unlink(missing_ok=True)
+    with open_folder(folder):
+        begin = time.process_time()
+        training = Training(plan, shared.config, shared.taps, shared.train)
+        if (folder / STATE).exists():
+            restore(folder / STATE, training)
+        _train(training, folder / STATE)
+        head = training.head.eval().requires_grad_(False)
+        step = choose_step(
+            head, shared.taps, shared.choice, noisy_boxes(shared.choice.boxes_xywh, 1)
+        )
+        refiner = Refiner(head, shared.trunk, shared.classes, step, plan.objective)
+        write_refiner(folder / NETWORK, refiner)
+        values = measured(refiner, shared)
+        values |= {"plan": asdict(plan), "step": list(step), "seconds": time.process_time() - begin}
+        write_text(folder / RESULT, json.dumps(values) + "\n", "result")
+        (folder / STATE).unlink(missing_ok=True)
     tell(
         f"{METHODS[plan.objective].title}, seed {plan.seed}: mean IoU {values['iou_before']:.3f} "
         f"-> {values['iou_after']:.3f}, {duration(values['seconds'])} of processor time"

@@ -9,15 +9,17 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor
 
 from ltr.errors import ResultError
+from ltr.seeds import STATE
 from ltr.toy import experiment
 from ltr.toy.data import data_set
 from ltr.toy.experiment import Plan, carry_out, plans
 from ltr.toy.methods import METHODS
 from ltr.toy.metric import evaluate
 from ltr.toy.report import write_report
-from ltr.toy.results import STATE, Run, done_seeds, folder_of, read_runs, write_run
+from ltr.toy.results import Run, done_seeds, folder_of, read_runs, write_run
 from ltr.toy.training import Training, trained_scores
 
 PLAN = Plan("1", "nce", 2, 2, 2)
@@ -57,7 +59,7 @@ def test_seeds_are_kept(tmp_path: Path) -> None:
 def test_going_on_after_an_interrupt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """From the last state, with the same result as in one go."""
     carry_out(PLAN, tmp_path / "whole")
-    monkeypatch.setattr(experiment, "SAVE_SECONDS", -1.0)
+    monkeypatch.setattr("ltr.seeds.SAVE_SECONDS", -1.0)
     epoch = Training.epoch
 
     def once(training: Training) -> None:
@@ -94,6 +96,56 @@ def test_a_damaged_state_and_a_damaged_result(tmp_path: Path) -> None:
     (folder / STATE).unlink()
     (folder / "seed-1.json").write_text("{}", encoding="utf-8")
     with pytest.raises(ResultError, match=r"^cannot read result .*seed-1\.json: .*: delete it$"):
+        carry_out(PLAN, tmp_path)
+
+
+@pytest.mark.usefixtures("small")
+def test_a_seed_that_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is stopped, said and kept as failed, over an interrupt as well; the others go on as if
+    nothing were."""
+    plan = replace(PLAN, method="proposal4", seeds=3)
+    carry_out(plan, tmp_path / "whole")
+    monkeypatch.setattr("ltr.seeds.SAVE_SECONDS", -1.0)
+    step = Training.step
+
+    def broken(training: Training, x: Tensor, y: Tensor) -> Tensor:
+        if training.steps == 1:
+            training.weights["predictor.fc3_xy.weight"].data[1, 0, 0] = math.inf
+        if training.steps == 3:
+            raise KeyboardInterrupt
+        return step(training, x, y)
+
+    monkeypatch.setattr(Training, "step", broken)
+    with pytest.raises(KeyboardInterrupt):
+        carry_out(plan, tmp_path / "failed")
+    monkeypatch.setattr(Training, "step", step)
+    capsys.readouterr()
+    carry_out(plan, tmp_path / "failed")
+    words = r"at step 2 its loss is (nan|inf); at most effective_samples .*, largest_log_weight "
+    assert re.search(
+        "data set 1, NCE, learned proposal, K = 4, M = 2, seed 1 failed: " + words,
+        capsys.readouterr().err,
+    )
+    whole, failed = read_runs(tmp_path / "whole"), read_runs(tmp_path / "failed")
+    for place in (0, 2):
+        assert failed[place].value == whole[place].value
+        assert failed[place].failure is None
+    assert math.isnan(failed[1].value)
+    assert re.match(words, failed[1].failure or "")
+
+
+@pytest.mark.usefixtures("small")
+def test_two_runs_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    epoch = Training.epoch
+
+    def run_too(training: Training) -> None:
+        carry_out(PLAN, tmp_path)
+        epoch(training)
+
+    monkeypatch.setattr(Training, "epoch", run_too)
+    with pytest.raises(ResultError, match=r"^another process is training in .*: wait for its end$"):
         carry_out(PLAN, tmp_path)
 
 

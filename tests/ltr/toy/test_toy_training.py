@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from ltr.processor import one_thread
 from ltr.toy.data import DataSet, data_set
-from ltr.toy.experiment import one_thread
 from ltr.toy.methods import METHODS
 from ltr.toy.networks import (
     PREDICTOR_2020,

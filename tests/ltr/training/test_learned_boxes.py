@@ -53,7 +53,7 @@ def test_both_learn() -> None:
         optimizer.zero_grad()
         result.total.backward()
         optimizer.step()
-        told.append({name: float(value) for name, value in result.terms.items()})
+        told.append({name: float(value.detach()) for name, value in result.terms.items()})
     first, last = told[0], told[-1]
     assert last["box/loss"] < first["box/loss"] - 2
     assert last["box/proposal_likelihood"] < first["box/proposal_likelihood"] - 2

@@ -69,7 +69,7 @@ def started(folder: Path, step: int) -> subprocess.Popen[str]:
 
 
 def test_a_run_leaves_states_networks_and_a_log(whole: Path) -> None:
-    assert sorted(os.listdir(whole)) == ["lock", "log.jsonl", "networks", "recipe.toml", "states"]
+    assert sorted(os.listdir(whole)) == ["log.jsonl", "networks", "recipe.toml", "states"]
     assert sorted(os.listdir(whole / "states")) == ["best.safetensors", "newest.safetensors"]
     assert sorted(os.listdir(whole / "networks")) == [
         "epoch-0001.safetensors",
@@ -306,7 +306,7 @@ def test_two_trainings_in_one_folder(tmp_path: Path) -> None:
         train_toy(tmp_path / "run")
         return toy_losses(net, batch, draws)
 
-    with pytest.raises(ConfigError) as error:
+    with pytest.raises(ResultError) as error:
         train_toy(tmp_path / "run", losses=training_too)
     assert str(error.value) == (
         f"another process is training in {tmp_path / 'run'}: wait for its end"
