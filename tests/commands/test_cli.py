@@ -14,7 +14,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from demo_video import write_demo_video
+from demo_video import write_demo_image, write_demo_video
 
 from pytracking.cli import main as pytracking
 from pytracking.sources.demo_clip import DemoClip
@@ -221,10 +221,10 @@ def test_source_that_ends_early(
 
 
 def test_interrupt_keeps_what_was_tracked(tmp_path: Path) -> None:
-    clip, source = DemoClip(0), tmp_path / "frames"
+    source = tmp_path / "frames"
     source.mkdir()
     for k in range(150):
-        cv2.imwrite(str(source / f"{k}.jpg"), clip.frame(k)[:, :, ::-1])
+        write_demo_image(source / f"{k}.jpg", 0)
     out = tmp_path / "out"
     command = [
         sys.executable,

@@ -6,15 +6,15 @@ import inspect
 import itertools
 import re
 import shlex
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
-import cv2
 import data_trees
 import numpy as np
 import pytest
-from demo_video import write_demo_video
+from demo_video import demo_clip, write_demo_image, write_demo_video
 
 from ltr.data.configuration import Layout, Sampling, Use
 from ltr.models.zoo import NETWORKS, PUBLISHED_FILES
@@ -24,7 +24,6 @@ from ltr.settings import with_toml
 from ltr.toy import experiment
 from ltr.training.recipe import FeatureBank, Recipe
 from pytracking import DEFAULT_NETWORK
-from pytracking.sources.demo_clip import DemoClip
 from pytracking.tracker.engine import TrackerEngine
 from pytracking.tracker.presets import PRESETS, preset_named
 
@@ -49,16 +48,21 @@ ELSEWHERE = ("bash setup.sh ", "source .venv/bin/activate")
 SETTINGS = preset_named(DEFAULT_NETWORK)
 
 
+@pytest.fixture(scope="module")
+def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_demo_video(tmp_path_factory.mktemp("video") / "video.mp4", 4)
+
+
 @pytest.fixture
-def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def workplace(video: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with the files that the documents speak of: video.mp4, results.csv, DATA with the sequence NAME,
     and results of it."""
-    clip = DemoClip(0)
-    write_demo_video(tmp_path / "video.mp4", 4)
+    shutil.copy(video, tmp_path)
     (tmp_path / "DATA" / "NAME").mkdir(parents=True)
     for k in range(4):
-        cv2.imwrite(str(tmp_path / "DATA" / "NAME" / f"{k}.png"), clip.frame(k)[:, :, ::-1])
-    np.savetxt(tmp_path / "DATA" / "NAME" / "groundtruth.txt", clip.boxes_xywh[:4], delimiter=",")
+        write_demo_image(tmp_path / "DATA" / "NAME" / f"{k}.png", k)
+    truth = tmp_path / "DATA" / "NAME" / "groundtruth.txt"
+    np.savetxt(truth, demo_clip(0).boxes_xywh[:4], delimiter=",")
     for tracker in ("one", "two"):
         (tmp_path / "results" / tracker).mkdir(parents=True)
         (tmp_path / "results" / tracker / "NAME.txt").write_text("230,150,60,60\n" * 4)

@@ -16,10 +16,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from demo_video import demo_clip, write_demo_image
 
 from pytracking.cli import main
 from pytracking.sequences import benchmarks
-from pytracking.sources.demo_clip import DemoClip
 
 FAST = ["--net", "imagenet_mobile", "--device", "cpu", "--seed", "3"]
 SMALL = ["--set", "search.crop_side=96", "--set", "first_frame.rotations=[]"]
@@ -32,12 +32,11 @@ def lasot(tmp_path: Path) -> Path:
     """Four sequences of LaSOT's test set, as it lies on disk."""
     root = tmp_path / "LaSOT"
     for shift, name in enumerate(NAMES):
-        demo, folder = DemoClip(shift), root / name.rpartition("-")[0] / name
+        folder = root / name.rpartition("-")[0] / name
         (folder / "img").mkdir(parents=True)
         for k in range(FRAMES):
-            image = np.ascontiguousarray(demo.frame(k)[:, :, ::-1])
-            cv2.imwrite(str(folder / "img" / f"{k + 1:08d}.jpg"), image)
-        boxes = np.round(demo.boxes_xywh[:FRAMES])
+            write_demo_image(folder / "img" / f"{k + 1:08d}.jpg", k, shift)
+        boxes = np.round(demo_clip(shift).boxes_xywh[:FRAMES])
         np.savetxt(folder / "groundtruth.txt", boxes, delimiter=",", fmt="%d")
         (folder / "full_occlusion.txt").write_text(",".join("0" * FRAMES))
         (folder / "out_of_view.txt").write_text(",".join("0" * (FRAMES - 1) + "1"))
@@ -87,14 +86,13 @@ def test_a_benchmark_from_end_to_end(
 def write_frames(folder: Path, first: int, digits: int) -> None:
     folder.mkdir(parents=True)
     for k in range(FRAMES):
-        image = np.ascontiguousarray(DemoClip(0).frame(k)[:, :, ::-1])
-        cv2.imwrite(str(folder / f"{k + first:0{digits}d}.jpg"), image)
+        write_demo_image(folder / f"{k + first:0{digits}d}.jpg", k)
 
 
 def write_got10k(root: Path) -> None:
     """One sequence of val, whose lists lie beside it and which is scored by cover, and one of
     test."""
-    demo = DemoClip(0)
+    demo = demo_clip(0)
     for part, count in (("val", FRAMES), ("test", 1)):
         name = f"GOT-10k_{part.title()}_000001"
         folder = root / part / name
@@ -114,7 +112,7 @@ def write_trackingnet(root: Path) -> None:
         write_frames(root / part / "frames" / name, first=0, digits=1)
         (root / part / "anno").mkdir()
         truth = root / part / "anno" / f"{name}.txt"
-        np.savetxt(truth, DemoClip(0).boxes_xywh[:count], delimiter=",", fmt="%.4f")
+        np.savetxt(truth, demo_clip(0).boxes_xywh[:count], delimiter=",", fmt="%.4f")
 
 
 @pytest.mark.parametrize(
@@ -285,7 +283,7 @@ def test_variants_are_tried_once(
 
 def test_vot_is_run_with_restarts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     root, out = tmp_path / "vot2018", tmp_path / "out"
-    demo = DemoClip(0)
+    demo = demo_clip(0)
     (root / "bag" / "color").mkdir(parents=True)
     (root / "list.txt").write_text("bag\n")
     lines = []

@@ -7,12 +7,10 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import cv2
 import numpy as np
+from demo_video import demo_clip, write_demo_image
 
-from pytracking.sources.demo_clip import DemoClip
-
-BOX = ",".join(f"{v:.1f}" for v in DemoClip(0).boxes_xywh[0])
+BOX = ",".join(f"{v:.1f}" for v in demo_clip(0).boxes_xywh[0])
 N = 4
 FAST = ["--net", "imagenet_mobile", "--set", "search.crop_side=96", "--device", "cpu"]
 RESULTS = ["boxes.txt", "run.json", "settings.toml", "timing.json", "video.mp4"]
@@ -24,8 +22,8 @@ FILLED = "{} is not empty: give --overwrite to replace the results of an earlier
 def sequence(folder: Path) -> Path:
     (folder / "img").mkdir(parents=True)
     for k in range(N):
-        cv2.imwrite(str(folder / "img" / f"{k}.png"), DemoClip(0).frame(k)[:, :, ::-1])
-    np.savetxt(folder / "groundtruth.txt", DemoClip(0).boxes_xywh[:N], delimiter=",", fmt="%.3f")
+        write_demo_image(folder / "img" / f"{k}.png", k)
+    np.savetxt(folder / "groundtruth.txt", demo_clip(0).boxes_xywh[:N], delimiter=",", fmt="%.3f")
     return folder
 
 
