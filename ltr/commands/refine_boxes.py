@@ -26,8 +26,16 @@ from ltr.signals import loading
     metavar="FILE",
     help="Refined detections; by default beside DETECTIONS.json, with -refined in the name.",
 )
+@click.option(
+    "--annotations",
+    type=PATH,
+    metavar="FILE",
+    help="True boxes as COCO has them: print average precision before and after.",
+)
 @debug_option
-def refine_boxes(images: Path, detections: Path, network: Path, output: Path | None) -> int:
+def refine_boxes(
+    images: Path, detections: Path, network: Path, output: Path | None, annotations: Path | None
+) -> int:
     """Reads detections in COCO's results format (image_id, category_id, bbox, score), lets each box
     climb the energy of its class, and writes them again with `log_energy`, how well the box fits
     (a logarithm that is not normalized). The score stays the detector's.
@@ -38,10 +46,15 @@ def refine_boxes(images: Path, detections: Path, network: Path, output: Path | N
     \b
     examples:
       ltr refine-boxes val2017 results.json --network network.safetensors
-      ltr refine-boxes coco results.json --network network.safetensors --output refined.json
+      ltr refine-boxes coco results.json --network network.safetensors --annotations coco
     """
     with loading("ltr"):
         from ltr.errors import ConfigError
+        from ltr.regress.detection.average_precision import (
+            average_precision,
+            check_installed,
+            truth_in,
+        )
         from ltr.regress.detection.coco import read_detections, write_detections
         from ltr.regress.detection.network_file import read_refiner
         from ltr.regress.detection.refined_file import refined_detections
@@ -49,8 +62,17 @@ def refine_boxes(images: Path, detections: Path, network: Path, output: Path | N
     output = output or detections.with_name(f"{detections.stem}-refined.json")
     if output.resolve() == detections.resolve():
         raise ConfigError(f"--output {output} would replace the detections: give another name")
+    if annotations:
+        check_installed()
     refiner = read_refiner(network)
-    refined = refined_detections(refiner, images, read_detections(detections))
+    given = read_detections(detections)
+    truth = truth_in(annotations, given) if annotations else None
+    refined = refined_detections(refiner, images, given)
     write_detections(output, refined)
+    if truth:
+        print("|  | AP | AP50 | AP75 |\n|---|---|---|---|")
+        for when, boxes in (("before", given), ("after", refined)):
+            numbers = (f"{100 * number:.1f}" for number in average_precision(truth, boxes))
+            print(f"| {when} | {' | '.join(numbers)} |")
     print(output)
     return 0

@@ -93,6 +93,34 @@ def test_boxes_are_refined_and_all_else_stays(
         assert np.isfinite([*after["bbox"], after["log_energy"]]).all()
 
 
+def test_average_precision_before_and_after(
+    place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By the annotations of all photographs: two of ten boxes of each of two categories are found at most."""
+    given = [
+        {"image_id": image, "category_id": 4 + k, "bbox": box, "score": 0.5}
+        for image in (1, 2)
+        for k, box in enumerate(BOXES)
+    ]
+    detections = tmp_path / "results.json"
+    detections.write_text(json.dumps(given))
+    words = ["refine-boxes", ".", str(detections), "--network", NETWORK, "--annotations"]
+    assert main([*words, "annotations.json"]) == 0
+    head, _, before, after, path = capsys.readouterr().out.splitlines()
+    assert head == "|  | AP | AP50 | AP75 |"
+    # precision is 1 up to a recall of two of ten, at 21 of 101 points
+    assert before == "| before | 20.8 | 20.8 | 20.8 |"
+    assert after.startswith("| after | ")
+    assert path == str(tmp_path / "results-refined.json")
+    tree = json.loads(Path("annotations.json").read_text())
+    tree["images"] = tree["images"][1:]
+    (tmp_path / "other.json").write_text(json.dumps(tree))
+    assert main([*words, str(tmp_path / "other.json")]) == 2
+    assert capsys.readouterr().err == (
+        f"ltr: image 1 of the detections is not among those of {tmp_path / 'other.json'}\n"
+    )
+
+
 @pytest.mark.parametrize(
     ("change", "line"),
     [

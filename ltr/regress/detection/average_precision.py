@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
 
-from ltr.errors import ConfigError
+from ltr.data.annotations import read_annotations
+from ltr.errors import ConfigError, DataError
 from ltr.regress.detection.coco import Annotated, Detection, Thing, as_result
 
 
@@ -31,42 +33,77 @@ def check_installed() -> None:
         ) from None
 
 
-def average_precision(
-    annotated: Annotated, things: Sequence[Thing], detections: Sequence[Detection]
-) -> AveragePrecision:
-    """Of detections in the photographs of these things, where pycocotools is installed."""
+def average_precision(truth: dict[str, Any], detections: Sequence[Detection]) -> AveragePrecision:
+    """Of detections in photographs of a truth, where pycocotools is installed."""
     from pycocotools.coco import COCO
     from pycocotools.cocoeval import COCOeval
 
-    images = {thing.image for thing in things}
-    truth = COCO()
-    truth.dataset = {
-        "info": {},
-        "images": [
-            {"id": p.number, "height": p.size_hw[0], "width": p.size_hw[1]}
-            for p in annotated.photographs
-            if p.number in images
-        ],
-        "categories": [{"id": n, "name": name} for n, name in annotated.categories.items()],
-        "annotations": [_annotation(number, thing) for number, thing in enumerate(things, 1)],
-    }
+    if not detections:  # pycocotools looks at the first one
+        return AveragePrecision(0.0, 0.0, 0.0)
+    coco = COCO()
+    coco.dataset = truth
     with contextlib.redirect_stdout(io.StringIO()):  # it prints what it does
-        truth.createIndex()
-        found = truth.loadRes([as_result(detection) for detection in detections])
-        evaluation = COCOeval(truth, found, "bbox")
+        coco.createIndex()
+        found = coco.loadRes([as_result(detection) for detection in detections])
+        evaluation = COCOeval(coco, found, "bbox")
         evaluation.evaluate()
         evaluation.accumulate()
         evaluation.summarize()
     return AveragePrecision(*(float(n) if n >= 0 else float("nan") for n in evaluation.stats[:3]))
 
 
-def _annotation(number: int, thing: Thing) -> dict[str, object]:
-    width, height = thing.box_xywh[2:]
+def truth_of(annotated: Annotated, things: Sequence[Thing]) -> dict[str, Any]:
+    """Some of a set's things, and the photographs that show them."""
+    images = {thing.image for thing in things}
+    return _truth(
+        (photograph.number for photograph in annotated.photographs if photograph.number in images),
+        annotated.categories,
+        ((thing.image, thing.category, thing.box_xywh, 0) for thing in things),
+    )
+
+
+def truth_in(path: Path, detections: Iterable[Detection]) -> dict[str, Any]:
+    """All that a file of annotations holds, or annotations.json in a folder: groups of things
+    (`iscrowd`) as well, which cost no detection anything. Raises DataError, for detections in
+    photographs that are not there too."""
+    path = path / "annotations.json" if path.is_dir() else path
+    root = read_annotations(path)
+    images = [entry.whole("id") for entry in root.entries("images")]
+    for image in {detection.image for detection in detections} - set(images):
+        raise DataError(f"image {image} of the detections is not among those of {path}")
+    return _truth(
+        images,
+        {entry.whole("id"): entry.text("name") for entry in root.entries("categories")},
+        (
+            (
+                entry.whole("image_id"),
+                entry.whole("category_id"),
+                entry.numbers("bbox", 4),
+                entry.whole("iscrowd") if entry.has("iscrowd") else 0,
+            )
+            for entry in root.entries("annotations")
+        ),
+    )
+
+
+def _truth(
+    images: Iterable[int],
+    categories: Mapping[int, str],
+    things: Iterable[tuple[int, int, Sequence[float], int]],
+) -> dict[str, Any]:
     return {
-        "id": number,
-        "image_id": thing.image,
-        "category_id": thing.category,
-        "bbox": list(thing.box_xywh),
-        "area": width * height,
-        "iscrowd": 0,
+        "info": {},
+        "images": [{"id": number} for number in images],
+        "categories": [{"id": number, "name": name} for number, name in categories.items()],
+        "annotations": [
+            {
+                "id": number,
+                "image_id": image,
+                "category_id": category,
+                "bbox": list(box),
+                "area": box[2] * box[3],
+                "iscrowd": crowd,
+            }
+            for number, (image, category, box, crowd) in enumerate(things, 1)
+        ],
     }

@@ -118,10 +118,11 @@ def write_detections(path: Path, detections: Iterable[Detection]) -> None:
 
 def as_result(detection: Detection) -> dict[str, Any]:
     """An object of COCO's results format."""
+    x, y, w, h = (round(number, 3) for number in detection.box_xywh)
     result = {
         "image_id": detection.image,
         "category_id": detection.category,
-        "bbox": [round(number, 3) for number in detection.box_xywh],
+        "bbox": [x, y, max(w, 0.001), max(h, 0.001)],  # a box without a size is none
         "score": detection.score,
     }
     if detection.log_energy is not None:

@@ -18,7 +18,7 @@ from ltr.geometry import iou
 from ltr.models.backbone import Taps
 from ltr.networks import load_network
 from ltr.progress import StatusLine, duration, tell
-from ltr.regress.detection.average_precision import average_precision, check_installed
+from ltr.regress.detection.average_precision import average_precision, check_installed, truth_of
 from ltr.regress.detection.coco import Annotated, Detection, read_coco
 from ltr.regress.detection.examples import (
     Classes,
@@ -160,11 +160,10 @@ def measured(refiner: Refiner, shared: Material) -> dict[str, Any]:
     noisy = noisy_boxes(left_out.boxes_xywh)
     refined = refine_examples(refiner.head, shared.taps, left_out, noisy, refiner.step).boxes_xywh
     values: dict[str, Any] = {}
+    truth = truth_of(shared.annotated, left_out.things)
     for when, boxes in (("before", noisy), ("after", refined)):
         values[f"iou_{when}"] = float(iou(boxes, left_out.boxes_xywh).mean())
-        precision = average_precision(
-            shared.annotated, left_out.things, _as_detections(left_out, boxes)
-        )
+        precision = average_precision(truth, _as_detections(left_out, boxes))
         values |= {f"{name}_{when}": value for name, value in precision._asdict().items()}
     return values
 

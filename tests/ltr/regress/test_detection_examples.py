@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ltr.geometry import iou
-from ltr.regress.detection.average_precision import average_precision
+from ltr.regress.detection.average_precision import average_precision, truth_of
 from ltr.regress.detection.coco import Annotated, Detection, Photograph, Thing, read_coco
 from ltr.regress.detection.examples import classes_of, examples_of, noisy_boxes, split
 from ltr.regress.detection.report import table
@@ -50,13 +50,13 @@ def test_the_shared_photographs(shared: Path) -> None:
 
 def test_average_precision_knows_its_thresholds(capsys: pytest.CaptureFixture[str]) -> None:
     things = [Thing(photograph.number, 3, BOX) for photograph in PHOTOGRAPHS[:4]]
-    annotated = Annotated(PHOTOGRAPHS, {3: "cat", 4: "dog"}, tuple(things))
+    truth = truth_of(Annotated(PHOTOGRAPHS, {3: "cat", 4: "dog"}, tuple(things)), things)
     x, y, w, h = BOX
     for width, values in ((w, (1.0, 1.0, 1.0)), (0.62 * w, (0.3, 1.0, 0.0))):
         found = [Detection(thing.image, 3, (x, y, width, h), 1.0) for thing in things]
-        assert average_precision(annotated, things, found) == pytest.approx(values)
+        assert average_precision(truth, found) == pytest.approx(values)
     wrong = [Detection(thing.image, 4, BOX, 1.0) for thing in things]
-    assert average_precision(annotated, things, wrong) == (0, 0, 0)
+    assert average_precision(truth, wrong) == average_precision(truth, []) == (0, 0, 0)
     assert capsys.readouterr().out == ""
 
 
