@@ -150,7 +150,7 @@ def _fit(
     sampled = sample_boxes(proposals, box_xywh, uniform, setting.energy_share)
     if observer is not None:
         observer.observe("candidate_boxes", sampled.boxes_xywh)
-        observer.observe("candidate_energies", sampled.energies)
+        observer.observe("candidate_energies", sampled.sample.scores)
     boxes = sampled.mean_xywh[:, None]
     if setting.method == "sampling_ascent":
         boxes, _ = ascend(shown_to(observer, proposals.energies), boxes, setting.space, steps)

@@ -24,14 +24,12 @@ CREDIBLE = 0.9
 
 
 class SampledBoxes(NamedTuple):
-    """M boxes of each of B targets, weighted by their energies."""
+    """M boxes of each of B targets, weighted."""
 
     sample: WeightedSample
-    """Of offsets (B, M, 4) from the first boxes."""
+    """Of offsets (B, M, 4) from the first boxes; its scores are what the boxes stand for."""
     boxes_xywh: Tensor
     """The same as boxes (B, M, 4), pool format."""
-    energies: Tensor
-    """(B, M)"""
     mean_xywh: Tensor
     """(B, 4), the box at the mean offset."""
 
@@ -52,12 +50,12 @@ def sample_boxes(
     energy's own density, of 0 for the proposal's, between for what both agree on."""
     offsets = drawn_offsets(proposals.density, uniform)
     boxes = at_offsets(first_xywh, offsets)
-    log_proposal = proposals.density.log_density(offsets)
-    energies = proposals.scores(boxes)
-    scores = torch.lerp(log_proposal, energies, energy_share)
+    log_proposal = scores = proposals.density.log_density(offsets)
+    if energy_share:  # without, no box needs to be pooled
+        scores = torch.lerp(log_proposal, proposals.scores(boxes), energy_share)
     sample = WeightedSample(offsets, scores, log_proposal)
     mean_xywh = at_offsets(first_xywh, sample.mean[:, None])[:, 0]
-    return SampledBoxes(sample, boxes, energies, mean_xywh)
+    return SampledBoxes(sample, boxes, mean_xywh)
 
 
 def drawn_offsets(density: MixtureDensity, uniform: Tensor) -> Tensor:
