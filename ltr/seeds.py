@@ -6,9 +6,8 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from pickle import UnpicklingError
 from statistics import mean, pstdev, stdev
 from typing import Any, Protocol
 
@@ -16,6 +15,7 @@ import torch
 
 from ltr.errors import ResultError
 from ltr.files import AtomicFile, locked, make_folder
+from ltr.paths import open_regular
 from ltr.progress import StatusLine, duration
 
 STATE, LOCK = "state.pt", "lock"
@@ -31,7 +31,8 @@ class Resumable(Protocol):
 
     def epoch(self) -> None: ...
     def state(self) -> dict[str, Any]: ...
-    def restore(self, state: dict[str, Any]) -> None: ...
+    def restore(self, state: dict[str, Any]) -> None:
+        """Raises whatever it likes for a damaged one."""
 
 
 @contextlib.contextmanager
@@ -43,15 +44,17 @@ def open_folder(folder: Path) -> Iterator[None]:
 
 
 def train_on(
-    training: Resumable, epochs: int, folder: Path, seeds: Sequence[int], title: str
+    training: Resumable,
+    epochs: int,
+    folder: Path,
+    seeds: Sequence[int],
+    facts: Mapping[str, Any],
+    title: str,
 ) -> float:
-    """Go on from the state in `folder`, if there is one of just these seeds, to the last epoch,
-    saving it every minute. Returns the seconds of processor time, those before the state included.
-    Raises ResultError."""
-    spent = 0.0
-    if state := _read_state(folder, seeds):
-        spent = state.pop("seconds")
-        training.restore(state)
+    """Go on from the state in `folder`, if there is one, to the last epoch, saving it every minute.
+    Returns the seconds of processor time, those before the state included. Raises ResultError for a
+    state of other seeds, of other facts (plain values), of more epochs, and for a damaged one."""
+    spent = _restore(training, epochs, folder / STATE, seeds, facts)
     line, first, begin = StatusLine(), len(training.losses), time.monotonic()
     saved = begin
     while len(training.losses) < epochs:
@@ -62,13 +65,34 @@ def train_on(
         left = (now - begin) / (done - first) * (epochs - done)
         line.tell(f"{title}: epoch {done} of {epochs}, {duration(left)} left")
         if now - saved > SAVE_SECONDS:
+            state = {"seeds": list(seeds), "facts": dict(facts), "seconds": spent}
             with AtomicFile(folder / STATE, "state") as file:
-                torch.save(
-                    {"seeds": list(seeds), **training.state(), "seconds": spent}, file.temporary
-                )
+                torch.save({**state, "training": training.state()}, file.temporary)
             saved = now
     line.end()
     return spent
+
+
+def load_moments(optimizer: torch.optim.Adam, state: Mapping[str, Any]) -> None:
+    """Those of the state of an optimizer of as many weights of the same shapes; rates stay. Raises
+    ValueError and others for a state that is damaged."""
+    groups = optimizer.state_dict()["param_groups"]
+    optimizer.load_state_dict({"state": state["state"], "param_groups": groups})
+    for weight, moments in optimizer.state.items():
+        for name in ("exp_avg", "exp_avg_sq"):
+            if moments[name].shape != weight.shape:
+                raise ValueError(f"{name} has shape {tuple(moments[name].shape)}")
+
+
+def check_same(path: Path, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+    """Raises ResultError, with the first fact in which what lies at `path` is another one than what
+    is asked for."""
+    for name, value in wanted.items():
+        if found.get(name) != value:
+            raise ResultError(
+                f"{path} is of {name} {found.get(name)!r:.80}, not {value!r:.80}: give another "
+                "--output, or delete it"
+            )
 
 
 def statistics(values: Sequence[float]) -> list[str]:
@@ -89,12 +113,35 @@ def statistics(values: Sequence[float]) -> list[str]:
     ]
 
 
-def _read_state(folder: Path, seeds: Sequence[int]) -> dict[str, Any] | None:
-    path = folder / STATE
-    if not path.exists():
-        return None
+def _restore(
+    training: Resumable, epochs: int, path: Path, seeds: Sequence[int], facts: Mapping[str, Any]
+) -> float:
+    """Its seconds; 0 where there is no state."""
     try:
-        state = torch.load(path, weights_only=True)
-        return state if state.pop("seeds") == list(seeds) else None
-    except (OSError, RuntimeError, UnpicklingError, EOFError, KeyError, AttributeError):
+        with open_regular(path) as file:
+            state = torch.load(file, weights_only=True)
+        spent, found = float(state["seconds"]), [int(seed) for seed in state["seeds"]]
+        if not 0 <= spent < math.inf:
+            raise ValueError(f"{spent} seconds")
+        check_same(path, dict(state["facts"]), facts)
+        if found != list(seeds):
+            raise ResultError(_of_other_seeds(path, found, list(seeds)))
+        training.restore(state["training"])
+    except FileNotFoundError:
+        return 0.0
+    except ResultError:
+        raise
+    except Exception:  # a pickle of strangers raises whatever it likes
         raise ResultError(f"cannot read state {path}: delete it, it is damaged") from None
+    if len(training.losses) > epochs:
+        check_same(path, {"epochs": len(training.losses)}, {"epochs": epochs})
+    return spent
+
+
+def _of_other_seeds(path: Path, found: list[int], wanted: list[int]) -> str:
+    both = min(len(found), len(wanted))
+    go_on = (
+        f"--seeds {max(found) + 1} goes on with it, or " if found[:both] == wanted[:both] else ""
+    )
+    there, asked = (", ".join(map(str, seeds)) for seeds in (found, wanted))
+    return f"{path} is of the seeds {there}, not {asked}: {go_on}delete it"

@@ -8,9 +8,9 @@ from pathlib import Path
 from ltr.progress import duration, tell
 from ltr.regress.examples import Split
 from ltr.regress.metric import evaluate
-from ltr.regress.results import Run, check_same, folder_of, path_of, write_run
+from ltr.regress.results import Run, check_settings, folder_of, path_of, write_run
 from ltr.regress.tasks import TASKS
-from ltr.regress.training import OBJECTIVES, Setup, Training
+from ltr.regress.training import OBJECTIVES, Setup, Training, facts_of
 from ltr.seeds import STATE, open_folder, train_on
 
 
@@ -18,7 +18,7 @@ def missing(setups: Sequence[Setup], seeds: int, root: Path) -> list[tuple[int, 
     """What has no result yet, seed by seed, so that the objectives can be compared at any time.
     Raises ResultError where results of other settings are there."""
     for setup in setups:
-        check_same(root, setup)
+        check_settings(root, setup)
     return [
         (seed, setup)
         for seed in range(seeds)
@@ -38,7 +38,7 @@ def _carry_out(setup: Setup, seed: int, split: Split, root: Path) -> None:
     title = f"{TASKS[setup.task].title}, {OBJECTIVES[setup.objective]}, seed {seed}"
     training = Training(setup, split.train, seed)
     with open_folder(folder):
-        spent = train_on(training, setup.epochs, folder, [seed], title)
+        spent = train_on(training, setup.epochs, folder, [seed], facts_of(setup), title)
         test, validation = (
             examples and evaluate(training.net, setup, examples, training.scale)
             for examples in (split.test, split.validation)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ltr.errors import ResultError
 from ltr.files import write_text
 from ltr.regress.metric import Quality
-from ltr.regress.training import Setup
+from ltr.regress.training import Setup, facts_of
+from ltr.seeds import check_same
 
 
 @dataclass(frozen=True)
@@ -52,16 +53,11 @@ def read_runs(root: Path) -> list[Run]:
     ]
 
 
-def check_same(root: Path, setup: Setup) -> None:
-    """Raises ResultError where seeds of the same objective lie there that differ in a setting."""
+def check_settings(root: Path, setup: Setup) -> None:
+    """Raises ResultError where seeds of the same objective lie there that differ in a setting which
+    it uses."""
     for path in sorted(folder_of(root, setup).glob("seed-*.json")):
-        there = _read(path).setup
-        for field in fields(Setup):
-            old, new = getattr(there, field.name), getattr(setup, field.name)
-            if old != new:
-                raise ResultError(
-                    f"{path} was trained with {field.name} {old}, not {new}: give another --output"
-                )
+        check_same(path, facts_of(_read(path).setup), facts_of(setup))
 
 
 def _read(path: Path) -> Run:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import torch
@@ -18,6 +18,7 @@ from ltr.regress.examples import Examples
 from ltr.regress.networks import TRUNKS, EnergyHead, MixtureHead, TrunkName, normalized
 from ltr.regress.poses import augmented
 from ltr.regress.tasks import TASKS
+from ltr.seeds import load_moments
 
 ObjectiveName = Literal["nce", "mdn", "proposal", "teacher"]
 OBJECTIVES: dict[ObjectiveName, str] = {
@@ -47,6 +48,13 @@ class Setup:
     """At first, in which what has weights from elsewhere keeps them."""
     batch: int = 32
     learning_rate: float = 1e-3
+
+
+def facts_of(setup: Setup) -> dict[str, Any]:
+    """All that a training follows from, besides its seed: without what its objective does not
+    use."""
+    unused = {"nce": "components", "mdn": "samples"}.get(setup.objective)
+    return {name: value for name, value in asdict(setup).items() if name != unused}
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,10 +165,11 @@ class Training:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from a state of the same setup and seed."""
+        """Go on from a state of the same setup and seed. Raises ValueError and others for one that
+        is damaged."""
         self.net.load_state_dict(state["net"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.losses = list(state["losses"])
+        load_moments(self.optimizer, state["optimizer"])
+        self.losses = [float(loss) for loss in state["losses"]]
 
     def _step(self, batch: Examples, draws: Draws, epoch: int, step: int) -> float:
         if TASKS[self.setup.task].augmented:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ltr.errors import TrainingError
@@ -54,10 +54,12 @@ def carry_out(plan: Plan, root: Path) -> None:
         return
     data = data_set(plan.data)
     setup = METHODS[plan.method].setup(plan.data, plan.samples)
+    facts = {key: value for key, value in asdict(plan).items() if key != "seeds"}
+    facts["architecture"] = asdict(setup.architecture)
     with open_folder(folder):
         training = Training(setup, data, Independent(seeds))
         try:
-            spent = train_on(training, plan.epochs, folder, seeds, title)
+            spent = train_on(training, plan.epochs, folder, seeds, facts, title)
         except TrainingError as error:
             raise TrainingError(f"{title}: {error}") from None
         for place, seed in enumerate(seeds):

@@ -12,6 +12,7 @@ from torch import Tensor
 from ltr.ebm.objectives import Loss
 from ltr.ebm.proposals import mixture_likelihood
 from ltr.ebm.slopes import DenoisingScoreMatching, LangevinLikelihood, ScoreMatching
+from ltr.seeds import load_moments
 from ltr.toy.data import DataSet
 from ltr.toy.methods import Setup
 from ltr.toy.metric import Scores
@@ -108,14 +109,20 @@ class Training:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from a state of the same setup and seeds."""
+        """Go on from a state of the same setup and seeds. Raises ValueError and others for one that
+        is damaged."""
+        generators = self.randomness.generators
         for name, weight in self.weights.items():
+            if state["weights"][name].shape != weight.shape:
+                raise ValueError(f"{name} has another shape")  # `copy_` would broadcast
             weight.copy_(state["weights"][name])
-        self.optimizer.load_state_dict(state["optimizer"])
-        for generator, numbers in zip(self.randomness.generators, state["generators"], strict=True):
+        load_moments(self.optimizer, state["optimizer"])
+        for generator, numbers in zip(generators, state["generators"], strict=True):
             generator.set_state(numbers)
-        self.losses = list(state["losses"])
-        self.failures, self.steps = dict(state["failures"]), state["steps"]
+        self.losses = [losses.reshape(len(generators)) for losses in state["losses"]]
+        places = range(len(generators))
+        self.failures = {places[place]: str(why) for place, why in state["failures"].items()}
+        self.steps = int(state["steps"])
 
     def _seeds_together(self) -> Iterator[tuple[slice, Weights]]:
         """Groups of seeds, and their weights as leaves: views of those of all, and so are their

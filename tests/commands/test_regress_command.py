@@ -75,6 +75,33 @@ def test_going_on_after_ctrl_c(
     assert found == whole
 
 
+@pytest.mark.usefixtures("place")
+def test_a_state_of_other_settings_is_kept(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("ltr.seeds.SAVE_SECONDS", -1.0)
+    epoch = Training.epoch
+
+    def interrupted(training: Training) -> None:
+        if training.losses:
+            raise KeyboardInterrupt
+        epoch(training)
+
+    monkeypatch.setattr(Training, "epoch", interrupted)
+    words = ["regress", "cells", "--generate", "--objective", "mdn", *QUICK]
+    assert main(words) == 130
+    capsys.readouterr()
+    path = "runs/cells/mdn-k4/state.pt"
+    for option, value, line in (
+        ("--learning-rate", "0.01", "learning_rate 0.001, not 0.01"),
+        ("--epochs", "1", "epochs 2, not 1"),
+    ):
+        assert main([*words, option, value]) == 2
+        end = ": give another --output, or delete it\n"
+        assert capsys.readouterr().err == f"ltr: {path} is of {line}{end}"
+    assert main([*words, "--samples", "9"]) == 130, "a mixture draws none"
+
+
 def test_published_cells(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (place / "Cell200").mkdir()
     for count in range(1, 13):

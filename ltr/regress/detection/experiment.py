@@ -33,8 +33,8 @@ from ltr.regress.detection.head import BoxEnergyConfig
 from ltr.regress.detection.methods import METHODS, method_named
 from ltr.regress.detection.network_file import Refiner, TrunkSource, trunk_source, write_refiner
 from ltr.regress.detection.refinement import choose_step, refine_examples
-from ltr.regress.detection.training import Plan, Training, check_plan, restore, write_state
-from ltr.seeds import SAVE_SECONDS, open_folder
+from ltr.regress.detection.training import Plan, Training, restore, write_state
+from ltr.seeds import SAVE_SECONDS, check_same, open_folder
 from ltr.signals import postponed
 
 NETWORK, STATE, RESULT = "network.safetensors", "state.safetensors", "result.json"
@@ -106,7 +106,7 @@ def _is_done(plan: Plan, root: Path) -> bool:
     path = folder_of(plan, root) / RESULT
     if not path.exists():
         return False
-    check_plan(path, _read(path)["plan"], plan)
+    check_same(path, _read(path)["plan"], asdict(plan))
     return True
 
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -23,6 +22,7 @@ from ltr.paths import utf8_name
 from ltr.regress.detection.examples import Examples
 from ltr.regress.detection.head import BoxEnergy, BoxEnergyConfig
 from ltr.regress.detection.methods import METHODS, objective_of
+from ltr.seeds import check_same
 
 PHOTOGRAPHS = 8
 """Of one step."""
@@ -154,8 +154,8 @@ def restore(path: Path, training: Training) -> None:
     from safetensors.torch import load_file
 
     table = read_table(path, _WHAT, FORMAT, {"format", "plan", "step"}, {"F32"})
-    step = table.texts["step"]
-    check_plan(path, table.texts["plan"], training.plan)
+    step, plan = table.texts["step"], table.texts["plan"]
+    check_same(path, plan if isinstance(plan, dict) else {}, asdict(training.plan))
     named = dict(training.head.named_parameters())
     keys = ("weight", *_MOMENTS)
     check_shapes(
@@ -179,13 +179,3 @@ def restore(path: Path, training: Training) -> None:
                 **{key: tensors[f"{key}/{name}"] for key in _MOMENTS},
             }
     training.step = step
-
-
-def check_plan(path: Path, found: Mapping[str, Any], plan: Plan) -> None:
-    """Raises ResultError where a file is of another plan."""
-    for name, value in asdict(plan).items():
-        if found.get(name) != value:
-            raise ResultError(
-                f"{path} is of {name} {found.get(name)!r:.80}, not {value!r}: give another "
-                "--output, or remove it"
-            )

@@ -71,7 +71,24 @@ def test_what_is_missing(tmp_path: Path) -> None:
     with pytest.raises(ResultError) as error:
         missing((replace(MDN, epochs=3),), 2, tmp_path)
     path = path_of(tmp_path, MDN, 0)
-    assert str(error.value) == f"{path} was trained with epochs 75, not 3: give another --output"
+    assert str(error.value) == (
+        f"{path} is of epochs 75, not 3: give another --output, or delete it"
+    )
     path.write_text("{}", encoding="utf-8")
     with pytest.raises(ResultError, match=r"^cannot read result .*seed-0\.json: .*: delete it$"):
         missing((MDN,), 2, tmp_path)
+
+
+def test_what_an_objective_does_not_use_is_not_compared(tmp_path: Path) -> None:
+    """Fixed noise has no components, a mixture alone draws no points."""
+    noise = replace(MDN, objective="nce")
+    written(tmp_path, MDN, [3.3])
+    written(tmp_path, noise, [3.3])
+    assert missing((replace(MDN, samples=8), replace(noise, components=8)), 1, tmp_path) == []
+    with pytest.raises(ResultError, match="is of samples 1024, not 8: give another --output"):
+        missing((replace(noise, samples=8),), 1, tmp_path)
+    lines = write_report(tmp_path).splitlines()
+    assert [line.split(" | ")[:2] for line in lines if line.startswith("| ")][1:] == [
+        ["| EBM, fixed noise", "1024"],
+        ["| MDN, K = 4", "–"],
+    ]

@@ -73,6 +73,8 @@ def test_going_on_after_an_interrupt(tmp_path: Path, monkeypatch: pytest.MonkeyP
             carry_out(PLAN, tmp_path / "halves")
     folder = folder_of(tmp_path / "halves", "1", "nce", 2, 2)
     assert [path.name for path in folder.iterdir()] == [STATE]
+    with pytest.raises(ResultError, match="of the seeds 0, 1, not 0: --seeds 2 goes on with it"):
+        carry_out(replace(PLAN, seeds=1), tmp_path / "halves")
     epochs = []
     monkeypatch.setattr(Training, "epoch", lambda t: (epochs.append(1), epoch(t)))
     carry_out(PLAN, tmp_path / "halves")
