@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ltr.ebm.checks import check_count, check_scores
 from ltr.ebm.mixture import drawn_by_weight
 from ltr.ebm.noise import Density, Draw
 from ltr.ebm.objectives import Score, log_mean_exp, weight_moments
@@ -89,10 +90,13 @@ class WeightedSample:
 
 def importance_sample(score: Score, proposal: Density, draw: Draw, count: int) -> WeightedSample:
     """`count` points of the proposal (a `MixtureDensity`, or noise around a first guess), weighted
-    for the energy. Without gradient."""
+    for the energy. Without gradient. ConfigError for less than one."""
+    check_count("samples", count)
     with torch.no_grad():
         points = proposal.sample(draw, count)
-        return WeightedSample(points, score(points), proposal.log_density(points))
+        scores = score(points)
+        check_scores(scores, points.shape[:-1])
+        return WeightedSample(points, scores, proposal.log_density(points))
 
 
 @dataclass(frozen=True)

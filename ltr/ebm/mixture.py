@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ltr.ebm.checks import check_dimensions
 from ltr.ebm.noise import Draw, log_gaussians
-from ltr.errors import TrainingError
+from ltr.errors import ConfigError, TrainingError
 
 _STEPS = 1 << 24
 """Of a uniform number: as many as a float32 tells apart."""
@@ -22,7 +23,8 @@ class MixtureDensity:
     examples. All is done with logarithms; nothing is clamped.
 
     A network of one dimension gives (B, K) each; `[..., None]` makes means and log deviations of
-    these, and half of what is trained as the logarithm of a variance is that of a deviation."""
+    these, and half of what is trained as the logarithm of a variance is that of a deviation.
+    ConfigError for shapes that do not go together, also of targets and points."""
 
     logits: Tensor
     """(..., K), of the weights: their softmax."""
@@ -30,6 +32,16 @@ class MixtureDensity:
     """(..., K, D)"""
     log_sigmas: Tensor
     """(..., K, D), logarithms of the standard deviations."""
+
+    def __post_init__(self) -> None:
+        logits, means, log_sigmas = (
+            tuple(part.shape) for part in (self.logits, self.means, self.log_sigmas)
+        )
+        if means != log_sigmas or logits != means[:-1] or not logits:
+            raise ConfigError(
+                f"a mixture of logits {logits}, means {means} and log deviations {log_sigmas}: "
+                "give (..., K), (..., K, D) and (..., K, D)"
+            )
 
     def around(self, target: Tensor) -> MixtureDensity:
         """Itself: it does not know the target. It is `Noise` for an objective."""
@@ -46,11 +58,13 @@ class MixtureDensity:
     def points(self, component: Tensor, normal: Tensor) -> Tensor:
         """The points (..., N, D) of drawn components (..., N) and standard normal numbers
         (..., N, D)."""
+        self._check("normal numbers", normal)
         chosen = component[..., None].expand(*component.shape, self.means.shape[-1])
         return self.means.gather(-2, chosen) + self.log_sigmas.exp().gather(-2, chosen) * normal
 
     def log_density(self, points: Tensor) -> Tensor:
         """The logarithm (..., N) of the density at points (..., N, D)."""
+        self._check("points", points)
         means, log_sigmas = (  # (K, ..., 1, D): components first take half the time
             part.movedim(-2, 0)[..., None, :] for part in (self.means, self.log_sigmas)
         )
@@ -62,6 +76,7 @@ class MixtureDensity:
     def perturbed(self, target: Tensor, draw: Draw, beta: float) -> Tensor:
         """Targets (B, D) moved by a centred Gaussian of `beta` times the deviations of a component
         that is drawn by its weight; none is moved, and nothing is drawn, for 0."""
+        self._check("targets", target)
         if not beta:
             return target
         centred = MixtureDensity(self.logits, torch.zeros_like(self.means), self.log_sigmas)
@@ -71,6 +86,9 @@ class MixtureDensity:
     def mean(self) -> Tensor:
         """(..., D)"""
         return (self.logits.softmax(-1)[..., None] * self.means).sum(-2)
+
+    def _check(self, what: str, given: Tensor) -> None:
+        check_dimensions(what, given, self.means.shape[-1], "a mixture")
 
     def _components(self, draw: Draw, count: int) -> Tensor:
         for name in ("logits", "means", "log_sigmas"):

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from torch import Tensor
 
+from ltr.ebm.checks import check_deviations, check_dimensions
 from ltr.errors import ConfigError
 
 
@@ -49,7 +50,8 @@ class GaussianMixtureNoise:
     """A mixture of K Gaussians of equal weights around the target, with diagonal covariances
     (Gustafsson et al. 2020, "How to Train Your Energy-Based Model for Regression", section 3).
 
-    ConfigError for anything but a table."""
+    ConfigError for anything but a table, for deviations that are not positive and finite, and for
+    targets or points of other dimensions."""
 
     sigmas: Tensor
     """(K, D) standard deviations, positive; device and type are those of what is drawn."""
@@ -60,14 +62,17 @@ class GaussianMixtureNoise:
                 f"noise deviations of shape {tuple(self.sigmas.shape)}: give a row for each "
                 "component, a column for each dimension"
             )
+        check_deviations(self.sigmas)
 
     def around(self, target: Tensor) -> NoiseAround:
         """The noise around targets (..., D)."""
+        self._check("targets", target)
         return NoiseAround(self, target)
 
     def perturbed(self, target: Tensor, draw: Draw, beta: float) -> Tensor:
         """Targets (B, D) moved by noise of `beta` times the deviations; all of them stay, and
         nothing is drawn, for 0."""
+        self._check("targets", target)
         return target + beta * self.draw(draw, 1)[:, 0] if beta else target
 
     def draw(self, draw: Draw, count: int) -> Tensor:
@@ -79,16 +84,21 @@ class GaussianMixtureNoise:
     def offsets(self, component: Tensor, normal: Tensor) -> Tensor:
         """Offsets (..., D) of drawn components (...), each of all dimensions, and standard normal
         numbers (..., D)."""
+        self._check("normal numbers", normal)
         return self.sigmas[component] * normal
 
     def log_density(self, offsets: Tensor) -> Tensor:
         """The logarithm (...) of the mixture's density at offsets (..., D): finite wherever the
         offset is, also where the density itself is none that floating point holds."""
+        self._check("points", offsets)
         components, dimensions = self.sigmas.shape
         sigmas = self.sigmas.reshape(components, *[1] * (offsets.ndim - 1), dimensions)
         per_component = log_gaussians(offsets / sigmas, sigmas.log())  # (K, ...): half the time
         constant = math.log(components) + dimensions / 2 * math.log(math.tau)
         return per_component.logsumexp(0) - constant
+
+    def _check(self, what: str, given: Tensor) -> None:
+        check_dimensions(what, given, self.sigmas.shape[-1], "noise")
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,6 +115,7 @@ class NoiseAround:
 
     def log_density(self, points: Tensor) -> Tensor:
         """The logarithm (..., N) of the density at points (..., N, D)."""
+        check_dimensions("points", points, self.target.shape[-1], "targets")
         return self.noise.log_density(points - self.target[..., None, :])
 
 

@@ -18,9 +18,12 @@ well, or a point beside it, that is one more and comes first; programs that say 
 together have 127.
 
 Sources: Gustafsson et al. 2020, "Energy-Based Models for Deep Probabilistic Regression" (ECCV;
-ML-IS, KLD-IS) and "How to Train Your Energy-Based Model for Regression" (BMVC; NCE, NCE+, and the
+ML-IS) and "How to Train Your Energy-Based Model for Regression" (BMVC; NCE, NCE+, KLD-IS, and the
 comparison of all). All is done with logarithms: no score is too large. Published settings are those
 of the 1-D experiments (1,024 samples) and, in brackets, of object detection (127 or 128).
+
+ConfigError for fewer than one sample, and for scores that are not one number for each point: they
+would be broadcast into something else.
 """
 
 from __future__ import annotations
@@ -33,7 +36,9 @@ from typing import NamedTuple, Protocol, TypeVar
 import torch
 from torch import Tensor
 
+from ltr.ebm.checks import check_count, check_scores
 from ltr.ebm.noise import Draw, GaussianMixtureNoise, Noise
+from ltr.errors import ConfigError
 
 Score = Callable[[Tensor], Tensor]
 """Points (B, N, D) -> scores (B, N)."""
@@ -100,6 +105,11 @@ class NoiseContrastive:
     samples: int = SAMPLES
     beta: float = 0.0
 
+    def __post_init__(self) -> None:
+        check_count("samples", self.samples)
+        if not 0 <= self.beta < math.inf:
+            raise ConfigError(f"a beta of {self.beta}: give a finite number from 0")
+
     def draw(self, target: Tensor, noise: Noise, draw: Draw) -> Candidates:
         positive = noise.perturbed(target, draw.of("positive"), self.beta)
         return _with_first(positive, target, noise, draw, self.samples)
@@ -121,6 +131,9 @@ class MaximumLikelihood:
     unbounded below: f(y) may rise where no sample falls."""
 
     samples: int = SAMPLES
+
+    def __post_init__(self) -> None:
+        check_count("samples", self.samples)
 
     def draw(self, target: Tensor, noise: Noise, draw: Draw) -> Candidates:
         return _with_first(target, target, noise, draw, self.samples)
@@ -144,6 +157,9 @@ class LabelDivergence:
     label: GaussianMixtureNoise
     samples: int = SAMPLES
 
+    def __post_init__(self) -> None:
+        check_count("samples", self.samples)
+
     def draw(self, target: Tensor, noise: Noise, draw: Draw) -> Candidates:
         density = noise.around(target)
         points = density.sample(draw.of("noise"), self.samples)
@@ -160,6 +176,7 @@ class LabelDivergence:
 def noise_contrastive(scores: Tensor, log_noise: Tensor) -> Loss:
     """NCE from scores (..., 1 + M) and log densities of the noise, of the positive and then of M
     points of the noise: -log softmax(f - log q) of the positive. The noise gets no gradient."""
+    check_scores(scores, log_noise.shape)
     log_weights = scores - log_noise.detach()
     return Loss(log_weights.logsumexp(-1) - log_weights[..., 0], _with_positive(log_weights))
 
@@ -168,6 +185,7 @@ def maximum_likelihood(scores: Tensor, log_noise: Tensor) -> Loss:
     """ML-IS from scores (..., 1 + M) and log densities of the noise, of the target and then of M
     points of the noise: log Z - f(target), the target's own density is not used. The noise gets no
     gradient."""
+    check_scores(scores, log_noise.shape)
     log_weights = scores - log_noise.detach()
     return Loss(log_mean_exp(log_weights[..., 1:]) - scores[..., 0], _with_positive(log_weights))
 
@@ -176,6 +194,7 @@ def label_divergence(scores: Tensor, log_noise: Tensor, log_label: Tensor) -> Lo
     """KLD-IS from scores (..., M) and log densities of the noise and of the label at M points of
     the noise: log Z - E[f] under the label, the label's entropy left out. Its weights p / q are
     plain: they are not made to sum to M. The noise gets no gradient."""
+    check_scores(scores, log_noise.shape)
     log_noise = log_noise.detach()
     log_weights = scores - log_noise
     label_weights = (log_label - log_noise).exp()

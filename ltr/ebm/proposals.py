@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
+from ltr.ebm.checks import check_dimensions
 from ltr.ebm.mixture import MixtureDensity
 from ltr.ebm.noise import Draw
 from ltr.ebm.objectives import (
@@ -83,4 +84,5 @@ def mixture_likelihood(target: Tensor, proposal: MixtureDensity) -> Loss:
 def mixture_error(target: Tensor, proposal: MixtureDensity) -> Tensor:
     """(B,) mean squared distance over dimensions of the mixture's mean from targets (B, D): the
     published warm-up of mixtures of 16, whose likelihood may overflow at first."""
+    check_dimensions("targets", target, proposal.means.shape[-1], "a mixture")
     return (proposal.mean - target).square().mean(-1)

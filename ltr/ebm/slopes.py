@@ -9,6 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from ltr.ebm.checks import check_count, check_positive, check_scores
 from ltr.ebm.noise import Draw
 from ltr.ebm.objectives import SAMPLES, Loss, Score
 
@@ -24,12 +25,23 @@ class Slopes(NamedTuple):
 
 def slopes_of(score: Score, points: Tensor, keep_graph: bool = False) -> Slopes:
     """Scores and slopes at points (B, N, D), without gradient unless the graph is kept, so that
-    they can be differentiated themselves."""
+    they can be differentiated themselves. ConfigError unless there is a score for each point."""
     with torch.enable_grad():
         points = points.detach().requires_grad_()
         scores = score(points)
-        (slopes,) = torch.autograd.grad(scores.sum(), points, create_graph=keep_graph)
+        check_scores(scores, points.shape[:-1])
+        slopes = _derivative(scores, points, keep_graph)
     return Slopes(scores if keep_graph else scores.detach(), slopes)
+
+
+def _derivative(values: Tensor, points: Tensor, keep_graph: bool) -> Tensor:
+    """Of the sum of values in the points: 0 where they do not depend on them."""
+    if not (values.requires_grad or torch.is_inference_mode_enabled()):  # there torch says why not
+        return torch.zeros_like(points)
+    (found,) = torch.autograd.grad(
+        values.sum(), points, create_graph=keep_graph, allow_unused=True, materialize_grads=True
+    )
+    return found
 
 
 @dataclass(frozen=True)
@@ -47,6 +59,11 @@ class LangevinLikelihood:
     step_length: float = 0.05
     samples: int = SAMPLES
 
+    def __post_init__(self) -> None:
+        check_count("steps", self.steps)
+        check_count("samples", self.samples)
+        check_positive("a step length", self.step_length)
+
     def __call__(self, score: Score, target: Tensor, noise: None, draw: Draw) -> Loss:
         points = target[:, None].expand(-1, self.samples, -1)
         for step in range(self.steps):
@@ -56,6 +73,7 @@ class LangevinLikelihood:
 
     def loss(self, scores: Tensor, points: Tensor, target: Tensor) -> Loss:
         """Of scores (B, 1 + M) of targets (B, D) and of where the chains end, points (B, M, D)."""
+        check_scores(scores, (len(target), 1 + points.shape[1]))
         values = scores[:, 1:].mean(-1) - scores[:, 0]
         distance = (points - target[:, None]).square().sum(-1).sqrt().mean(-1)
         return Loss(values, {"chain_distance": distance, "score_gap": -values.detach()})
@@ -80,6 +98,10 @@ class DenoisingScoreMatching:
     sigma: float
     samples: int = SAMPLES
 
+    def __post_init__(self) -> None:
+        check_positive("a sigma", self.sigma)
+        check_count("samples", self.samples)
+
     def __call__(self, score: Score, target: Tensor, noise: None, draw: Draw) -> Loss:
         normal = draw.of("denoising").normal(self.samples, target.shape[-1]).to(target)
         points = target[:, None] + self.sigma * normal
@@ -102,12 +124,15 @@ class ScoreMatching:
     y: of a ReLU network the trace is 0. Diagnostics: `curvature` (the trace), `squared_slope`."""
 
     def __call__(self, score: Score, target: Tensor, noise: None, draw: Draw) -> Loss:
-        points = target.detach()[:, None].requires_grad_()
-        (slopes,) = torch.autograd.grad(score(points).sum(), points, create_graph=True)
-        trace = torch.zeros_like(slopes[:, 0, 0])
-        for dimension in range(target.shape[-1]):
-            (second,) = torch.autograd.grad(slopes[..., dimension].sum(), points, create_graph=True)
-            trace = trace + second[:, 0, dimension]
+        with torch.enable_grad():
+            points = target.detach()[:, None].requires_grad_()
+            scores = score(points)
+            check_scores(scores, points.shape[:-1])
+            slopes = _derivative(scores, points, keep_graph=True)
+            trace = torch.zeros_like(slopes[:, 0, 0])
+            for dimension in range(target.shape[-1]):
+                second = _derivative(slopes[..., dimension], points, keep_graph=True)
+                trace = trace + second[:, 0, dimension]
         squared = slopes[:, 0].square().sum(-1)
         told = {"curvature": trace.detach(), "squared_slope": squared.detach()}
         return Loss(trace + squared / 2, told)

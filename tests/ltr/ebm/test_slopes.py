@@ -7,12 +7,14 @@ import torch
 from torch import Tensor
 
 from ltr.draws import example_draws
+from ltr.ebm.ascent import ascend
 from ltr.ebm.objectives import Score
 from ltr.ebm.slopes import (
     DenoisingScoreMatching,
     LangevinLikelihood,
     ScoreMatching,
     langevin_step,
+    slopes_of,
 )
 
 DIMENSIONS = pytest.mark.parametrize("dimensions", [1, 3, 4])
@@ -109,3 +111,57 @@ def test_a_constant_changes_no_objective_of_slopes() -> None:
         offset = 500 * target[:, :1]
         other = objective(lambda p, c=offset: score(p) + c, target, None, draw).values  # type: ignore[misc]
         torch.testing.assert_close(other, loss, rtol=0, atol=1e-9)
+
+
+@DIMENSIONS
+def test_a_linear_score(dimensions: int) -> None:
+    """Its second derivatives are 0, f' = w: L = |w|^2 / 2; also where no weight is trained, and without gradient."""
+    target, weight, _ = problem(dimensions)
+    draw = example_draws(0, torch.arange(5))
+    for trained in (True, False):
+        own = weight.clone().requires_grad_(trained)
+        score: Score = lambda points, own=own: points @ own  # type: ignore[misc]  # noqa: E731
+        with torch.set_grad_enabled(trained):
+            loss = ScoreMatching()(score, target, None, draw)
+        half = (weight.square().sum() / 2).expand(5)
+        torch.testing.assert_close(loss.values.detach(), half, rtol=1e-15, atol=0)
+        assert torch.equal(loss.diagnostics["curvature"], torch.zeros(5).double())
+    own = weight.clone().requires_grad_()
+    loss = ScoreMatching()(lambda points: points @ own, target, None, draw)
+    (gradient,) = torch.autograd.grad(loss.values.mean(), own)
+    torch.testing.assert_close(gradient, weight)
+
+
+@DIMENSIONS
+def test_a_score_that_is_linear_in_one_dimension(dimensions: int) -> None:
+    """Its own second derivative alone is 0: the trace is that of the others."""
+    target, centre, precision = problem(dimensions)
+    score: Score = lambda p: 3 * p[..., 0] + gaussian(centre[1:], precision[1:])(p[..., 1:])  # noqa: E731
+    loss = ScoreMatching()(score, target, None, example_draws(0, torch.arange(5)))
+    curvature = -precision[1:].sum().double().expand(5)
+    torch.testing.assert_close(loss.diagnostics["curvature"], curvature)
+
+
+@pytest.mark.parametrize("trained", [True, False])
+def test_a_score_that_does_not_know_the_target(trained: bool) -> None:
+    """Slopes and curvature are 0; chains diffuse, points stay."""
+    constant = torch.tensor(2.0, dtype=torch.float64, requires_grad=trained)
+    score: Score = lambda points: constant.expand(points.shape[:-1])  # noqa: E731
+    target, _, _ = problem(3)
+    draw = example_draws(0, torch.arange(5))
+    found = slopes_of(score, target[:, None])
+    assert torch.equal(found.slopes, torch.zeros(5, 1, 3).double())
+    assert torch.equal(found.scores, torch.full((5, 1), 2.0).double())
+    assert torch.equal(ScoreMatching()(score, target, None, draw).values, torch.zeros(5).double())
+    denoised = DenoisingScoreMatching(0.2, 8)(score, target, None, draw).values
+    normal = draw.of("denoising").normal(8, 3).double()
+    torch.testing.assert_close(denoised, normal.square().sum(-1).mean(1) / 0.04)
+    points, _ = ascend(score, target[:, None], [0.1, 0.1])
+    assert torch.equal(points, target[:, None])
+
+
+def test_slopes_without_a_gradient_that_torch_keeps() -> None:
+    """Nothing is recorded in inference mode: an error, not slopes of 0."""
+    target, centre, precision = problem(3)
+    with torch.inference_mode(), pytest.raises(RuntimeError, match="does not require grad"):
+        slopes_of(gaussian(centre, precision), target[:, None])

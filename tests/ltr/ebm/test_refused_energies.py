@@ -1,0 +1,201 @@
+"""What would be broadcast or computed into something wrong is refused in one line."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+
+from ltr.draws import example_draws
+from ltr.ebm.ascent import ascend_where_higher
+from ltr.ebm.inference import importance_sample
+from ltr.ebm.mixture import MixtureDensity
+from ltr.ebm.noise import GaussianMixtureNoise
+from ltr.ebm.objectives import LabelDivergence, MaximumLikelihood, NoiseContrastive, Objective
+from ltr.ebm.proposals import LearnedProposal, mixture_error, mixture_likelihood
+from ltr.ebm.slopes import DenoisingScoreMatching, LangevinLikelihood, ScoreMatching
+from ltr.errors import ConfigError
+
+DRAWS = example_draws(0, torch.arange(2))
+
+
+def noise_of(dimensions: int) -> GaussianMixtureNoise:
+    return GaussianMixtureNoise(torch.tensor([[0.1], [0.8]]).repeat(1, dimensions))
+
+
+def mixture_of(dimensions: int) -> MixtureDensity:
+    return MixtureDensity(torch.zeros(2, 3), *torch.zeros(2, 2, 3, dimensions).unbind())
+
+
+LABEL = noise_of(1)
+OTHER_DIMENSIONS: dict[str, Callable[[int, int], object]] = {
+    "noise around": lambda own, other: noise_of(own).around(torch.zeros(2, other)),
+    "noise moves": lambda own, other: noise_of(own).perturbed(torch.zeros(2, other), DRAWS, 0.1),
+    "noise moves nothing": lambda own, other: noise_of(own).perturbed(
+        torch.zeros(2, other), DRAWS, 0.0
+    ),
+    "noise at": lambda own, other: noise_of(own).log_density(torch.zeros(2, 5, other)),
+    "noise of normal": lambda own, other: noise_of(own).offsets(
+        torch.zeros(2, 5, dtype=torch.int64), torch.zeros(2, 5, other)
+    ),
+    "noise around, at": lambda own, other: (
+        noise_of(own).around(torch.zeros(2, own)).log_density(torch.zeros(2, 5, other))
+    ),
+    "label at": lambda own, other: LabelDivergence(noise_of(own)).loss(
+        torch.zeros(2, 5), LabelDivergence(LABEL, 5).draw(torch.zeros(2, other), noise_of(other), DRAWS)
+    ),
+    "mixture at": lambda own, other: mixture_of(own).log_density(torch.zeros(2, 5, other)),
+    "mixture moves": lambda own, other: mixture_of(own).perturbed(torch.zeros(2, other), DRAWS, 0.1),
+    "mixture of normal": lambda own, other: mixture_of(own).points(
+        torch.zeros(2, 5, dtype=torch.int64), torch.zeros(2, 5, other)
+    ),
+    "likelihood": lambda own, other: mixture_likelihood(torch.zeros(2, other), mixture_of(own)),
+    "error": lambda own, other: mixture_error(torch.zeros(2, other), mixture_of(own)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", OTHER_DIMENSIONS)
+@pytest.mark.parametrize(("own", "other"), [(1, 4), (3, 1), (4, 3)])
+def test_other_dimensions(case: str, own: int, other: int) -> None:
+    """Those of one would be repeated for all: wrong densities, and no error."""
+    with pytest.raises(
+        ConfigError,
+        match=rf"^\w+( \w+)? of shape \(2, ([15], )?{other}\), .* of {own} dimensions: the last axis must be {own}$",
+    ):
+        OTHER_DIMENSIONS[case](own, other)
+
+
+def test_a_target_without_dimensions() -> None:
+    with pytest.raises(ConfigError) as error:
+        noise_of(1).around(torch.tensor(0.5))
+    assert str(error.value) == (
+        "targets of shape (), noise of 1 dimensions: the last axis must be 1"
+    )
+
+
+@pytest.mark.parametrize("value", [0.0, -0.1, math.nan, math.inf])
+def test_deviations_that_none_can_have(value: float) -> None:
+    with pytest.raises(ConfigError) as error:
+        GaussianMixtureNoise(torch.tensor([[0.1, 0.2], [0.3, value]]))
+    assert str(error.value) == f"a noise deviation of {value:g}: give finite numbers above 0"
+
+
+def density(sigmas: Tensor, target: Tensor, points: Tensor) -> Tensor:
+    return GaussianMixtureNoise(sigmas).around(target).log_density(points)
+
+
+def mixture_density(logits: Tensor, means: Tensor, points: Tensor) -> Tensor:
+    return MixtureDensity(logits, means, means / 3).log_density(points)
+
+
+@pytest.mark.parametrize("function", [density, mixture_density])
+def test_checks_are_in_no_one_s_way(function: Callable[..., Tensor]) -> None:
+    """Not where there are no values to look at: traced as one graph, batched, on the meta device."""
+    numbers = example_draws(0, torch.arange(4))
+    target, points = numbers.normal(3), numbers.of("points").normal(5, 3)
+    first = numbers.uniform(2, 3) + 0.1 if function is density else numbers.of("logits").normal(2)
+    second = target if function is density else numbers.of("means").normal(2, 3)
+    rows = [function(*(part[k] for part in (first, second, points))) for k in range(4)]
+    batched = torch.vmap(function)(first, second, points)
+    torch.testing.assert_close(batched, torch.stack(rows))
+    one = [part[0] for part in (first, second, points)]
+    traced = torch.compile(function, backend="eager", fullgraph=True)
+    torch.testing.assert_close(traced(*one), rows[0])
+    assert function(*(part.to("meta") for part in one)).shape == (5,)
+
+
+@pytest.mark.parametrize(
+    ("logits", "means", "log_sigmas"),
+    [
+        ((2, 4), (2, 4), (2, 4)),
+        ((2, 4), (2, 4, 1), (2, 4)),
+        ((2, 4), (2, 4, 3), (2, 4, 1)),
+        ((2, 1), (2, 4, 3), (2, 4, 3)),
+        ((4,), (2, 4, 3), (2, 4, 3)),
+        ((), (3,), (3,)),
+    ],
+)
+def test_a_mixture_whose_parts_differ(
+    logits: tuple[int, ...], means: tuple[int, ...], log_sigmas: tuple[int, ...]
+) -> None:
+    with pytest.raises(ConfigError) as error:
+        MixtureDensity(torch.zeros(logits), torch.zeros(means), torch.zeros(log_sigmas))
+    assert str(error.value) == (
+        f"a mixture of logits {logits}, means {means} and log deviations {log_sigmas}: give (..., K), (..., K, D) and "
+        "(..., K, D)"
+    )
+
+
+@pytest.mark.parametrize("count", [0, -3])
+@pytest.mark.parametrize(
+    "made",
+    [
+        lambda n: NoiseContrastive(n),
+        lambda n: MaximumLikelihood(n),
+        lambda n: LabelDivergence(LABEL, n),
+        lambda n: LangevinLikelihood(samples=n),
+        lambda n: DenoisingScoreMatching(0.1, n),
+        lambda n: importance_sample(lambda p: p[..., 0], mixture_of(1), DRAWS, n),
+    ],
+)
+def test_no_samples(made: Callable[[int], object], count: int) -> None:
+    made(1)
+    with pytest.raises(ConfigError) as error:
+        made(count)
+    assert str(error.value) == f"{count} samples: give at least 1"
+
+
+@pytest.mark.parametrize(
+    ("made", "message"),
+    [
+        (lambda: LangevinLikelihood(0), "0 steps: give at least 1"),
+        (lambda: LangevinLikelihood(1, -0.1), "a step length of -0.1: give a finite number above 0"),
+        (lambda: DenoisingScoreMatching(0.0), "a sigma of 0.0: give a finite number above 0"),
+        (lambda: DenoisingScoreMatching(math.nan), "a sigma of nan: give a finite number above 0"),
+        (lambda: NoiseContrastive(beta=-0.1), "a beta of -0.1: give a finite number from 0"),
+        (lambda: NoiseContrastive(beta=math.nan), "a beta of nan: give a finite number from 0"),
+    ],
+)  # fmt: skip
+def test_settings_that_nothing_can_have(made: Callable[[], object], message: str) -> None:
+    with pytest.raises(ConfigError, match=f"^{re.escape(message)}$"):
+        made()
+
+
+@pytest.mark.parametrize(
+    ("objective", "noise"),
+    [
+        (NoiseContrastive(2), noise_of(1)),
+        (MaximumLikelihood(2), noise_of(1)),
+        (LabelDivergence(LABEL, 2), noise_of(1)),
+        (LearnedProposal(NoiseContrastive(2)), mixture_of(1)),
+        (LangevinLikelihood(1, 0.1, 2), None),
+        (DenoisingScoreMatching(0.1, 2), None),
+        (ScoreMatching(), None),
+    ],
+)
+def test_scores_that_are_not_one_a_point(objective: Objective, noise: object) -> None:
+    """A network's last axis that was not taken off: (B, N, 1) - (B, N) would be (B, N, N)."""
+    target = torch.zeros(2, 1)
+    assert objective(
+        lambda points: -points[..., 0].square(), target, noise, DRAWS
+    ).values.shape == (2,)
+    with pytest.raises(
+        ConfigError,
+        match=r"^scores of shape \(2, (\d), 1\) for \(2, \1\) points: give one number for each$",
+    ):
+        objective(lambda points: -points.square(), target, noise, DRAWS)
+
+
+def test_scores_of_inference_that_are_not_one_a_point() -> None:
+    for asked in (
+        lambda score: importance_sample(score, mixture_of(1), DRAWS, 5),
+        lambda score: ascend_where_higher(score, torch.zeros(2, 5, 1), 0.1, 0.5, 1),
+    ):
+        with pytest.raises(
+            ConfigError, match=r"^scores of shape \(2, 5, 1\) for \(2, 5\) points: "
+        ):
+            asked(lambda points: -points.square())  # type: ignore[no-untyped-call]
