@@ -47,16 +47,17 @@ def ascend_where_higher(
     score: Score, points: Tensor, step: Tensor | float, decay: float, iterations: int
 ) -> tuple[Tensor, Tensor]:
     """Points (B, N, D) after `iterations` steps, each of which a point takes unless its score
-    falls; then its own step is multiplied by `decay` instead (Gustafsson et al. 2020, ECCV; for
-    boxes 10 iterations, decay .5). Returns them and their scores (B, N)."""
+    falls, or point or score would not be finite; then its own step is multiplied by `decay` instead
+    (Gustafsson et al. 2020, ECCV; for boxes 10 iterations, decay .5). Returns them and their scores
+    (B, N)."""
     lengths = step * torch.ones_like(points)
     scores, slopes = slopes_of(score, points)
     for _ in range(iterations):
         moved = points + lengths * slopes
         there, slopes_there = slopes_of(score, moved)
-        falls = there < scores
-        scores = torch.where(falls, scores, there)
-        points = torch.where(falls[..., None], points, moved)
-        slopes = torch.where(falls[..., None], slopes, slopes_there)
-        lengths = torch.where(falls[..., None], lengths * decay, lengths)
+        taken = (there >= scores) & there.isfinite() & moved.isfinite().all(-1)
+        scores = torch.where(taken, there, scores)
+        points = torch.where(taken[..., None], moved, points)
+        slopes = torch.where(taken[..., None], slopes_there, slopes)
+        lengths = torch.where(taken[..., None], lengths, lengths * decay)
     return points, scores

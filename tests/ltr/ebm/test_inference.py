@@ -105,3 +105,41 @@ def test_ascent(dimensions: int) -> None:
     lengths[0] = 0.5 * SIGMA**2
     points, _ = ascend(score, begin, [lengths] * 40)
     assert torch.equal(points[..., 1:], begin[..., 1:])
+
+
+@pytest.mark.parametrize("beyond", [math.nan, math.inf, -math.inf])
+def test_no_step_to_where_nothing_is_known(beyond: float) -> None:
+    """A score that is not finite beyond 1 is no higher one: a point stops before, and reaches the top from below."""
+
+    def edged(points: Tensor) -> Tensor:
+        inside = -(points[..., 0] - 0.9).square() * 2
+        return torch.where(points[..., 0] < 1, inside, beyond)
+
+    begin = torch.tensor([[[0.0], [0.5], [-2.0]]])
+    points, scores = ascend_where_higher(edged, begin, 0.7, 0.5, 40)  # the first step leads beyond
+    assert bool(edged(begin + 0.7 * -4 * (begin - 0.9)).isfinite().logical_not().all())
+    torch.testing.assert_close(points, torch.full_like(points, 0.9), rtol=0, atol=1e-3)
+    torch.testing.assert_close(scores, edged(points))
+
+
+def test_points_stay_finite() -> None:
+    """Also those whose slope is not, of a score that is finite everywhere."""
+
+    def cusp(points: Tensor) -> Tensor:  # its slope at 0 is nan
+        return points.square().sum(-1).sqrt().clamp(max=5) + points.nan_to_num().sum(-1) * 0
+
+    begin = torch.tensor([[[0.0, 0.0], [1.0, 0.0]]])
+    points, scores = ascend_where_higher(lambda p: cusp(p).nan_to_num(), begin, 0.5, 0.5, 3)
+    assert torch.equal(points[0, 0], begin[0, 0])
+    assert points.isfinite().all()
+    assert scores.isfinite().all()
+    assert float(points[0, 1, 0]) == pytest.approx(2.5)
+
+
+def test_an_equal_score_is_no_fall() -> None:
+    """The published rule: it is taken, here of a score that is 1 everywhere with slopes of 1."""
+    points, scores = ascend_where_higher(
+        lambda p: 1 + p[..., 0] - p[..., 0].detach(), torch.tensor([[[0.5], [2.0]]]), 0.5, 0.5, 3
+    )
+    assert points.tolist() == [[[2.0], [3.5]]]
+    assert scores.tolist() == [[1.0, 1.0]]
