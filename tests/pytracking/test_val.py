@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pytracking import DEFAULT_NETWORK
 from pytracking.api import load_engine
 from pytracking.apps.kept_boxes import kept_auc
 from pytracking.evaluation.scoring import one_pass_auc
@@ -27,7 +28,6 @@ MEAN = {
     "nce_plus_mobile": 0.71,
     "proposals18": 0.72,
 }
-SLOW = ("imagenet18", "imagenet_mobile", "nce_plus18", "proposals18")
 STATIC_BOX = {"Deer": 0.086, "Skiing": 0.023}
 """AUC of the first box repeated."""
 
@@ -40,17 +40,14 @@ def auc(network: str, names: list[str] | None, shared: Path, tmp_path: Path) -> 
     return scores
 
 
-@pytest.mark.parametrize(
-    "network",
-    [
-        "nce_plus_mobile",
-        *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW),
-    ],
-)
-def test_two_short_sequences(network: str, shared: Path, tmp_path: Path) -> None:
-    scores = auc(network, list(SHORT[network]), shared, tmp_path)
+def check_short(network: str, scores: dict[str, float]) -> None:
     for name, bound in SHORT[network].items():
         assert scores[name] > bound > 4 * STATIC_BOX[name]
+
+
+def test_two_short_sequences(shared: Path, tmp_path: Path) -> None:
+    network = DEFAULT_NETWORK
+    check_short(network, auc(network, list(SHORT[network]), shared, tmp_path))
 
 
 @pytest.mark.slow
@@ -60,6 +57,7 @@ def test_all_of_val(network: str, shared: Path, tmp_path: Path) -> None:
     assert len(scores) == 10
     print(network, scores)
     assert np.mean(list(scores.values())) >= MEAN[network], scores
+    check_short(network, scores)
 
 
 def test_the_protocol_is_that_of_the_baselines(shared: Path) -> None:
