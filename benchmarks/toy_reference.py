@@ -16,7 +16,7 @@ from pathlib import Path
 from statistics import mean, stdev
 
 from ltr.toy.methods import METHODS
-from ltr.toy.results import Run, read_runs
+from ltr.toy.results import Run, read_runs, values_of
 
 NAMES = {
     "NCE": "nce",
@@ -59,7 +59,7 @@ def main() -> None:
     print("|---|---|---|---|---|---|---|---|---|---|")
     references = reference_runs(arguments.shared / "reference" / "ebm1d_runs.json")
     for (data, method), theirs in sorted(references.items()):
-        values = [run.value for m in (0, 1024) for run in ours.get((data, method, m), ())]
+        values = values_of(run for m in (0, 1024) for run in ours.get((data, method, m), ()))
         if len(values) < 2:
             continue
         spread, difference = stdev(values), mean(values) - mean(theirs)
@@ -73,14 +73,14 @@ def main() -> None:
     print()
     for (data, method, samples), runs in sorted(ours.items()):
         if method in SAMPLING and samples == 1024:
-            worst = max(run.value for run in runs)
+            worst = max(math.inf if run.value is None else run.value for run in runs)
             verdict = "below" if worst < WORST else "NOT below"
             print(
                 f"data set {data}, {METHODS[method].title}: worst seed {worst:.4f}, {verdict} .34"
             )
-    few = {method: ours.get(("1", method, 2), []) for method in SAMPLING}
+    few = {method: values_of(ours.get(("1", method, 2), [])) for method in SAMPLING}
     if all(few.values()):
-        means = {method: mean(run.value for run in runs) for method, runs in few.items()}
+        means = {method: mean(values) for method, values in few.items()}
         ratio = max(means["nce"], means["nce_plus"]) / min(means["ml_is"], means["kld_is"])
         text = ", ".join(f"{METHODS[method].title} {value:.3f}" for method, value in means.items())
         print(f"\nM = 2, data set 1: {text}: ratio {ratio:.3f}, to be at most .5")

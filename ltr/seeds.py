@@ -1,26 +1,33 @@
-"""Networks that differ by their seed alone: trained so that an interrupt costs a minute, and told
-together."""
+"""Networks that differ by their seed alone: trained so that an interrupt costs a minute, each kept
+in a file, and told together."""
 
 from __future__ import annotations
 
 import contextlib
+import json
 import math
+import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import mean, pstdev, stdev
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import torch
 
-from ltr.errors import ResultError
-from ltr.files import AtomicFile, locked, make_folder
-from ltr.paths import open_regular
+from ltr.checkpoints import printable
+from ltr.errors import ResultError, TrackingError
+from ltr.files import AtomicFile, locked, make_folder, write_text
+from ltr.paths import open_regular, read_regular
 from ltr.progress import StatusLine, duration
 
+R = TypeVar("R")
 STATE, LOCK = "state.pt", "lock"
 SAVE_SECONDS = 60.0
-BEST = 5
+BEST, OF = 5, 20
+"""So many of so many are told besides, as the papers do."""
+_SEED = re.compile(r"seed-([0-9]{1,18})\.json")
+_MISFITS = (TrackingError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError)
 
 
 class Resumable(Protocol):
@@ -95,14 +102,49 @@ def check_same(path: Path, found: Mapping[str, Any], wanted: Mapping[str, Any]) 
             )
 
 
-def statistics(values: Sequence[float]) -> list[str]:
+def write_result(path: Path, values: Mapping[str, Any]) -> None:
+    """A JSON file; a number that is not finite is null. Raises ResultError."""
+    write_text(path, json.dumps(_finite(values)) + "\n", "result")
+
+
+def read_result(path: Path, read: Callable[[dict[str, Any]], R]) -> R:
+    """What `read` makes of the values of such a file. Raises ResultError, for whatever `read`
+    raises as well: the file was damaged or edited."""
+    try:
+        values = _finite(json.loads(read_regular(path)))
+        if not isinstance(values, dict):
+            raise ValueError("it is no table")
+        return read(values)
+    except OSError as error:
+        reason = error.strerror or str(error)
+    except RecursionError:
+        reason = "it is nested too deeply"
+    except _MISFITS as error:
+        reason = printable(f"{error}")[:200] or type(error).__name__
+    raise ResultError(f"cannot read result {path}: {reason}: delete it")
+
+
+def seed_file(folder: Path, seed: int) -> Path:
+    """Where the result of a seed lies."""
+    return folder / f"seed-{seed}.json"
+
+
+def seed_files(root: Path, folders: str = ".") -> Iterator[tuple[int, Path]]:
+    """The results of seeds in `folders`, a pattern, below `root`, in the order of their names.
+    Others are ignored."""
+    found = [(_SEED.fullmatch(path.name), path) for path in root.glob(f"{folders}/*.json")]
+    seeds = [(int(match[1]), path) for match, path in found if match]
+    yield from sorted(seeds, key=lambda pair: (str(pair[1].parent), pair[0]))
+
+
+def statistics(values: Sequence[float], failed: int = 0) -> list[str]:
     """Cells of a table, of values in ascending order: mean, its standard error, standard deviation,
-    mean and deviation of the best 5 of 20, range."""
+    mean and deviation of the best 5 of 20, range. Seeds that `failed` are the worst of these."""
     if not values:
         return ["–"] * 5
     spread = stdev(values) if len(values) > 1 else math.nan
     best = "–"
-    if len(values) >= 4 * BEST:  # 5 of 20: of fewer it would be another choice
+    if len(values) + failed == OF and len(values) >= BEST:  # of others it is another choice
         best = f"{mean(values[:BEST]):.4f} ± {pstdev(values[:BEST]):.4f}"
     return [
         f"{mean(values):.4f}",
@@ -111,6 +153,15 @@ def statistics(values: Sequence[float]) -> list[str]:
         best,
         f"{values[0]:.4f} to {values[-1]:.4f}",
     ]
+
+
+def _finite(values: Any) -> Any:
+    """JSON's values with null for numbers that are not finite."""
+    if isinstance(values, Mapping):
+        return {name: _finite(value) for name, value in values.items()}
+    if isinstance(values, list | tuple):
+        return [_finite(value) for value in values]
+    return None if isinstance(values, float) and not math.isfinite(values) else values
 
 
 def _restore(

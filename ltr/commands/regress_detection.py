@@ -87,9 +87,10 @@ def detection(
     """
     with loading("ltr"):
         from ltr.files import write_text
-        from ltr.regress.detection.experiment import carry_out, plans, read_results
+        from ltr.regress.detection.experiment import carry_out, plans
         from ltr.regress.detection.methods import METHODS
         from ltr.regress.detection.report import table
+        from ltr.regress.detection.results import read_results
 
     names = tuple(METHODS) if objective == "all" else tuple(dict.fromkeys(objective.split(",")))
     wanted = plans(annotations, network, names, seeds, epochs, samples, step_length)

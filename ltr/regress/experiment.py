@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
+from ltr.errors import TrainingError
 from ltr.progress import duration, tell
 from ltr.regress.examples import Split
 from ltr.regress.metric import evaluate
@@ -44,6 +46,8 @@ def _carry_out(setup: Setup, seed: int, split: Split, root: Path) -> None:
             for examples in (split.test, split.validation)
         )
         assert test is not None
+        if not math.isfinite(test.likelihood):
+            raise TrainingError(f"{title}: NLL is {test.likelihood}; lower the learning rate")
         run = Run(setup, seed, test, validation, tuple(training.losses), spent)
         write_run(root, run)
         (folder / STATE).unlink(missing_ok=True)

@@ -14,7 +14,7 @@ from ltr.progress import counted
 from ltr.regress.results import Run, read_runs
 from ltr.regress.tasks import TASKS
 from ltr.regress.training import OBJECTIVES
-from ltr.seeds import BEST, statistics
+from ltr.seeds import BEST, OF, statistics
 
 REPORT = "report.md"
 
@@ -35,7 +35,7 @@ def write_report(folder: Path) -> str:
         "alone, evaluated after the last epoch. NLL: mean negative log likelihood of the images "
         "to test on, in nats, in the target's own unit; a mixture's is exact, an energy's that "
         "of a grid. ± is the standard error of the mean, s the standard deviation; MAE that of "
-        f"the density's mean. The best {BEST} of 20 are chosen by the number itself, as in the "
+        f"the density's mean. The best {BEST} of {OF} are chosen by the number itself, as in the "
         "paper.\n\n"
     )
     write_text(folder / REPORT, head + "\n\n".join(tables) + "\n", "report")

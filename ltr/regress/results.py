@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import math
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-from ltr.errors import ResultError
-from ltr.files import write_text
+from ltr.errors import suggestion
 from ltr.regress.metric import Quality
+from ltr.regress.tasks import TASKS
 from ltr.regress.training import Setup, facts_of
-from ltr.seeds import check_same
+from ltr.seeds import check_same, read_result, seed_file, seed_files, write_result
+from ltr.settings import from_dict
 
 
 @dataclass(frozen=True)
@@ -36,44 +37,33 @@ def folder_of(root: Path, setup: Setup) -> Path:
 
 
 def path_of(root: Path, setup: Setup, seed: int) -> Path:
-    return folder_of(root, setup) / f"seed-{seed}.json"
+    return seed_file(folder_of(root, setup), seed)
 
 
 def write_run(root: Path, run: Run) -> None:
     """Raises ResultError."""
-    text = json.dumps(asdict(run), allow_nan=True) + "\n"
-    write_text(path_of(root, run.setup, run.seed), text, "result")
+    write_result(path_of(root, run.setup, run.seed), asdict(run))
 
 
 def read_runs(root: Path) -> list[Run]:
     """All below a folder, in the order of their names. Raises ResultError."""
-    paths = root.glob("*/*/seed-*.json")
-    return [
-        _read(path) for path in sorted(paths, key=lambda p: (str(p.parent), p.stem[5:].zfill(9)))
-    ]
+    return [read_result(path, partial(_run, seed)) for seed, path in seed_files(root, "*/*")]
 
 
 def check_settings(root: Path, setup: Setup) -> None:
     """Raises ResultError where seeds of the same objective lie there that differ in a setting which
     it uses."""
-    for path in sorted(folder_of(root, setup).glob("seed-*.json")):
-        check_same(path, facts_of(_read(path).setup), facts_of(setup))
+    for seed, path in seed_files(folder_of(root, setup)):
+        check_same(path, facts_of(read_result(path, partial(_run, seed)).setup), facts_of(setup))
 
 
-def _read(path: Path) -> Run:
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-        validation = values["validation"]
-        run = Run(
-            setup=Setup(**values["setup"]),
-            seed=int(values["seed"]),
-            test=Quality(**values["test"]),
-            validation=None if validation is None else Quality(**validation),
-            losses=tuple(values["losses"]),
-            seconds=float(values["seconds"]),
+def _run(seed: int, values: dict[str, Any]) -> Run:
+    """Raises ValueError, ConfigError and others where the values are not those of a run."""
+    run = from_dict(Run, values, "")
+    if run.seed != seed:
+        raise ValueError(f"it is of seed {run.seed}")
+    if run.setup.task not in TASKS:
+        raise ValueError(
+            f"unknown task {run.setup.task!r:.80}: {suggestion(run.setup.task, TASKS)}"
         )
-        math.fsum([run.test.likelihood, run.test.error])  # numbers
-        return run
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ResultError(f"cannot read result {path}: {reason}: delete it") from None
+    return run

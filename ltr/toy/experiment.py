@@ -76,13 +76,13 @@ def _result(
     architecture = training.setup.architecture
     both = architecture.predictor is not None and architecture.components
     both = both and not architecture.teacher
-    weights = {name: weight[place] for name, weight in training.weights.items()}
-    value = proposal = float("nan")
     failure = training.failures.get(place)
+    value = proposal = None
     if failure is None:
         value = evaluate(data, training.scores_of(place, of_mixture=False))
         if both:
             proposal = evaluate(data, training.scores_of(place, of_mixture=True))
+    weights = {} if failure else training.weights
     return Run(
         data=plan.data,
         method=plan.method,
@@ -90,9 +90,9 @@ def _result(
         epochs=plan.epochs,
         seed=seed,
         value=value,
-        proposal_value=proposal if both else None,
+        proposal_value=proposal,
         losses=tuple(float(epoch[place]) for epoch in training.losses),
         seconds=seconds,
-        weights={name: weight.tolist() for name, weight in weights.items()},
+        weights=tuple((n, tuple(map(tuple, w[place].tolist()))) for n, w in weights.items()),
         failure=failure,
     )

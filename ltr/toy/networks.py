@@ -70,6 +70,13 @@ class Architecture:
         sizes[f"predictor.fc{self.predictor.residual_layers + 2}_xy"] = (1, WIDTH)
         return sizes
 
+    def shapes(self) -> dict[str, tuple[int, int]]:
+        """Of the matrices and biases of a seed, by name."""
+        found: dict[str, tuple[int, int]] = {}
+        for name, (outputs, inputs) in self.layers().items():
+            found |= {f"{name}.weight": (outputs, inputs), f"{name}.bias": (outputs, 1)}
+        return found
+
 
 def initial_weights(architecture: Architecture, generators: Sequence[torch.Generator]) -> Weights:
     """Weights and biases within 1 / sqrt(inputs), as `torch.nn.Linear` draws them, those of each

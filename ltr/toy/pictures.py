@@ -15,7 +15,7 @@ from ltr.files import AtomicFile
 from ltr.toy.data import data_set
 from ltr.toy.methods import METHODS
 from ltr.toy.metric import REACH, SIDE
-from ltr.toy.results import Run
+from ltr.toy.results import Run, values_of
 from ltr.toy.training import trained_scores
 
 if TYPE_CHECKING:
@@ -27,7 +27,8 @@ _SIDE = 300
 
 
 def write_densities(folder: Path, data: str, epochs: int, runs: Sequence[Run]) -> list[str]:
-    """A picture for each of the runs, the truth (or the data) on the left; returns file names."""
+    """A picture for each of the runs that did not fail, the truth (or the data) on the left;
+    returns file names."""
     if not _drawable():
         return []
     from matplotlib.figure import Figure
@@ -37,6 +38,8 @@ def write_densities(folder: Path, data: str, epochs: int, runs: Sequence[Run]) -
     x, y = torch.linspace(low, high, _SIDE), torch.linspace(-reach, reach, _SIDE)
     names = []
     for run in runs:
+        if run.value is None:
+            continue
         figure = Figure(figsize=(7, 3.2), layout="constrained")
         left, right = figure.subplots(1, 2, sharex=True, sharey=True)
         if known.log_density:
@@ -64,12 +67,12 @@ def write_curves(folder: Path, data: str, epochs: int, rows: Sequence[Sequence[R
     figure = Figure(figsize=(5.5, 3.6), layout="constrained")
     axes = figure.subplots()
     for place, method in enumerate(dict.fromkeys(runs[0].method for runs in rows)):
-        own = [runs for runs in rows if runs[0].method == method]
-        counts = [runs[0].samples for runs in own]
-        means = [mean(run.value for run in runs) for runs in own]
+        own = [(runs[0].samples, values_of(runs)) for runs in rows if runs[0].method == method]
+        own = [(count, values) for count, values in own if values]
+        counts, means = [count for count, _ in own], [mean(values) for _, values in own]
         axes.plot(counts, means, color=f"C{place}", label=METHODS[method].title)
-        for runs in own:
-            axes.scatter([r.samples for r in runs], [r.value for r in runs], s=5, color=f"C{place}")
+        for count, values in own:
+            axes.scatter([count] * len(values), values, s=5, color=f"C{place}")
     axes.set(xscale="log", yscale="log", xlabel="samples M", ylabel="KL to the truth")
     axes.legend(frameon=False)
     name = f"samples-{data}-e{epochs}.png"

@@ -12,10 +12,10 @@ from typing import TypeVar
 from ltr.errors import ResultError
 from ltr.files import write_text
 from ltr.progress import counted
-from ltr.seeds import BEST, statistics
+from ltr.seeds import BEST, OF, statistics
 from ltr.toy.methods import METHODS
 from ltr.toy.pictures import write_curves, write_densities
-from ltr.toy.results import Run, read_runs
+from ltr.toy.results import Run, read_runs, values_of
 
 Key = TypeVar("Key")
 REPORT = "report.md"
@@ -37,14 +37,15 @@ def write_report(folder: Path) -> str:
         if len({own[0].samples for own in swept}) > 1:
             text += ["", *_sweep_table(swept)]
         tables.append("\n".join(text))
-        pictures = write_densities(folder, data, epochs, [own[0] for own in methods])
+        drawn = [next((run for run in own if run.value is not None), own[0]) for own in methods]
+        pictures = write_densities(folder, data, epochs, drawn)
         if len({own[0].samples for own in swept}) > 1:
             pictures += write_curves(folder, data, epochs, swept)
         parts.append("\n\n".join([tables[-1], *(f"![{name}]({name})" for name in pictures)]))
     head = (
         "# Energy-based regression in one dimension\n\nEach row: networks that differ by their "
         "seed alone. Mean, its standard error (±), standard deviation (s) and range are over all "
-        f"of them; the best {BEST} of 20 are chosen by the number itself, as in the papers.\n\n"
+        f"of them; the best {BEST} of {OF} are chosen by the number itself, as in the papers.\n\n"
     )
     write_text(folder / REPORT, head + "\n\n".join(parts) + "\n", "report")
     return "\n\n".join(tables)
@@ -66,10 +67,6 @@ def _grouped(runs: Iterable[Run], key: Callable[[Run], Key]) -> list[tuple[Key, 
     return list(found.items())
 
 
-def _finite(runs: Sequence[Run]) -> list[float]:
-    return [run.value for run in runs if math.isfinite(run.value)]
-
-
 def _table(data: str, methods: Sequence[Sequence[Run]]) -> list[str]:
     lines = [
         f"| {_METRICS[data]} | M | seeds | mean | ± | s | best {BEST} | range | proposal | "
@@ -77,12 +74,12 @@ def _table(data: str, methods: Sequence[Sequence[Run]]) -> list[str]:
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for runs in methods:
-        first, values = runs[0], sorted(_finite(runs))
+        first, values = runs[0], sorted(values_of(runs))
         failed = len(runs) - len(values)
         cells = [METHODS[first.method].title, str(first.samples or "–"), str(len(runs))]
         if failed:
             cells[-1] += f", {failed} failed"
-        cells += statistics(values)
+        cells += statistics(values, failed)
         proposals = [run.proposal_value for run in runs if run.proposal_value is not None]
         cells.append(f"{mean(proposals):.4f}" if proposals else "–")
         cells.append(f"{mean(run.seconds for run in runs):.0f}")
@@ -101,12 +98,12 @@ def _failures(runs: Sequence[Run]) -> list[str]:
 
 def _told_apart(methods: Sequence[Sequence[Run]]) -> str:
     """Which means differ by more than twice the standard error of the difference."""
-    compared = [runs for runs in methods if len(_finite(runs)) > 1]
+    compared = [runs for runs in methods if len(values_of(runs)) > 1]
     if len(compared) < 2:
         return "There are no two means to compare, of two seeds each."
     pairs = []
     for one, two in combinations(compared, 2):
-        a, b = _finite(one), _finite(two)
+        a, b = values_of(one), values_of(two)
         error = math.sqrt(stdev(a) ** 2 / len(a) + stdev(b) ** 2 / len(b))
         if abs(mean(a) - mean(b)) > 2 * error:
             better, worse = (one, two) if mean(a) < mean(b) else (two, one)
@@ -130,7 +127,9 @@ def _sweep_table(rows: Sequence[Sequence[Run]]) -> list[str]:
     for method in dict.fromkeys(runs[0].method for runs in rows):
         cells = [METHODS[method].title]
         for count in counts:
-            values = [v for runs in rows if _row(runs[0]) == (method, count) for v in _finite(runs)]
+            values = [
+                v for runs in rows if _row(runs[0]) == (method, count) for v in values_of(runs)
+            ]
             cells.append(f"{mean(values):.4f} ({len(values)})" if values else "–")
         lines.append("| " + " | ".join(cells) + " |")
     return lines

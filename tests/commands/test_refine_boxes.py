@@ -70,7 +70,7 @@ def test_the_table_is_of_photographs_left_out(
     assert main([*TRAIN, "--network", "imagenet18"]) == 2
     assert "is of network 'imagenet_mobile', not 'imagenet18': give" in capsys.readouterr().err
     assert main([*TRAIN, "--epochs", "2"]) == 2
-    assert "is of epochs 12, not 2: give another --output, or remove it" in capsys.readouterr().err
+    assert "is of epochs 12, not 2: give another --output, or delete it" in capsys.readouterr().err
 
 
 def test_boxes_are_refined_and_all_else_stays(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import cv2
@@ -10,6 +11,7 @@ import pytest
 
 from ltr.cli import main
 from ltr.regress import cells
+from ltr.regress.metric import Quality
 from ltr.regress.training import Training
 
 
@@ -100,6 +102,17 @@ def test_a_state_of_other_settings_is_kept(
         end = ": give another --output, or delete it\n"
         assert capsys.readouterr().err == f"ltr: {path} is of {line}{end}"
     assert main([*words, "--samples", "9"]) == 130, "a mixture draws none"
+
+
+@pytest.mark.usefixtures("place")
+def test_a_likelihood_that_is_not_finite(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("ltr.regress.experiment.evaluate", lambda *_: Quality(math.nan, 1.0))
+    assert main(["regress", "cells", "--generate", "--objective", "mdn", *QUICK]) == 2
+    line = "ltr: cell count, MDN, seed 0: NLL is nan; lower the learning rate"
+    assert capsys.readouterr().err.splitlines()[-1] == line
+    assert not list(Path("runs").rglob("*.json"))
 
 
 def test_published_cells(place: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,7 +12,7 @@ from ltr.errors import ResultError
 from ltr.regress.examples import Examples
 from ltr.regress.training import Setup
 from ltr.regress.training import Training as Regression
-from ltr.seeds import STATE, Resumable, train_on
+from ltr.seeds import STATE, Resumable, statistics, train_on
 from ltr.toy.data import DataSet
 from ltr.toy.methods import METHODS
 from ltr.toy.randomness import Independent
@@ -184,3 +184,14 @@ def test_what_is_no_state(tmp_path: Path) -> None:
     path.unlink()
     path.mkdir()
     assert refusal(tmp_path, [0], FACTS) == line
+
+
+def test_the_best_5_are_of_20() -> None:
+    """Seeds that failed count as the worst; of more or fewer it would be another choice."""
+    values = [float(seed) for seed in range(25)]
+    assert statistics(values[:20])[3] == "2.0000 ± 1.4142"
+    assert statistics(values[:19], 1)[3] == "2.0000 ± 1.4142"
+    assert statistics(values[:5], 15)[3] == "2.0000 ± 1.4142"
+    for finite, failed in ((19, 0), (21, 0), (20, 1), (4, 16), (1, 0)):
+        assert statistics(values[:finite], failed)[3] == "–", (finite, failed)
+    assert statistics([], 20) == ["–"] * 5

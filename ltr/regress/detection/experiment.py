@@ -3,17 +3,14 @@ left out, and measures both."""
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from torch import Tensor
 
-from ltr.errors import DataError, ResultError
-from ltr.files import write_text
+from ltr.errors import DataError
 from ltr.geometry import iou
 from ltr.models.backbone import Taps
 from ltr.networks import load_network
@@ -33,11 +30,12 @@ from ltr.regress.detection.head import BoxEnergyConfig
 from ltr.regress.detection.methods import METHODS, method_named
 from ltr.regress.detection.network_file import Refiner, TrunkSource, trunk_source, write_refiner
 from ltr.regress.detection.refinement import choose_step, refine_examples
+from ltr.regress.detection.results import Result, folder_of, read_results, write
 from ltr.regress.detection.training import Plan, Training, restore, write_state
-from ltr.seeds import SAVE_SECONDS, check_same, open_folder
+from ltr.seeds import SAVE_SECONDS, open_folder
 from ltr.signals import postponed
 
-NETWORK, STATE, RESULT = "network.safetensors", "state.safetensors", "result.json"
+NETWORK, STATE = "network.safetensors", "state.safetensors"
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +79,8 @@ def material(annotations: Path, network: str) -> Material:
 def carry_out(plans: Sequence[Plan], root: Path) -> None:
     """Train and measure those of the plans, of the same annotations and network, that have no
     result yet. A signal keeps what was done. Raises TrackingError."""
-    missing = [plan for plan in plans if not _is_done(plan, root)]
+    done = {result.plan for result in read_results(plans, root)}
+    missing = [plan for plan in plans if plan not in done]
     if not missing:
         tell("all are there")
         return
@@ -89,25 +88,6 @@ def carry_out(plans: Sequence[Plan], root: Path) -> None:
     shared = material(Path(missing[0].annotations), missing[0].network)
     for plan in missing:
         _carry_out(plan, shared, folder_of(plan, root))
-
-
-def folder_of(plan: Plan, root: Path) -> Path:
-    """Where a training lies."""
-    return root / f"{plan.objective}-seed{plan.seed}"
-
-
-def read_results(plans: Sequence[Plan], root: Path) -> list[dict[str, Any]]:
-    """What was measured, of those that are there. Raises ResultError."""
-    paths = [folder_of(plan, root) / RESULT for plan in plans]
-    return [_read(path) for path in paths if path.exists()]
-
-
-def _is_done(plan: Plan, root: Path) -> bool:
-    path = folder_of(plan, root) / RESULT
-    if not path.exists():
-        return False
-    check_same(path, _read(path)["plan"], asdict(plan))
-    return True
 
 
 def _carry_out(plan: Plan, shared: Material, folder: Path) -> None:
@@ -124,12 +104,12 @@ def _carry_out(plan: Plan, shared: Material, folder: Path) -> None:
         refiner = Refiner(head, shared.trunk, shared.classes, step, plan.objective)
         write_refiner(folder / NETWORK, refiner)
         values = measured(refiner, shared)
-        values |= {"plan": asdict(plan), "step": list(step), "seconds": time.process_time() - begin}
-        write_text(folder / RESULT, json.dumps(values) + "\n", "result")
+        result = Result(plan, step, time.process_time() - begin, **values)
+        write(folder, result)
         (folder / STATE).unlink(missing_ok=True)
     tell(
-        f"{METHODS[plan.objective].title}, seed {plan.seed}: mean IoU {values['iou_before']:.3f} "
-        f"-> {values['iou_after']:.3f}, {duration(values['seconds'])} of processor time"
+        f"{METHODS[plan.objective].title}, seed {plan.seed}: mean IoU {result.iou_before:.3f} "
+        f"-> {result.iou_after:.3f}, {duration(result.seconds)} of processor time"
     )
 
 
@@ -153,13 +133,13 @@ def _train(training: Training, state: Path) -> None:
             write_state(state, training)
 
 
-def measured(refiner: Refiner, shared: Material) -> dict[str, Any]:
+def measured(refiner: Refiner, shared: Material) -> dict[str, float]:
     """Mean IoU and average precision of the noisy boxes of photographs that were left out, before
-    and after."""
+    and after: fields of a `Result`."""
     left_out = shared.left_out
     noisy = noisy_boxes(left_out.boxes_xywh)
     refined = refine_examples(refiner.head, shared.taps, left_out, noisy, refiner.step).boxes_xywh
-    values: dict[str, Any] = {}
+    values: dict[str, float] = {}
     truth = truth_of(shared.annotated, left_out.things)
     for when, boxes in (("before", noisy), ("after", refined)):
         values[f"iou_{when}"] = float(iou(boxes, left_out.boxes_xywh).mean())
@@ -174,15 +154,6 @@ def _as_detections(examples: Examples, boxes_xywh: Tensor) -> list[Detection]:
         Detection(thing.image, thing.category, tuple(box), 1.0)
         for thing, box in zip(examples.things, boxes_xywh.tolist(), strict=True)
     ]
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-        {**values["plan"], "iou": values["iou_after"]}
-    except (OSError, ValueError, TypeError, KeyError):
-        raise ResultError(f"cannot read result {path}: delete it") from None
-    return values
 
 
 def plans(

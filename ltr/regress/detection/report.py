@@ -4,30 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from statistics import mean, stdev
-from typing import Any
 
 from ltr.regress.detection.methods import METHODS
+from ltr.regress.detection.results import Result
 
 _COLUMNS = (("mean IoU", "iou"), ("AP", "ap"), ("AP50", "ap50"), ("AP75", "ap75"))
 
 
-def table(results: Sequence[dict[str, Any]]) -> str:
+def table(results: Sequence[Result]) -> str:
     """Markdown: of each objective the means over its seeds, and with more than one their standard
     deviation."""
     titles = ["objective", "seeds", "epochs", "samples"]
     titles += [f"{title} before -> after" for title, _ in _COLUMNS] + ["gain in IoU", "minutes"]
     lines = [_row(titles), _row(["---"] * len(titles))]
     for name in METHODS:
-        own = [result for result in results if result["plan"]["objective"] == name]
+        own = [result for result in results if result.plan.objective == name]
         if not own:
             continue
-        plan = own[0]["plan"]
-        cells = [METHODS[name].title, str(len(own)), str(plan["epochs"]), str(plan["samples"])]
+        plan = own[0].plan
+        cells = [METHODS[name].title, str(len(own)), str(plan.epochs), str(plan.samples)]
         for _, key in _COLUMNS:
-            before = mean(result[f"{key}_before"] for result in own)
-            cells.append(f"{before:.3f} -> {_spread([r[f'{key}_after'] for r in own])}")
-        cells.append(_spread([r["iou_after"] - r["iou_before"] for r in own], "+"))
-        cells.append(f"{mean(result['seconds'] for result in own) / 60:.1f}")
+            before = mean(getattr(result, f"{key}_before") for result in own)
+            cells.append(f"{before:.3f} -> {_spread([getattr(r, f'{key}_after') for r in own])}")
+        cells.append(_spread([r.iou_after - r.iou_before for r in own], "+"))
+        cells.append(f"{mean(result.seconds for result in own) / 60:.1f}")
         lines.append(_row(cells))
     return "\n".join(lines) + "\n"
 

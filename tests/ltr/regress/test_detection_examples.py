@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from ltr.errors import ResultError
 from ltr.geometry import iou
 from ltr.regress.detection.average_precision import average_precision, truth_of
 from ltr.regress.detection.coco import Annotated, Detection, Photograph, Thing, read_coco
 from ltr.regress.detection.examples import classes_of, examples_of, noisy_boxes, split
 from ltr.regress.detection.report import table
+from ltr.regress.detection.results import Result, folder_of, read_results, write
+from ltr.regress.detection.training import Plan
 
 PHOTOGRAPHS = tuple(Photograph(10 + n, Path(f"{n}.jpg"), (48, 64)) for n in range(50))
 BOX = (10.0, 5.0, 20.0, 30.0)
@@ -61,11 +68,8 @@ def test_average_precision_knows_its_thresholds(capsys: pytest.CaptureFixture[st
 
 
 def test_the_table_has_means_and_deviations() -> None:
-    def result(objective: str, after: float) -> dict[str, object]:
-        before = {f"{key}_before": 0.6 for key in ("iou", "ap", "ap50", "ap75")}
-        afterwards = {f"{key}_after": after for key in ("iou", "ap", "ap50", "ap75")}
-        plan = {"objective": objective, "epochs": 4, "samples": 32}
-        return {"plan": plan, "seconds": 90, **before, **afterwards}
+    def result(objective: str, after: float) -> Result:
+        return Result(Plan(objective), (0.1, 0.1), 90.0, *[0.6] * 4, *[after] * 4)
 
     lines = table([result("nce_plus", 0.7), result("ml_is", 0.5), result("nce_plus", 0.8)])
     ml_is, nce_plus = lines.splitlines()[2:]
@@ -75,13 +79,43 @@ def test_the_table_has_means_and_deviations() -> None:
     assert ml_is.endswith("| -0.100 | 1.5 |")
 
 
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda v: v.pop("ap_after"), "setting 'ap_after' is missing"),
+        (lambda v: v.update(iou_before="low"), "setting 'iou_before' takes a number, not 'low'"),
+        (lambda v: v.update(seconds=None), "setting 'seconds' takes a number, not None"),
+        (lambda v: v.update(plan=3), "'plan' is a group, not a setting"),
+        (lambda v: v["plan"].update(objective="nc"), "unknown objective 'nc': did you mean nce?"),
+    ],
+)
+def test_results_that_were_edited(
+    tmp_path: Path, change: Callable[[dict[str, Any]], object], reason: str
+) -> None:
+    plan = Plan("nce")
+    result = Result(plan, (0.1, 0.1), 90.0, *[0.6] * 4, *[0.7] * 4)
+    path = folder_of(plan, tmp_path) / "result.json"
+    path.parent.mkdir()
+    write(path.parent, result)
+    assert read_results([plan, Plan("ml_is")], tmp_path) == [result]
+    with pytest.raises(ResultError, match="is of samples 32, not 8: give another --output"):
+        read_results([replace(plan, samples=8)], tmp_path)
+    values = json.loads(path.read_text(encoding="utf-8"))
+    change(values)
+    path.write_text(json.dumps(values), encoding="utf-8")
+    with pytest.raises(ResultError) as error:
+        read_results([plan], tmp_path)
+    assert str(error.value).startswith(f"cannot read result {path}: {reason}")
+    assert str(error.value).endswith(": delete it")
+
+
 @pytest.mark.slow
 def test_nce_plus_raises_the_overlap_of_noisy_boxes(shared: Path, tmp_path: Path) -> None:
-    from ltr.regress.detection.experiment import carry_out, plans, read_results
+    from ltr.regress.detection.experiment import carry_out, plans
 
     wanted = plans(shared / "data" / "images", "imagenet18", ["nce_plus"], 1, 2)
     carry_out(wanted, tmp_path)
     (result,) = read_results(wanted, tmp_path)
-    assert result["iou_before"] == pytest.approx(0.611, abs=0.01)
-    assert result["iou_after"] - result["iou_before"] >= 0.05
-    assert result["ap75_after"] > result["ap75_before"]
+    assert result.iou_before == pytest.approx(0.611, abs=0.01)
+    assert result.iou_after - result.iou_before >= 0.05
+    assert result.ap75_after > result.ap75_before

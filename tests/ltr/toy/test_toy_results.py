@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -134,7 +137,8 @@ def test_a_seed_that_fails(
     for place in (0, 2):
         assert failed[place].value == whole[place].value
         assert failed[place].failure is None
-    assert math.isnan(failed[1].value)
+    assert failed[1].value is None
+    assert failed[1].weights == ()
     assert re.match(words, failed[1].failure or "")
 
 
@@ -163,13 +167,10 @@ def test_default_seeds() -> None:
     assert found["2", "sm"].samples == 0
 
 
-def written(folder: Path, method: str, values: list[float], samples: int = 16) -> None:
+def written(folder: Path, method: str, values: list[float | None], samples: int = 16) -> None:
     architecture = METHODS[method].setup("1", samples).architecture
-    weights = {
-        f"{name}.{part}": torch.zeros(outputs, inputs if part == "weight" else 1).tolist()
-        for name, (outputs, inputs) in architecture.layers().items()
-        for part in ("weight", "bias")
-    }
+    shapes = architecture.shapes().items()
+    weights = tuple((name, torch.zeros(shape).tolist()) for name, shape in shapes)
     target = folder_of(folder, "1", method, samples, 75)
     target.mkdir(parents=True)
     for seed, value in enumerate(values):
@@ -180,7 +181,7 @@ def written(folder: Path, method: str, values: list[float], samples: int = 16) -
 def test_tables(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     written(tmp_path, "nce", [0.01 * (seed + 1) for seed in range(20)])
-    written(tmp_path, "ml_is", [0.3, math.nan, 0.5])
+    written(tmp_path, "ml_is", [None, 0.3, 0.5])
     written(tmp_path, "nce_plus", [0.1, 0.12], samples=4)
     tables = write_report(tmp_path)
     rows = {
@@ -206,6 +207,75 @@ def test_tables(tmp_path: Path) -> None:
     pictures = re.findall(r"!\[.*?\]\((.*?)\)", report)
     assert len(pictures) == 3
     assert all((tmp_path / name).stat().st_size > 5000 for name in pictures)
+
+
+def edited(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    values = json.loads(path.read_text(encoding="utf-8"))
+    change(values)
+    path.write_text(json.dumps(values), encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda v: v.update(method="nce_pls"), "unknown objective 'nce_pls': did you mean nce_plus?"),
+        (lambda v: v.update(data="3"), "nce is not for data set '3'"),
+        (lambda v: v.update(weights={}), "its weights are not those of nce"),
+        (lambda v: v["weights"].update({"feature.fc1_x.bias": [[0.5]]}), "its weights are not those of nce"),
+        (lambda v: v["weights"]["feature.fc2_x.weight"].pop(), "its weights are not those of nce"),
+        (lambda v: v["weights"]["feature.fc2_x.weight"][0].pop(), "expected sequence of length 9 at dim 1 (got 10)"),
+        (lambda v: v.update(weights=3), "'int' object has no attribute 'items'"),
+        (lambda v: v["weights"].update({"feature.fc1_x.bias": 1}), "setting 'weights' takes a list, not "),
+        (lambda v: v.update(seconds=None), "setting 'seconds' takes a number, not None"),
+        (lambda v: v.update(seconds=math.inf), "setting 'seconds' takes a number, not None"),
+        (lambda v: v.update(value="low"), "setting 'value' takes a number or none, not 'low'"),
+        (lambda v: v.update(epochs="75"), "setting 'epochs' takes a whole number, not '75'"),
+        (lambda v: v.update(losses="1"), "setting 'losses' takes a list, not '1'"),
+        (lambda v: v.update(proposal_value=[1]), "setting 'proposal_value' takes a number or none, not [1]"),
+        (lambda v: v.update(seed=7), "it is of seed 7"),
+        (lambda v: v.pop("samples"), "setting 'samples' is missing"),
+        (lambda v: v.update(valu=1), "unknown setting 'valu': did you mean value?"),
+    ],
+)  # fmt: skip
+def test_results_that_were_edited(
+    tmp_path: Path, change: Callable[[dict[str, Any]], object], reason: str
+) -> None:
+    written(tmp_path, "nce", [0.5, 0.6])
+    path = folder_of(tmp_path, "1", "nce", 16, 75) / "seed-1.json"
+    edited(path, change)
+    for read in (lambda: write_report(tmp_path), lambda: done_seeds(path.parent)):
+        with pytest.raises(ResultError) as error:
+            read()
+        line = str(error.value)
+        assert line.startswith(f"cannot read result {path}: {reason}")
+        assert line.endswith(": delete it")
+        assert "\n" not in line
+
+
+def test_files_that_are_no_results(tmp_path: Path) -> None:
+    """Names of others are ignored; what has the name of a result is one."""
+    written(tmp_path, "nce", [0.5])
+    folder = folder_of(tmp_path, "1", "nce", 16, 75)
+    for name in ("seed-0 copy.json", "seed-.json", "seed-1.json.bak", "notes.json", "seed-x.json"):
+        (folder / name).write_text("{}", encoding="utf-8")
+    assert [run.seed for run in read_runs(tmp_path)] == [0]
+    assert done_seeds(folder) == {0}
+    for content in ("[1]", "7", "no JSON", "[" * 100_000, ""):
+        (folder / "seed-1.json").write_text(content, encoding="utf-8")
+        with pytest.raises(
+            ResultError, match=r"^cannot read result .*seed-1\.json: .*: delete it$"
+        ):
+            done_seeds(folder)
+
+
+def test_results_of_before(tmp_path: Path) -> None:
+    """Failures were not told, and numbers that are not finite were written as such."""
+    written(tmp_path, "nce", [0.5])
+    path = folder_of(tmp_path, "1", "nce", 16, 75) / "seed-0.json"
+    edited(path, lambda values: (values.pop("failure"), values.update(losses=[1, math.nan])))
+    assert "NaN" in path.read_text(encoding="utf-8")
+    (run,) = read_runs(tmp_path)
+    assert (run.failure, run.losses, run.value) == (None, (1, None), 0.5)
 
 
 def test_no_results(tmp_path: Path) -> None:
