@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from ltr.errors import TrainingError
 from ltr.progress import counted, duration, tell
 from ltr.seeds import STATE, open_folder, train_on
 from ltr.toy.data import DataSet, data_set
@@ -43,7 +42,7 @@ def plans(
 
 def carry_out(plan: Plan, root: Path) -> None:
     """Train those of its seeds that have no result yet, all at once; one that fails is stopped, and
-    the others go on. Raises ResultError, TrainingError."""
+    the others go on. Raises ResultError."""
     folder = folder_of(root, plan.data, plan.method, plan.samples, plan.epochs)
     title = f"data set {plan.data}, {METHODS[plan.method].title}"
     title += f", M = {plan.samples}" if plan.samples else ""
@@ -58,10 +57,7 @@ def carry_out(plan: Plan, root: Path) -> None:
     facts["architecture"] = asdict(setup.architecture)
     with open_folder(folder):
         training = Training(setup, data, Independent(seeds))
-        try:
-            spent = train_on(training, plan.epochs, folder, seeds, facts, title)
-        except TrainingError as error:
-            raise TrainingError(f"{title}: {error}") from None
+        spent = train_on(training, plan.epochs, folder, seeds, facts, title)
         for place, seed in enumerate(seeds):
             write_run(folder, _result(plan, training, data, place, seed, spent / len(seeds)))
             if place in training.failures:

@@ -9,7 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ltr.ebm.objectives import Loss
+from ltr.ebm.mixture import MixtureDensity
+from ltr.ebm.noise import Draw
+from ltr.ebm.objectives import Loss, Objective, Score
 from ltr.ebm.proposals import mixture_likelihood
 from ltr.ebm.slopes import DenoisingScoreMatching, LangevinLikelihood, ScoreMatching
 from ltr.seeds import load_moments
@@ -62,7 +64,7 @@ class Training:
 
     def step(self, x: Tensor, y: Tensor) -> Tensor:
         """One step of each seed with its batch (S, B). Returns the losses (S,). A seed whose loss
-        or gradient is not finite learns no more. Raises TrainingError."""
+        or gradient is not finite learns no more: its weights stay as they are."""
         self.steps += 1
         losses, told = [], []
         for seeds, weights in self._groups:
@@ -80,12 +82,19 @@ class Training:
             rows = slice((place - begin) * x.shape[1], (place - begin + 1) * x.shape[1])
             self._fail(place, float(values[place]), {n: v[rows] for n, v in diagnostics.items()})
         for place in self.failures:
-            for each in gradients:
-                each[place].zero_()
+            self._hold(place)
         self.optimizer.step()
         for each in gradients:
             each.zero_()
         return values
+
+    def _hold(self, place: int) -> None:
+        """Without gradient and moments, Adam leaves its weights as they are."""
+        for weight in self.weights.values():
+            state = self.optimizer.state[weight]  # empty before the first step
+            moments = (state[name] for name in ("exp_avg", "exp_avg_sq") if name in state)
+            for each in (_gradient_of(weight), *moments):
+                each[place].zero_()
 
     def _fail(self, place: int, value: float, diagnostics: dict[str, Tensor]) -> None:
         largest = "".join(f", {name} {float(v.max()):.4g}" for name, v in diagnostics.items())
@@ -146,7 +155,7 @@ def _gradient_of(weight: Tensor) -> Tensor:
 
 
 def example_losses(
-    setup: Setup, weights: Weights, x: Tensor, y: Tensor, draw: Any, buffers: Buffers
+    setup: Setup, weights: Weights, x: Tensor, y: Tensor, draw: Draw, buffers: Buffers
 ) -> Loss:
     """Values (S B,) of batches (S, B) of as many seeds as there are weights of."""
     feature = features(weights, x)
@@ -172,8 +181,26 @@ def example_losses(
         return objective(smooth_score, target, None, draw)
     if isinstance(objective, LangevinLikelihood):
         return objective(score, target, None, draw)
-    noise = mixture(weights, of_mixture) if setup.architecture.components else setup.noise
-    return objective(score, target, noise, draw)
+    if not setup.architecture.components:
+        return objective(score, target, setup.noise, draw)
+    return _with_proposal(objective, score, target, mixture(weights, of_mixture), draw)
+
+
+def _with_proposal(
+    objective: Objective, score: Score, target: Tensor, proposal: MixtureDensity, draw: Draw
+) -> Loss:
+    """Where a mixture is not finite nothing can be drawn from it: all is nan there, and one that
+    can be stands for it, so that the others go on."""
+    parts = (proposal.logits, proposal.means, proposal.log_sigmas)
+    finite = torch.stack([part.isfinite().flatten(1).all(1) for part in parts]).all(0)
+    if bool(finite.all()):
+        return objective(score, target, proposal, draw)
+    kept = (torch.where(finite.view(-1, *[1] * (p.ndim - 1)), p, 0.0) for p in parts)
+    loss = objective(score, target, MixtureDensity(*kept), draw)
+    values, *told = (
+        torch.where(finite, v, math.nan) for v in (loss.values, *loss.diagnostics.values())
+    )
+    return Loss(values, dict(zip(loss.diagnostics, told, strict=True)))
 
 
 def trained_scores(setup: Setup, weights: Weights, of_mixture: bool) -> Scores:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import pytest
@@ -159,12 +160,50 @@ def test_resuming(method: str) -> None:
         assert torch.equal(resumed.weights[key], weight)
 
 
-def test_a_seed_that_fails_leaves_others_alone() -> None:
-    training = trained("nce", [0, 1, 2], epochs=1)
-    before = {name: weight.clone() for name, weight in training.weights.items()}
-    training.weights["predictor.fc1_y.weight"][1] = float("nan")
-    training.epoch()
+BROKEN = [
+    ("nce", "predictor.fc1_y.weight", "its loss is nan; at most effective_samples nan"),
+    # what nothing can be drawn from
+    ("proposal4", "noise.fc2_mean.bias", "its loss is nan; at most effective_samples nan"),
+    ("proposal4", "noise.fc2_sigma.bias", "its loss is nan; at most effective_samples nan"),
+    ("teacher4", "noise.fc2_weight.bias", "its loss is nan; at most effective_samples nan"),
+    ("mdn4", "noise.fc2_weight.bias", "its loss is nan; at most mixture_error nan"),
+]
+
+
+@pytest.mark.parametrize(("method", "name", "why"), BROKEN)
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_a_seed_that_fails_leaves_others_alone(
+    method: str, name: str, why: str, value: float
+) -> None:
+    """They go on with the same bits as if nothing were."""
+    training, whole = (trained(method, [0, 1, 2], epochs=1) for _ in "12")
+    training.weights[name][1] = value
+    for each in (training, whole):
+        each.epoch()
     assert training.losses[-1].isfinite().tolist() == [True, False, True]
-    for name, weight in training.weights.items():
-        assert weight[[0, 2]].isfinite().all()
-        assert (weight[2] != before[name][2]).any()
+    assert list(training.failures) == [1]
+    if math.isnan(value):
+        assert training.failures[1].startswith(f"at step 5 {why}")
+    assert torch.equal(training.losses[-1][[0, 2]], whole.losses[-1][[0, 2]])
+    for key, weight in training.weights.items():
+        assert torch.equal(weight[[0, 2]], whole.weights[key][[0, 2]])
+
+
+@pytest.mark.parametrize("epochs", [0, 1])
+def test_a_seed_that_fails_learns_no_more(epochs: int) -> None:
+    """Nor do the moments of its last steps move it, also after it was restored; it may fail in its first step."""
+    training = trained("nce", [0, 1], epochs)
+    whole = training.data
+    x, y = whole.x[:8].expand(2, -1), whole.y[:8].repeat(2, 1)
+    y[1, 3] = math.nan
+    before = {name: weight.clone() for name, weight in training.weights.items()}
+    training.step(x, y)
+    assert list(training.failures) == [1]
+    training.epoch()
+    resumed = Training(training.setup, whole, Independent([0, 1]))
+    resumed.restore(training.state())
+    resumed.epoch()
+    for each in (training, resumed):
+        for name, weight in each.weights.items():
+            assert torch.equal(weight[1], before[name][1]), name
+            assert name in UNFELT or (weight[0] != before[name][0]).any()
