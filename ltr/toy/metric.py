@@ -22,6 +22,8 @@ POINTS = 2048
 REACH = 12.5
 FINE_POINTS = 8192
 """Of the likelihood's grid of y, from -12.5 to 12.5."""
+METRICS = {"1": "KL to the truth", "2": "KL to the truth", "3": "negative log likelihood"}
+"""What `evaluate` gives, by the data set's name."""
 _AT_ONCE = 64
 """Values of x."""
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from ltr.files import AtomicFile
 from ltr.toy.data import data_set
 from ltr.toy.methods import METHODS
-from ltr.toy.metric import REACH, SIDE
+from ltr.toy.metric import METRICS, REACH, SIDE
 from ltr.toy.results import Run, values_of
 from ltr.toy.training import trained_scores
 
@@ -59,7 +59,7 @@ def write_densities(folder: Path, data: str, epochs: int, runs: Sequence[Run]) -
 
 
 def write_curves(folder: Path, data: str, epochs: int, rows: Sequence[Sequence[Run]]) -> list[str]:
-    """The mean, and every seed as a point, against M; returns the file's name."""
+    """The mean of the metric, and every seed as a point, against M; returns the file's name."""
     if not _drawable():
         return []
     from matplotlib.figure import Figure
@@ -73,7 +73,8 @@ def write_curves(folder: Path, data: str, epochs: int, rows: Sequence[Sequence[R
         axes.plot(counts, means, color=f"C{place}", label=METHODS[method].title)
         for count, values in own:
             axes.scatter([count] * len(values), values, s=5, color=f"C{place}")
-    axes.set(xscale="log", yscale="log", xlabel="samples M", ylabel="KL to the truth")
+    scale = "linear" if data == "3" else "log"  # a likelihood may be 0 and below
+    axes.set(xscale="log", yscale=scale, xlabel="samples M", ylabel=METRICS[data])
     axes.legend(frameon=False)
     name = f"samples-{data}-e{epochs}.png"
     _save(figure, folder / name)

@@ -14,12 +14,12 @@ from ltr.files import write_text
 from ltr.progress import counted
 from ltr.seeds import BEST, OF, statistics
 from ltr.toy.methods import METHODS
+from ltr.toy.metric import METRICS
 from ltr.toy.pictures import write_curves, write_densities
 from ltr.toy.results import Run, read_runs, values_of
 
 Key = TypeVar("Key")
 REPORT = "report.md"
-_METRICS = {"1": "KL to the truth", "2": "KL to the truth", "3": "negative log likelihood"}
 
 
 def write_report(folder: Path) -> str:
@@ -69,7 +69,7 @@ def _grouped(runs: Iterable[Run], key: Callable[[Run], Key]) -> list[tuple[Key, 
 
 def _table(data: str, methods: Sequence[Sequence[Run]]) -> list[str]:
     lines = [
-        f"| {_METRICS[data]} | M | seeds | mean | ± | s | best {BEST} | range | proposal | "
+        f"| {METRICS[data]} | M | seeds | mean | ± | s | best {BEST} | range | proposal | "
         "CPU s a seed |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ltr.errors import ResultError
 from ltr.seeds import STATE
-from ltr.toy import experiment
+from ltr.toy import experiment, pictures
 from ltr.toy.data import data_set
 from ltr.toy.experiment import Plan, carry_out, plans
 from ltr.toy.methods import METHODS
@@ -292,3 +292,19 @@ def test_stored_value_is_the_metric(tmp_path: Path) -> None:
     run = read_runs(tmp_path)[0]
     scores = trained_scores(METHODS["nce"].setup("1", 1), run.tensors, of_mixture=False)
     assert evaluate(data_set("1"), scores) == pytest.approx(2.118826, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("data", "label", "scale"),
+    [("1", "KL to the truth", "log"), ("3", "negative log likelihood", "linear")],
+)
+def test_curves_say_what_they_are_of(
+    data: str, label: str, scale: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("matplotlib")
+    drawn = []
+    monkeypatch.setattr(pictures, "_save", lambda figure, path: drawn.append(figure))
+    rows = [[Run(data, "nce_2022", m, 75, 0, 0.5, None, (), 1.0, {})] for m in (4, 16)]
+    assert pictures.write_curves(tmp_path, data, 75, rows) == [f"samples-{data}-e75.png"]
+    (axes,) = drawn[0].axes
+    assert (axes.get_ylabel(), axes.get_yscale()) == (label, scale)
