@@ -11,10 +11,14 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 import platform
 import time
 from collections.abc import Callable
 from statistics import median
+
+if __name__ == "__main__":  # as the command lines: threads that wait do not spin
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read when torch is imported
 
 import torch
 import torch.nn as nn

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import os
+import subprocess
 import sys
 
 import pytest
@@ -54,3 +56,23 @@ def test_both_are_one_network() -> None:
     feature = features(weights, x[None])
     found = scores(predictor, weights, feature, points[None], Buffers())[0]
     torch.testing.assert_close(found, network(x[:, None], points[..., None]).detach())
+
+
+@pytest.mark.parametrize(("given", "expected"), [(None, "PASSIVE"), ("ACTIVE", "ACTIVE")])
+def test_waiting_threads_do_not_spin(given: str | None, expected: str) -> None:
+    """As results.md says of its numbers; it is read once, when torch is imported."""
+    environment = {k: v for k, v in os.environ.items() if k != "OMP_WAIT_POLICY"}
+    environment |= {"OMP_WAIT_POLICY": given} if given else {}
+    program = (
+        "import os, runpy, sys\n"
+        "class Finder:\n"
+        "    def find_spec(name, *_):\n"
+        "        if name == 'torch':\n"
+        "            sys.exit(os.environ.get('OMP_WAIT_POLICY'))\n"
+        "sys.meta_path.insert(0, Finder)\n"
+        f"runpy.run_path({toy_speed.__file__!r}, run_name='__main__')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True
+    )
+    assert done.stderr.strip() == expected
