@@ -135,7 +135,8 @@ def cells(folder: Path | None, generate: bool, **settings: Any) -> int:
 @click.argument("folder", type=PATH, metavar="DIR")
 @_settings
 def age(folder: Path, **settings: Any) -> int:
-    """Trains on UTKFace_64x64.h5 in DIR: faces, ages from 1 to 60 years."""
+    """Trains on UTKFace_64x64.h5 in DIR, or on the images in DIR, UTKFace as it is published:
+    faces, ages from 1 to 60 years."""
     return _carry_out("age", folder, settings)
 
 

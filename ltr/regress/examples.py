@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
+
+from ltr.errors import DataError
 
 SPLIT_SEED = 0
 """The published programs shuffle without one: their numbers are met in distribution alone."""
@@ -28,9 +31,12 @@ class Split(NamedTuple):
     validation: Examples | None = None
 
 
-def shuffled(examples: Examples, share: float, seed: int = SPLIT_SEED) -> Split:
-    """Examples in an order drawn by a seed, the first `share` of them to train on."""
+def shuffled(examples: Examples, share: float, place: Path, seed: int = SPLIT_SEED) -> Split:
+    """Examples in an order drawn by a seed, the first `share` of them to train on. Raises DataError
+    where there are none to train or to test on at the `place` that they are from."""
     count = len(examples.targets)
     order = torch.randperm(count, generator=torch.Generator().manual_seed(seed))
     first, rest = order[: round(share * count)], order[round(share * count) :]
+    if not len(first) or not len(rest):
+        raise DataError(f"{place} has too few images, {count}, to train on some and test on others")
     return Split(*(Examples(*(part[rows] for part in examples)) for rows in (first, rest)))

@@ -136,7 +136,7 @@ def test_published_cells(place: Path, capsys: pytest.CaptureFixture[str]) -> Non
         ("cells --generate --weights imagenet", "--weights imagenet: --trunk small has none, it is trained"),
         ("cells nowhere", "cannot list folder nowhere (No such file or directory): check its path and permissions"),
         ("pose nowhere", "cannot read nowhere/BIWI_train.npz: No such file or directory"),
-        ("age . --weights odd.pth", "cannot read UTKFace_64x64.h5: No such file or directory"),
+        ("age . --weights odd.pth", "no UTKFace_64x64.h5 and no images in .: give the folder of UTKFace"),
         ("report nowhere", "no results in nowhere: `ltr regress cells --generate --output nowhere` makes some"),
     ],
 )  # fmt: skip

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import random as random_bytes
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +66,101 @@ def test_ages_from_1_to_60(tmp_path: Path) -> None:
     assert (
         str(error.value) == f"{tmp_path / 'UTKFace_64x64.h5'} has no age from 1 to 60 in 'labels'"
     )
+
+
+def write_faces(folder: Path, names: dict[str, int], side: int = 200) -> None:
+    """Of one grey level each, in PNG so that it stays."""
+    for name, level in names.items():
+        cv2.imwrite(str(folder / f"{name}.png"), np.full((side, side, 3), level, np.uint8))
+
+
+def test_faces_as_they_are_published(tmp_path: Path) -> None:
+    """Their ages stand in their names, also where race or date is missing."""
+    names = {"26_1_0_20170116184024662.jpg.chip": 10, "1_0_0_2": 20, "60_0_3": 30, "61_1_0_1": 40}
+    write_faces(tmp_path, {**names, "116_1_0_3": 50, "9_1_1_4": 60, "35_1_0_5": 70})
+    cv2.imwrite(str(tmp_path / "44_0_1_9.jpg"), np.full((200, 200, 3), (0, 0, 250), np.uint8))
+    split = read_age(tmp_path)
+    assert split.train.images.shape == (5, 3, 64, 64)
+    assert split.test.targets.shape == (1, 1)
+    both = pairs(split.train) | pairs(split.test)
+    assert both.pop(44.0) == pytest.approx(250, abs=4), "red comes first"
+    assert both == {26: 10, 1: 20, 60: 30, 9: 60, 35: 70}
+    assert read_age(tmp_path).test.targets.equal(split.test.targets)
+    half = np.zeros((200, 200, 3), np.uint8)
+    half[:, 100:] = 200
+    cv2.imwrite(str(tmp_path / "44_0_1_9.jpg"), half)
+    split = read_age(tmp_path)
+    images, ages = (torch.cat(parts) for parts in zip(split.train, split.test, strict=True))
+    assert images[ages[:, 0] == 44][0, 0, 5, [0, 20, 44, 63]].tolist() == pytest.approx(
+        [0, 0, 200, 200], abs=4
+    )
+
+
+def test_what_is_wrong_with_faces(tmp_path: Path) -> None:
+    def line() -> str:
+        with pytest.raises(DataError) as error:
+            read_age(tmp_path)
+        return str(error.value)
+
+    assert line() == f"no UTKFace_64x64.h5 and no images in {tmp_path}: give the folder of UTKFace"
+    write_faces(tmp_path, {"30_1_0_1": 1})
+    assert line() == f"{tmp_path} has too few images, 1, to train on some and test on others"
+    write_faces(tmp_path, {"31_1_0_1": 1, "face_30": 1})
+    assert line() == (
+        f"image {tmp_path / 'face_30.png'} has no age in its name: it begins with it, as in "
+        "26_1_0_20170116184024662.jpg"
+    )
+    (tmp_path / "face_30.png").unlink()
+    cv2.imwrite(str(tmp_path / "30_0_0_1.png"), np.zeros((100, 200, 3), np.uint8))
+    assert line() == (
+        f"image {tmp_path / '30_0_0_1.png'} is 100 x 200, not square: give the faces that are "
+        "aligned and cropped"
+    )
+    (tmp_path / "30_0_0_1.png").write_bytes(b"no image")
+    assert str(tmp_path / "30_0_0_1.png") in line()
+    with pytest.raises(DataError, match="^cannot list folder"):
+        read_age(tmp_path / "nowhere")
+
+
+def test_too_few_to_split(tmp_path: Path) -> None:
+    path = tmp_path / "SteeringAngle_64x64.h5"
+    write_h5(path, images=IMAGES[:1], labels=LABELS[:1])
+    with pytest.raises(DataError) as error:
+        read_steering(tmp_path)
+    assert str(error.value) == f"{path} has too few images, 1, to train on some and test on others"
+    write_cells(tmp_path, [7])
+    with pytest.raises(DataError, match="has too few images, 1, to train on"):
+        read_cells(tmp_path)
+
+
+def test_damaged_hdf5_files_are_one_line(tmp_path: Path) -> None:
+    """Whatever the library raises: three bytes anywhere."""
+    h5py = pytest.importorskip("h5py")
+    path, draw = tmp_path / "SteeringAngle_64x64.h5", random_bytes.Random(0)
+    with h5py.File(path, "w") as file:
+        file.create_dataset("images", data=IMAGES, compression="gzip")
+        file["labels"] = LABELS
+    whole, refused = path.read_bytes(), 0
+    for number in range(120):
+        damaged = bytearray(whole)
+        for _ in range(3):
+            end = 6000 if number % 2 else len(whole)
+            damaged[draw.randrange(min(end, len(whole)))] = draw.randrange(256)
+        path.write_bytes(damaged)
+        with contextlib.suppress(DataError):
+            read_steering(tmp_path)
+            continue
+        with pytest.raises(DataError) as error:
+            read_steering(tmp_path)
+        refused += 1
+        assert str(path) in str(error.value)
+        assert "\n" not in str(error.value)
+    assert refused > 20
+    with h5py.File(path, "w") as file:
+        file.create_group("images")
+        file["labels"] = LABELS
+    with pytest.raises(DataError, match=str(path)):
+        read_steering(tmp_path)
 
 
 @pytest.mark.parametrize(
