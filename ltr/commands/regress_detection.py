@@ -44,10 +44,8 @@ from ltr.signals import loading
 @click.option(
     "--step-length",
     type=click.FloatRange(0, min_open=True),
-    default=1e-5,
-    show_default=True,
     metavar="A",
-    help="Of the chains of ml_mcmc, in sizes of the box.",
+    help="Of the chains of ml_mcmc, in sizes of the box; by default 1e-5.",
 )
 @click.option(
     "--network",
@@ -71,7 +69,7 @@ def detection(
     seeds: int,
     epochs: int,
     samples: int | None,
-    step_length: float,
+    step_length: float | None,
     network: str,
     output: Path,
 ) -> int:

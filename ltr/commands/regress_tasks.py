@@ -186,7 +186,14 @@ def _carry_out(task: str, folder: Path | None, settings: dict[str, Any]) -> int:
             raise ConfigError(
                 f"--weights {given['weights']}: --trunk small has none, it is trained"
             )
-        given |= {"weights": "none", "frozen_epochs": 0}
+        given["weights"] = "none"
+    if given["weights"] == "none":
+        if settings["frozen_epochs"]:
+            raise ConfigError(
+                f"--frozen-epochs {given['frozen_epochs']}: without weights from elsewhere "
+                "(--weights) there is nothing to keep"
+            )
+        given["frozen_epochs"] = 0
     setups = [Setup(task, name, generated=folder is None, **given) for name in objectives]
     wanted = missing(setups, seeds, output)
     if wanted:

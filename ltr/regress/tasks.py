@@ -24,7 +24,7 @@ class Task:
     read: Callable[[Path], Split]
     """The published files of a folder."""
     warm_up: int = 0
-    """Epochs in which a mixture is trained by its likelihood alone."""
+    """Epochs in which a mixture is trained by its likelihood alone; its teacher as ever."""
     augmented: bool = False
 
     @property

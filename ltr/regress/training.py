@@ -203,7 +203,8 @@ class Training:
         """(B,) and the logarithms of what weighs the points: f - log q, of a mixture alone -log q
         at the targets."""
         warm = epoch < TASKS[self.setup.task].warm_up
-        if mixture is not None and (score is None or warm):
+        teaches = self.setup.objective == "teacher"
+        if mixture is not None and (score is None or (warm and not teaches)):
             values = mixture_likelihood(target, mixture).values
             if warm and score is None and self.setup.components >= _MANY:
                 return mixture_error(target, mixture), values
@@ -215,7 +216,7 @@ class Training:
             scores = score(candidates.points)
             values = energy.loss(scores, candidates).values
         else:
-            share = 0.5 if self.setup.objective == "teacher" else 0.0
+            share = (1.0 if warm else 0.5) if teaches else 0.0
             objective = LearnedProposal(energy, share)
             candidates = objective.draw(target, mixture, draws)
             scores = score(candidates.points)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from ltr.errors import DataError
+from ltr.errors import ConfigError, DataError
 from ltr.geometry import iou
 from ltr.models.backbone import Taps
 from ltr.networks import load_network
@@ -35,6 +35,8 @@ from ltr.regress.detection.training import Plan, Training, restore, write_state
 from ltr.seeds import SAVE_SECONDS, open_folder
 from ltr.signals import postponed
 
+STEP_LENGTH = 1e-5
+"""Of the chains of ML-MCMC, in sizes of the box."""
 NETWORK, STATE = "network.safetensors", "state.safetensors"
 
 
@@ -163,18 +165,26 @@ def plans(
     seeds: int,
     epochs: int,
     samples: int | None = None,
-    step_length: float = 1e-5,
+    step_length: float | None = None,
 ) -> list[Plan]:
-    """Each objective with seeds 0 to `seeds` - 1; without `samples` as many as it has by default.
-    Raises ConfigError for an unknown objective."""
+    """Each objective with seeds 0 to `seeds` - 1; without `samples` as many as it has by default,
+    without `step_length` as published. Raises ConfigError for an unknown objective, and for a step
+    length where none has chains."""
     methods = {name: method_named(name) for name in objectives}
+    if step_length is not None and not any(method.chains for method in methods.values()):
+        have = "has" if len(methods) == 1 else "have"
+        chained = ", ".join(name for name, method in METHODS.items() if method.chains)
+        raise ConfigError(
+            f"--step-length {step_length}: {', '.join(methods)} {have} no chains, {chained} alone "
+            "has"
+        )
     return [
         Plan(
             name,
             seed,
             epochs,
             samples or method.samples,
-            step_length if method.chains else None,
+            (step_length or STEP_LENGTH) if method.chains else None,
             str(annotations.resolve()),
             network,
         )

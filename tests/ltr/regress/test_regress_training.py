@@ -160,18 +160,29 @@ def test_resuming_is_going_on() -> None:
 def test_poses_are_warmed_up_by_their_likelihood() -> None:
     images = torch.randint(0, 256, (4, 3, 64, 64), dtype=torch.uint8)
     poses = Examples(images, torch.randn(4, 3))
-    setup = replace(SETUP, task="pose", objective="teacher", batch=4)
+    setup = replace(SETUP, task="pose", objective="proposal", batch=4)
     training = Training(setup, poses, 0)
     training.epoch()
-    assert gradients(training.net) == {
-        "features": True, "mixture": True, "energy": False, "teacher": False,
-    }  # fmt: skip
+    assert gradients(training.net) == {"features": False, "mixture": True, "energy": False}
     training.epoch()
     assert all(gradients(training.net).values())
     many = Training(replace(setup, objective="mdn", components=16), poses, 0)
     many.epoch()
     assert not gradients(many.net.mixture)["log_variances"]  # the mean alone
     assert gradients(many.net.mixture)["means"]
+
+
+def test_a_teacher_learns_in_the_warm_up_of_its_mixture() -> None:
+    """The mixture as without a teacher, by its likelihood; from the second epoch on otherwise."""
+    images = torch.randint(0, 256, (4, 3, 64, 64), dtype=torch.uint8)
+    poses = Examples(images, torch.randn(4, 3))
+    setup = replace(SETUP, task="pose", objective="teacher", batch=4)
+    taught, alone = (Training(replace(setup, objective=o), poses, 0) for o in ("teacher", "mdn"))
+    for same in (True, False):
+        taught.epoch(), alone.epoch()
+        assert all(gradients(taught.net).values())
+        gradient = alone.net.mixture.means[0].weight.grad
+        assert taught.net.mixture.means[0].weight.grad.allclose(gradient, atol=1e-6) == same
 
 
 class _Parabola(torch.nn.Module):
