@@ -194,7 +194,8 @@ def _carry_out(task: str, folder: Path | None, settings: dict[str, Any]) -> int:
                 "(--weights) there is nothing to keep"
             )
         given["frozen_epochs"] = 0
-    setups = [Setup(task, name, generated=folder is None, **given) for name in objectives]
+    given |= {"generated": folder is None, "data": str(folder.resolve()) if folder else ""}
+    setups = [Setup(task, name, **given) for name in objectives]
     wanted = missing(setups, seeds, output)
     if wanted:
         with denormals_flushed():

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from itertools import groupby
 from pathlib import Path
 from statistics import mean, stdev
+from typing import Any
 
+from ltr.checkpoints import printable
 from ltr.errors import ResultError
 from ltr.files import write_text
 from ltr.progress import counted
 from ltr.regress.results import Run, read_runs
 from ltr.regress.tasks import TASKS
-from ltr.regress.training import OBJECTIVES
+from ltr.regress.training import OBJECTIVES, Setup, facts_of
 from ltr.seeds import BEST, OF, statistics
 
 REPORT = "report.md"
@@ -21,15 +24,15 @@ REPORT = "report.md"
 
 def write_report(folder: Path) -> str:
     """Write report.md; returns its tables. Raises ResultError."""
-    runs = sorted(read_runs(folder), key=_place)
+    runs = sorted(read_runs(folder), key=lambda r: (_group(r.setup), _row(r.setup), r.seed))
     if not runs:
         raise ResultError(
             f"no results in {folder}: `ltr regress cells --generate --output {folder}` makes some"
         )
     tables = []
-    for task, found in groupby(runs, key=lambda run: run.setup.task):
-        rows = [list(own) for _, own in groupby(found, key=lambda run: _place(run)[:-1])]
-        tables.append("\n".join([*_table(task, rows), *_comparisons(rows)]))
+    for _, found in groupby(runs, key=lambda run: _group(run.setup)):
+        rows = [list(own) for _, own in groupby(found, key=lambda run: _row(run.setup))]
+        tables.append("\n".join([*_table(rows), *_comparisons(rows)]))
     head = (
         "# Energy-based regression on images\n\nEach row: networks that differ by their seed "
         "alone, evaluated after the last epoch. NLL: mean negative log likelihood of the images "
@@ -42,17 +45,18 @@ def write_report(folder: Path) -> str:
     return "\n\n".join(tables)
 
 
-def _place(run: Run) -> tuple[int, int, int, int]:
-    """In the order of tasks, then of objectives, components and seeds."""
-    setup = run.setup
-    components = setup.components if setup.objective != "nce" else 0
-    tasks, objectives = list(TASKS), list(OBJECTIVES)
-    return (
-        tasks.index(setup.task),
-        objectives.index(setup.objective),
-        components,
-        run.seed,
-    )
+def _group(setup: Setup) -> tuple[Any, ...]:
+    """What the rows of a table have in common, in the order of tasks."""
+    apart = ("objective", "components", "samples")
+    common = [value for name, value in asdict(setup).items() if name not in apart]
+    return list(TASKS).index(setup.task), *common
+
+
+def _row(setup: Setup) -> tuple[int, int, int]:
+    """In the order of objectives, then of what an objective uses."""
+    facts = facts_of(setup)
+    objective = list(OBJECTIVES).index(setup.objective)
+    return objective, facts.get("components", 0), facts.get("samples", 0)
 
 
 def _title(run: Run) -> str:
@@ -60,15 +64,20 @@ def _title(run: Run) -> str:
     return name if run.setup.objective == "nce" else f"{name}, K = {run.setup.components}"
 
 
-def _table(task: str, rows: Sequence[Sequence[Run]]) -> list[str]:
+def _table(rows: Sequence[Sequence[Run]]) -> list[str]:
     setup = rows[0][0].setup
+    task = TASKS[setup.task]
     said = "generated pictures, " if setup.generated else ""
+    kept = f", kept for {counted(setup.frozen_epochs, 'epoch')}" if setup.frozen_epochs else ""
+    place = f"; pictures in {printable(setup.data)}" if setup.data else ""
     lines = [
-        f"## {TASKS[task].title.capitalize()}: {said}{setup.trunk}, "
-        f"{counted(setup.epochs, 'epoch')}",
+        f"## {task.title.capitalize()}: {said}{setup.trunk}, {counted(setup.epochs, 'epoch')}",
+        "",
+        f"Learning rate {setup.learning_rate:g}, batches of {setup.batch}; weights from elsewhere: "
+        f"{printable(setup.weights)}{kept}{place}.",
         "",
         f"| NLL | M | seeds | mean | ± | s | best {BEST} | range | validation | proposal | "
-        f"MAE, {TASKS[task].unit} | CPU s a seed |",
+        f"MAE, {task.unit} | CPU s a seed |",
         "|---" * 12 + "|",
     ]
     for runs in rows:

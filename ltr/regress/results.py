@@ -59,7 +59,7 @@ def check_settings(root: Path, setup: Setup) -> None:
 
 def _run(seed: int, values: dict[str, Any]) -> Run:
     """Raises ValueError, ConfigError and others where the values are not those of a run."""
-    run = from_dict(Run, values, "")
+    run = from_dict(Run, values, "", {Setup: {"data": ""}})
     if run.seed != seed:
         raise ValueError(f"it is of seed {run.seed}")
     if run.setup.task not in TASKS:

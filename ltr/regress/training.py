@@ -48,6 +48,8 @@ class Setup:
     """At first, in which what has weights from elsewhere keeps them."""
     batch: int = 32
     learning_rate: float = 1e-3
+    data: str = ""
+    """The folder of the pictures, absolute; of rendered ones none."""
 
 
 def facts_of(setup: Setup) -> dict[str, Any]:

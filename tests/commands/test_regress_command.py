@@ -124,6 +124,7 @@ def test_published_cells(place: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert main(["regress", "cells", "Cell200", "--seeds", "1", *words]) == 0
     out = capsys.readouterr().out
     assert "## Cell count: small, 2 epochs" in out
+    assert f"weights from elsewhere: none; pictures in {place / 'Cell200'}." in out
     assert "| MDN, K = 2 | – | 1 | " in out
 
 

@@ -51,11 +51,14 @@ def test_tables(tmp_path: Path, taught: list[float], said: str) -> None:
     tables = write_report(tmp_path)
     lines = tables.splitlines()
     assert lines[0] == "## Cell count: generated pictures, small, 75 epochs"
-    assert lines[4] == (
+    assert lines[2] == (
+        "Learning rate 0.001, batches of 32; weights from elsewhere: none, kept for 20 epochs."
+    )
+    assert lines[6] == (
         "| MDN, K = 4 | – | 2 | 3.4000 | 0.1000 | 0.1414 | – | 3.3000 to 3.5000 | 3.0000 | – | "
         "5.500 ± 0.500 | 12 |"
     )
-    assert lines[5].startswith("| MDN, EBM as teacher, K = 4 | 1024 | 2 | ")
+    assert lines[7].startswith("| MDN, EBM as teacher, K = 4 | 1024 | 2 | ")
     assert lines[-1] == f"K = 4: with the teacher the mean NLL is {said}"
     assert (tmp_path / "report.md").read_text(encoding="utf-8").endswith(tables + "\n")
 
@@ -65,6 +68,53 @@ def test_one_seed_is_not_compared(tmp_path: Path) -> None:
     written(tmp_path, TEACHER, [3.1, 3.2])
     written(tmp_path, replace(MDN, components=8), [3.3, 3.4])
     assert "with the teacher" not in write_report(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"trunk": "resnet18"}, "generated pictures, resnet18, 75 epochs"),
+        ({"epochs": 3}, "generated pictures, small, 3 epochs"),
+        ({"learning_rate": 0.01}, "Learning rate 0.01, batches of 32"),
+        ({"batch": 8}, "Learning rate 0.001, batches of 8"),
+        ({"weights": "imagenet"}, "weights from elsewhere: imagenet, kept for 20 epochs"),
+        ({"generated": False, "data": "/faces"}, "kept for 20 epochs; pictures in /faces."),
+    ],
+)
+def test_what_was_trained_otherwise_has_a_table_of_its_own(
+    tmp_path: Path, change: dict[str, Any], said: str
+) -> None:
+    """And is not compared."""
+    written(tmp_path, MDN, [3.3, 3.4])
+    written(tmp_path, replace(TEACHER, **change), [3.1, 3.2])
+    tables = write_report(tmp_path).split("## ")[1:]
+    assert len(tables) == 2
+    assert sum(said in table for table in tables) == 1
+    assert all("with the teacher" not in table for table in tables)
+
+
+def test_rows_of_other_numbers_of_points_are_apart(tmp_path: Path) -> None:
+    """Which lie in one folder where somebody put them there; both are compared with the mixture."""
+    written(tmp_path, replace(MDN, samples=8), [3.3, 3.4])  # draws none
+    written(tmp_path, TEACHER, [3.1, 3.2])
+    for seed in (2, 3):
+        run = Run(replace(TEACHER, samples=8), seed, Quality(3.2, 5.0), None, (1.0,), 12.0)
+        write_run(tmp_path, run)
+    (table,) = write_report(tmp_path).split("## ")[1:]
+    assert "| MDN, EBM as teacher, K = 4 | 8 | 2 | " in table
+    assert "| MDN, EBM as teacher, K = 4 | 1024 | 2 | " in table
+    assert table.count("with the teacher") == 2
+
+
+def test_a_result_of_before_is_of_no_folder(tmp_path: Path) -> None:
+    written(tmp_path, MDN, [3.3])
+    path = path_of(tmp_path, MDN, 0)
+    values = json.loads(path.read_text(encoding="utf-8"))
+    del values["setup"]["data"]
+    path.write_text(json.dumps(values), encoding="utf-8")
+    assert missing((MDN,), 1, tmp_path) == []
+    with pytest.raises(ResultError, match="is of data '', not '/faces': give another --output"):
+        missing((replace(MDN, data="/faces"),), 1, tmp_path)
 
 
 def test_what_is_missing(tmp_path: Path) -> None:
