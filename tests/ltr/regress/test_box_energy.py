@@ -92,6 +92,18 @@ def test_every_objective_trains_and_goes_on_from_its_state(objective: str, tmp_p
         restore(path, Training(replace(plan, seed=2), SMALL, taps, examples))
 
 
+def test_a_state_whose_plan_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    taps, examples = material()
+    training = Training(Plan("nce", samples=5), SMALL, taps, examples)
+    training.learn()
+    path = tmp_path / "state.safetensors"
+    with monkeypatch.context() as context:
+        context.setattr("ltr.regress.detection.training.asdict", lambda _: [1])
+        write_state(path, training)
+    with pytest.raises(ResultError, match=r"is of objective None, not 'nce': .* or delete it$"):
+        restore(path, training)
+
+
 def test_a_loss_that_is_not_finite_stops_and_changes_nothing() -> None:
     taps, examples = material()
     training = Training(Plan("nce", samples=5), SMALL, taps, examples)
