@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 import torch
@@ -210,6 +211,55 @@ def test_no_score_is_too_large(
     for tensor in (loss.values, gradient, *loss.diagnostics.values()):
         assert tensor.isfinite().all()
     assert gradient.abs().max() > 0
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("signs", ["all high", "all low", "positive high", "positive low", "mixed"])
+@pytest.mark.parametrize("objective", OBJECTIVES, ids=IDS)
+def test_scores_of_500(
+    objective: NoiseObjective, signs: str, dtype: torch.dtype, noise: GaussianMixtureNoise
+) -> None:
+    """|f| = 500 exactly, in either precision: losses and log Z are those of exact arithmetic."""
+    points, log_noise, target = drawn(objective, noise, torch.arange(6), 16)
+    candidates = Candidates(points.to(dtype), log_noise.to(dtype), target.to(dtype))
+    if isinstance(objective, LabelDivergence):
+        objective = LabelDivergence(GaussianMixtureNoise(objective.label.sigmas.to(dtype)))
+    sign = torch.ones_like(candidates.log_noise)
+    if signs == "mixed":
+        sign[:, ::3] = -1
+    elif signs.startswith("positive"):
+        sign[:, 1:] = -1
+    if signs.endswith("low"):
+        sign = -sign
+    scores = (500 * sign).requires_grad_()
+    loss = objective.loss(scores, candidates)
+    (gradient,) = torch.autograd.grad(loss.values.sum(), scores)
+    for tensor in (loss.values, gradient, *loss.diagnostics.values()):
+        assert tensor.dtype == dtype
+        assert tensor.isfinite().all()
+
+    weights = scores.detach().double() - candidates.log_noise.double()
+    negatives = weights if isinstance(objective, LabelDivergence) else weights[:, 1:]
+    log_z = _log_sums(negatives) - math.log(16)
+    if isinstance(objective, NoiseContrastive):
+        expected = _log_sums(weights) - weights[:, 0]
+    elif isinstance(objective, MaximumLikelihood):
+        expected = log_z - scores[:, 0].detach().double()
+    else:
+        log_label = objective.label.log_density(candidates.points).double()
+        label = (log_label - candidates.log_noise.double()).exp()
+        expected = log_z - (scores.detach().double() * label).mean(1)
+    rtol, atol = (1e-13, 1e-11) if dtype == torch.float64 else (1e-6, 1e-3)
+    torch.testing.assert_close(loss.values.double(), expected, rtol=rtol, atol=atol)
+    torch.testing.assert_close(
+        loss.diagnostics["log_normalizer"].double(), log_z, rtol=rtol, atol=atol
+    )
+
+
+def _log_sums(weights: Tensor) -> Tensor:
+    """log of the sums of exponentials, float64, with numbers that have no largest exponent."""
+    sums = [sum(Decimal(value).exp() for value in row) for row in weights.tolist()]
+    return torch.tensor([float(Decimal(each).ln()) for each in sums], dtype=torch.float64)
 
 
 def test_diagnostics_of_the_right_energy() -> None:
