@@ -35,17 +35,19 @@ def evaluate(data: DataSet, scores: Scores) -> float:
 
 
 def divergence(data: DataSet, scores: Scores) -> float:
-    """KL(p || q) in nats, mean over x: both are sums of 1 over the grid of y."""
+    """KL(p || q) in nats, mean over a grid of x."""
+    x = torch.linspace(-SIDE, SIDE, POINTS)
+    return float(torch.cat([divergences(data, scores, own) for own in x.split(_AT_ONCE)]).mean())
+
+
+def divergences(data: DataSet, scores: Scores, x: Tensor) -> Tensor:
+    """KL(p || q) at each x (N,): both are sums of 1 over a grid of y."""
     assert data.log_density is not None
-    grid = torch.linspace(-SIDE, SIDE, POINTS)
     exact = torch.linspace(-SIDE, SIDE, POINTS, dtype=torch.float64)
-    total = 0.0
-    for x in grid.split(_AT_ONCE):
-        true = data.log_density(x.double()[:, None], exact).exp() + 1e-30
-        true = true / true.sum(1, keepdim=True)
-        model = scores(x, grid).double().log_softmax(1)
-        total += float((true * (true.log() - model)).sum())
-    return total / POINTS
+    true = data.log_density(x.double()[:, None], exact).exp() + 1e-30
+    true = true / true.sum(1, keepdim=True)
+    model = scores(x, torch.linspace(-SIDE, SIDE, POINTS)).double().log_softmax(1)
+    return (true * (true.log() - model)).sum(1)
 
 
 def negative_log_likelihood(data: DataSet, scores: Scores) -> float:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from energy_arrays import EnergyArrays
 from numpy.typing import ArrayLike
 from torch import Tensor
 
@@ -35,13 +36,8 @@ BOX = [
 
 
 @pytest.fixture(scope="module")
-def arrays(shared) -> dict[str, Tensor]:  # type: ignore[no-untyped-def]
-    file = np.load(shared / "reference" / "ebm1d_objectives.npz")
-    return {
-        key: torch.from_numpy(np.array(file[key]))
-        for key in file.files
-        if key.startswith(("d1_", "box_"))
-    }
+def arrays(golden) -> dict[str, Tensor]:  # type: ignore[no-untyped-def]
+    return EnergyArrays(golden("ebm1d_objectives.npz"))
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +90,9 @@ def test_objectives_of_one_dimension(arrays: dict[str, Tensor], name: str) -> No
     offsets = arrays[f"d1_{group}_offsets"]
     close(noise.log_density(offsets), arrays[f"d1_{group}_logq"])
     close(noise.log_density(torch.zeros(1).double()), arrays[f"d1_{group}_logq0"])
+    around = noise.around(arrays["d1_y"])  # the offsets are those of all targets
+    points = arrays["d1_y"][:, None] + offsets
+    close(around.log_density(points), arrays[f"d1_{group}_logq"].expand(4, -1))
 
     big = "nce_big_" if name == "nce_big" else ""
     scores, target = arrays[f"d1_{big}fs"], arrays[f"d1_{big}f0"]

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
 import pytest
 import torch
+from energy_arrays import EnergyArrays
 from torch import Tensor
 
 from ltr.ebm.ascent import ascend, ascend_where_higher
@@ -36,8 +36,7 @@ Weights = dict[str, Tensor]
 
 @pytest.fixture(scope="module")
 def arrays(golden) -> Arrays:  # type: ignore[no-untyped-def]
-    file = golden("ebm1d_objectives.npz")
-    return {key: torch.from_numpy(np.array(file[key])) for key in file.files}
+    return EnergyArrays(golden("ebm1d_objectives.npz"))
 
 
 def close(value: Tensor, expected: Tensor) -> None:
@@ -147,6 +146,14 @@ def features(weights: Weights, x: Tensor) -> Tensor:
     return layer(weights, "feature.fc2_x", layer(weights, "feature.fc1_x", x).relu()).relu()
 
 
+def weights_of(arrays: Arrays, prefix: str) -> Weights:
+    return {
+        key.removeprefix(prefix): arrays[key].clone().requires_grad_()
+        for key in arrays
+        if key.startswith(tuple(f"{prefix}{part}." for part in ("feature", "noise", "predictor")))
+    }
+
+
 def published_score(weights: Weights, x: Tensor) -> Score:
     """The network of the NCE+ paper."""
 
@@ -189,11 +196,7 @@ def loss_of(name: str, arrays: Arrays, score: Score) -> Tensor:
 
 @pytest.mark.parametrize("name", ["nce", "nceplus", "mlis", "kldis", "sm", "dsm", "mlmcmc"])
 def test_gradients_of_a_published_network(arrays: Arrays, name: str) -> None:
-    weights = {
-        key.removeprefix("net_"): value.clone().requires_grad_()
-        for key, value in arrays.items()
-        if key.startswith(("net_feature", "net_predictor"))
-    }
+    weights = weights_of(arrays, "net_")
     score = published_score(weights, arrays["net_x"])
     loss = loss_of(name, arrays, score).mean()
     close(loss.detach(), arrays[f"net_{name}_loss"])
@@ -204,20 +207,31 @@ def test_gradients_of_a_published_network(arrays: Arrays, name: str) -> None:
 
 
 def test_slopes_of_a_published_network(arrays: Arrays) -> None:
-    weights = {key.removeprefix("net_"): value for key, value in arrays.items()}
-    score = published_score(weights, arrays["net_x"])
+    score = published_score(weights_of(arrays, "net_"), arrays["net_x"])
     slopes: Callable[[Tensor], Tensor] = lambda points: slopes_of(score, points).slopes  # noqa: E731
     close(slopes(arrays["net_y"][:, None])[:, 0], arrays["net_sm_grad"])
     close(slopes(arrays["net_dsm_samples"][..., None])[..., 0], arrays["net_dsm_grad"])
+    told = ScoreMatching()(score, arrays["net_y"], None, Recorded([])).diagnostics
+    close(told["curvature"], arrays["net_sm_trace"])
+
+    close(told["squared_slope"], arrays["net_sm_grad"][:, 0].square())
+
+
+def test_scores_and_chains_of_a_published_network(arrays: Arrays) -> None:
+    score, target = published_score(weights_of(arrays, "net_"), arrays["net_x"]), arrays["net_y"]
+    points = target[:, None] + arrays["net_offsets"]
+    close(score(points).detach(), arrays["net_fs"])
+    close(score(target[:, None])[:, 0].detach(), arrays["net_f0"])
+    close(score((target + arrays["net_nu"])[:, None])[:, 0].detach(), arrays["net_fp"])
+    chains = target[:, None].expand(-1, 4, -1)
+    for normal in arrays["net_mcmc_noise"].reshape(2, 3, 4, 1):
+        chains = langevin_step(score, chains, normal, float(arrays["net_mcmc_alpha"]))
+    close(chains[..., 0], arrays["net_mcmc_y"])
 
 
 def test_joint_gradients_of_a_published_network(arrays: Arrays) -> None:
     """Where the stop-gradients are: in the samples, in either's share of the other, in the features of the proposal."""
-    weights = {
-        key.removeprefix("net3_"): value.clone().requires_grad_()
-        for key, value in arrays.items()
-        if key.startswith(("net3_feature", "net3_noise", "net3_predictor"))
-    }
+    weights = weights_of(arrays, "net3_")
     x, target = arrays["net3_x"], arrays["net3_y"]
     h = features(weights, x)
 
@@ -237,9 +251,18 @@ def test_joint_gradients_of_a_published_network(arrays: Arrays) -> None:
     )
     points = torch.cat([target[:, None], arrays["net3_samples"][..., None]], dim=1)
     candidates = Candidates(points, proposal.log_density(points), target)
+    close(proposal.means[..., 0].detach(), arrays["net3_means"])
+    close(2 * proposal.log_sigmas[..., 0].detach(), arrays["net3_log_sigma2"])
+    close(proposal.logits.softmax(-1).detach(), arrays["net3_weights"])
+    close(candidates.log_noise[:, 0].detach(), arrays["net3_logq_y"])
+    close(candidates.log_noise[:, 1:].detach(), arrays["net3_logq_samples"])
     scores = score(points)
+    close(scores[:, 0].detach(), arrays["net3_f0"])
     close(scores[:, 1:].detach(), arrays["net3_fs"])
-    loss = LearnedProposal().loss(scores, candidates, proposal).values.mean()
+    joint = LearnedProposal().loss(scores, candidates, proposal)
+    close(joint.diagnostics["energy"].mean(), arrays["net3_nce_loss"])
+    close(joint.diagnostics["divergence"].mean(), arrays["net3_kl_loss"])
+    loss = joint.values.mean()
     close(loss.detach(), arrays["net3_loss"])
     found = torch.autograd.grad(loss, list(weights.values()))
     for key, gradient in zip(weights, found, strict=True):
