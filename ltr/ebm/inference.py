@@ -14,6 +14,7 @@ from ltr.ebm.checks import check_count, check_scores
 from ltr.ebm.mixture import drawn_by_weight
 from ltr.ebm.noise import Density, Draw
 from ltr.ebm.objectives import Score, log_mean_exp, weight_moments
+from ltr.errors import ConfigError
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +103,7 @@ def importance_sample(score: Score, proposal: Density, draw: Draw, count: int) -
 @dataclass(frozen=True)
 class Grid:
     """Points at even distances in a box, both its ends among them: what can be computed for few
-    dimensions without a proposal."""
+    dimensions without a proposal. ConfigError for a box without a volume."""
 
     lower: Sequence[float]
     """D numbers."""
@@ -110,10 +111,25 @@ class Grid:
     size: int
     """Points along each dimension."""
 
-    def points(self, dtype: torch.dtype = torch.float32) -> Tensor:
+    def __post_init__(self) -> None:
+        check_count("points along a side of a grid", self.size)
+        sides = [high - low for low, high in zip(self.lower, self.upper, strict=False)]
+        if (
+            not sides
+            or len(self.lower) != len(self.upper)
+            or not all(0 < side < math.inf for side in sides)
+        ):
+            raise ConfigError(
+                f"a grid from {tuple(self.lower)} to {tuple(self.upper)}: give a lower and a "
+                "higher end for each dimension"
+            )
+
+    def points(
+        self, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu"
+    ) -> Tensor:
         """(size^D, D), the last dimension changing fastest."""
         axes = [
-            torch.linspace(low, high, self.size, dtype=dtype)
+            torch.linspace(low, high, self.size, dtype=dtype, device=device)
             for low, high in zip(self.lower, self.upper, strict=True)
         ]
         return torch.stack(torch.meshgrid(*axes, indexing="ij"), dim=-1).flatten(0, -2)
@@ -129,5 +145,6 @@ class Grid:
         return scores - self.log_normalizer(scores)[..., None]
 
     def sample(self, scores: Tensor, draw: Draw, count: int) -> Tensor:
-        """Points (B, count, D) drawn by scores (B, size^D)."""
-        return self.points(scores.dtype)[drawn_by_weight(scores, draw.of("grid"), count)]
+        """Points (B, count, D) drawn by scores (B, size^D), of their type and on their device."""
+        points = self.points(scores.dtype, scores.device)
+        return points[drawn_by_weight(scores, draw.of("grid"), count)]

@@ -143,3 +143,22 @@ def test_an_equal_score_is_no_fall() -> None:
     )
     assert points.tolist() == [[[2.0], [3.5]]]
     assert scores.tolist() == [[1.0, 1.0]]
+
+
+def test_grids_lie_where_the_scores_do() -> None:
+    grid = Grid([0, 10], [1, 12], 5)
+    points = grid.points(torch.float64, "meta")
+    assert (points.device.type, points.dtype, points.shape) == ("meta", torch.float64, (25, 2))
+    draw = example_draws(0, torch.arange(3, device="meta"))
+    drawn = grid.sample(points.new_zeros(3, 25), draw, 7)
+    assert (drawn.device.type, drawn.dtype, drawn.shape) == ("meta", torch.float64, (3, 7, 2))
+
+
+def test_each_point_has_a_step_of_its_own() -> None:
+    """On -|y|, slopes of 1: from .9 steps of 1 lead to -.1, then fall, and are .5, .25, .125 long until they do not."""
+    begin = torch.tensor([[[0.9], [5.0]]], dtype=torch.float64)
+    expected = [[-0.1, 4.0], [-0.1, 3.0], [-0.1, 2.0], [-0.1, 1.0], [0.025, 0.0]]
+    for count, places in enumerate(expected, 1):
+        points, scores = ascend_where_higher(lambda p: -p.abs().sum(-1), begin, 1.0, 0.5, count)
+        torch.testing.assert_close(points[0, :, 0], torch.tensor(places).double())
+        torch.testing.assert_close(scores[0], -torch.tensor(places).double().abs())

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ltr.draws import example_draws
 from ltr.ebm.ascent import ascend_where_higher
-from ltr.ebm.inference import importance_sample
+from ltr.ebm.inference import Grid, importance_sample
 from ltr.ebm.mixture import MixtureDensity
 from ltr.ebm.noise import GaussianMixtureNoise
 from ltr.ebm.objectives import LabelDivergence, MaximumLikelihood, NoiseContrastive, Objective
@@ -163,6 +163,24 @@ def test_no_samples(made: Callable[[int], object], count: int) -> None:
 def test_settings_that_nothing_can_have(made: Callable[[], object], message: str) -> None:
     with pytest.raises(ConfigError, match=f"^{re.escape(message)}$"):
         made()
+
+
+@pytest.mark.parametrize(
+    ("lower", "upper"),
+    [((), ()), ((0,), (0,)), ((0, 1), (1, 0)), ((0,), (math.inf,)), ((math.nan,), (1,)), ((0, 0), (1,))],
+)  # fmt: skip
+def test_a_grid_of_no_volume(lower: tuple[float, ...], upper: tuple[float, ...]) -> None:
+    with pytest.raises(ConfigError) as error:
+        Grid(lower, upper, 5)
+    assert str(error.value) == (
+        f"a grid from {lower} to {upper}: give a lower and a higher end for each dimension"
+    )
+
+
+def test_a_grid_of_no_points() -> None:
+    with pytest.raises(ConfigError) as error:
+        Grid((0,), (1,), 0)
+    assert str(error.value) == "0 points along a side of a grid: give at least 1"
 
 
 @pytest.mark.parametrize(
