@@ -213,7 +213,6 @@ def test_slopes_of_a_published_network(arrays: Arrays) -> None:
     close(slopes(arrays["net_dsm_samples"][..., None])[..., 0], arrays["net_dsm_grad"])
     told = ScoreMatching()(score, arrays["net_y"], None, Recorded([])).diagnostics
     close(told["curvature"], arrays["net_sm_trace"])
-
     close(told["squared_slope"], arrays["net_sm_grad"][:, 0].square())
 
 

@@ -81,13 +81,24 @@ def test_offsets_follow_the_density(noise: GaussianMixtureNoise) -> None:
     assert 0.5 < float(close_by.double().mean()) < 0.53
 
 
-def test_density_is_that_of_the_mixture(noise: GaussianMixtureNoise) -> None:
-    sigmas = torch.tensor(SIGMAS)
-    components = Independent(Normal(torch.zeros_like(sigmas), sigmas), 1)
-    mixture = MixtureSameFamily(Categorical(torch.ones(2)), components)
-    offsets = noise.draw(example_draws(0, torch.arange(3)), 50)
-    assert offsets.shape == (3, 50, 3)
+@pytest.mark.parametrize(("components", "dimensions"), [(1, 1), (2, 1), (2, 3), (3, 4)])
+def test_density_is_that_of_the_mixture(components: int, dimensions: int) -> None:
+    sigmas = example_draws(4, torch.arange(components)).uniform(dimensions) + 0.05
+    gaussians = Independent(Normal(torch.zeros_like(sigmas), sigmas), 1)
+    mixture = MixtureSameFamily(Categorical(torch.ones(components)), gaussians)
+    draw, noise = example_draws(0, torch.arange(3)), GaussianMixtureNoise(sigmas)
+    offsets = noise.draw(draw, 50)
+    assert offsets.shape == (3, 50, dimensions)
     torch.testing.assert_close(noise.log_density(offsets), mixture.log_prob(offsets))
+    target = draw.of("target").normal(dimensions)
+    around = noise.around(target)
+    assert torch.equal(around.sample(draw, 50), target[:, None] + offsets)
+    torch.testing.assert_close(
+        around.log_density(target[:, None] + offsets),
+        mixture.log_prob(offsets),
+        rtol=1e-4,
+        atol=1e-4,
+    )
 
 
 def test_density_where_floating_point_has_none(noise: GaussianMixtureNoise) -> None:
@@ -186,16 +197,29 @@ def test_a_constant_changes_the_divergence_by_the_weights() -> None:
 
 
 def test_nce_plus_becomes_nce() -> None:
-    """As beta goes to 0, with the same points of the noise."""
+    """As beta goes to 0, with the same points of the noise; at 0 it is NCE, the formula written out for target and
+    noise."""
 
-    def loss(beta: float) -> Tensor:
-        candidates = candidates_of(NoiseContrastive(beta=beta))
-        scores = -candidates.points.square().sum(-1)
-        return NoiseContrastive(beta=beta).loss(scores, candidates).values
+    def score(points: Tensor) -> Tensor:
+        return -(points - 0.1).square().sum(-1)
 
-    differences = [float((loss(beta) - loss(0)).abs().max()) for beta in (0.1, 0.01, 0.001, 0)]
-    assert differences[0] > 10 * differences[1] > 100 * differences[2] > 0
-    assert differences[3] == 0
+    def found(beta: float) -> tuple[Candidates, Tensor]:
+        objective = NoiseContrastive(beta=beta)
+        candidates = candidates_of(objective)
+        return candidates, objective.loss(score(candidates.points), candidates).values
+
+    noise = GaussianMixtureNoise(torch.tensor(SIGMAS, dtype=torch.float64))
+    negatives = noise.draw(example_draws(0, torch.arange(6)).of("noise"), 16).double()
+    positive = (score(torch.zeros(3)) - noise.log_density(torch.zeros(3).double())).exp()
+    others = (score(negatives) - noise.log_density(negatives)).exp().sum(1)
+    nce = -(positive / (positive + others)).log()
+    differences = []
+    for beta in (0.1, 0.01, 0.001, 0):
+        candidates, loss = found(beta)
+        torch.testing.assert_close(candidates.points[:, 1:], negatives, rtol=1e-6, atol=1e-7)
+        differences.append(float((loss - nce).abs().max()))
+    assert differences[0] > 5 * differences[1] > 25 * differences[2] > 1e-5
+    assert differences[3] < 1e-6
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES, ids=IDS)
@@ -280,8 +304,15 @@ def test_diagnostics_of_the_right_energy() -> None:
     assert first.tolist() == [1, 1, 1, 0, 0, 0]
     peaked = candidates.log_noise.clone()
     peaked[:, 5] += 50
-    effective = objective.loss(peaked, candidates).diagnostics["effective_samples"]
-    torch.testing.assert_close(effective, ones)
+    told = objective.loss(peaked, candidates).diagnostics
+    torch.testing.assert_close(told["effective_samples"], ones)
+    torch.testing.assert_close(told["largest_log_weight"], 50 * ones)
+    halves = candidates.log_noise.clone()  # weights of 3 and 1, eight each
+    halves[:, 1:9] += math.log(3)
+    told = objective.loss(halves, candidates).diagnostics
+    torch.testing.assert_close(told["effective_samples"], 32**2 / 80 * ones)
+    torch.testing.assert_close(told["log_normalizer"], math.log(2) * ones)
+    torch.testing.assert_close(told["largest_log_weight"], math.log(3) * ones)
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES, ids=IDS)
@@ -293,14 +324,27 @@ def test_diagnostics_carry_no_gradient(objective: NoiseObjective) -> None:
     assert not any(value.requires_grad for value in loss.diagnostics.values())
 
 
-def test_normalizer_of_a_known_energy() -> None:
-    """f = -|y|^2 / (2 s^2) has log Z = D/2 log(2 pi s^2); ML-IS is then the negative log likelihood of the target."""
-    candidates = candidates_of(MaximumLikelihood(), 4, 50_000)
-    scores = -candidates.points.square().sum(-1) / (2 * 0.2**2)
-    loss = MaximumLikelihood().loss(scores, candidates)
-    expected = torch.full((4,), 1.5 * math.log(math.tau * 0.2**2)).double()
-    torch.testing.assert_close(loss.diagnostics["log_normalizer"], expected, rtol=0, atol=0.03)
-    torch.testing.assert_close(loss.values, expected, rtol=0, atol=0.03)
+@pytest.mark.parametrize("dimensions", [1, 3, 4])
+def test_likelihood_of_a_known_energy(dimensions: int) -> None:
+    """f = -|y - c|^2 / (2 s^2) + 500 has log Z = D/2 log(2 pi s^2) + 500. ML-IS goes to the negative log likelihood of
+    the target, by an error that falls as the root of the number of samples."""
+    noise = GaussianMixtureNoise(torch.tensor([[0.2] * dimensions, [0.4] * dimensions]).double())
+    target = example_draws(7, torch.arange(16)).normal(dimensions).double()
+
+    def score(points: Tensor) -> Tensor:  # the centre lies beside each target
+        return -(points - target[:, None] - 0.1).square().sum(-1) / (2 * 0.2**2) + 500
+
+    log_z = dimensions / 2 * math.log(math.tau * 0.2**2) + 500
+    exact = log_z - score(target[:, None])[:, 0]
+    errors = []
+    for samples in (100, 10_000):
+        draw = example_draws(0, torch.arange(16))
+        loss = MaximumLikelihood(samples)(score, target, noise, draw)
+        errors.append(float((loss.values - exact).square().mean().sqrt()))
+        told = loss.diagnostics["log_normalizer"] - log_z
+        torch.testing.assert_close(told, loss.values - exact, rtol=0, atol=1e-9)
+    assert errors[1] < 0.03
+    assert 4 < errors[0] / errors[1] < 25
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES, ids=IDS)

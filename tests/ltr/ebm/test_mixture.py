@@ -12,7 +12,7 @@ from torch.distributions import Categorical, Independent, MixtureSameFamily, Nor
 from ltr.draws import example_draws
 from ltr.ebm.mixture import MixtureDensity
 from ltr.ebm.noise import GaussianMixtureNoise
-from ltr.ebm.objectives import NoiseContrastive
+from ltr.ebm.objectives import Candidates, NoiseContrastive
 from ltr.ebm.proposals import LearnedProposal, mixture_error, mixture_likelihood
 from ltr.errors import TrainingError
 
@@ -148,3 +148,58 @@ def test_shares_of_the_likelihood() -> None:
     torch.testing.assert_close(loss(0.5), (loss(0) + loss(1)) / 2)
     error = (in_torch(proposal).mean - target).square()[:, 0]
     torch.testing.assert_close(mixture_error(target, proposal), error)
+
+
+@pytest.mark.parametrize("dimensions", [1, 3, 4])
+def test_gradient_of_the_divergence(dimensions: int) -> None:
+    """-sum_m w_m d log q(y_m), with the self-normalised weights of the points that were drawn, all held fixed; a
+    constant of the energy, another for each target, adds itself to the value and nothing to a gradient."""
+    proposal, parts = trainable(mixture_of(3, dimensions))
+    points = proposal.sample(example_draws(0, torch.arange(3)), 16)
+    trained = torch.tensor(1.0, dtype=torch.float64, requires_grad=True)
+    scores = -trained * points.square().sum(-1)
+    target = torch.zeros(3, dimensions).double()
+    both = torch.cat([target[:, None], points], dim=1)
+    candidates = Candidates(both, proposal.log_density(both), target)
+    weights = (scores - candidates.log_noise[:, 1:]).detach().softmax(1)
+    expected = torch.autograd.grad(-(weights * proposal.log_density(points)).sum(), parts)
+
+    all_scores = torch.cat([torch.zeros(3, 1), scores], dim=1)
+    gradients, values = [], []
+    for constants in (torch.zeros(3), torch.tensor([500.0, -500.0, 3.0])):
+        constants = constants.double()[:, None]
+        loss = LearnedProposal().loss(all_scores + constants, candidates, proposal)
+        told = loss.diagnostics
+        torch.testing.assert_close(told["divergence"], told["log_normalizer"])
+        values.append(told["divergence"] - constants[:, 0])
+        gradients.append(
+            torch.autograd.grad(loss.values.sum(), [trained, *parts], retain_graph=True)
+        )
+    torch.testing.assert_close(values[1], values[0])
+    for found, shifted, exact in zip(*gradients, (None, *expected), strict=True):
+        torch.testing.assert_close(shifted, found, rtol=1e-9, atol=1e-11)
+        if exact is not None:
+            torch.testing.assert_close(found, exact, rtol=1e-10, atol=1e-12)
+    (energy,) = torch.autograd.grad(
+        NoiseContrastive().loss(all_scores, candidates).values.sum(), trained
+    )
+    torch.testing.assert_close(gradients[0][0], energy)  # the proposal's part gives it nothing
+
+
+@pytest.mark.parametrize("dimensions", [1, 3, 4])
+def test_a_proposal_of_scores_of_500(dimensions: int) -> None:
+    """In float32, with a target that the proposal is far from."""
+    mixture = mixture_of(3, dimensions)
+    parts = [part.requires_grad_() for part in vars(mixture).values()]
+    target = torch.full((3, dimensions), 40.0)
+    loss = LearnedProposal(NoiseContrastive(samples=16), 0.5)(
+        lambda points: 500 * (7 * points.sum(-1)).sin().sign(),
+        target,
+        MixtureDensity(*parts),
+        example_draws(0, torch.arange(3)),
+    )
+    gradients = torch.autograd.grad(loss.values.sum(), parts)
+    for each in (loss.values, *gradients, *loss.diagnostics.values()):
+        assert each.dtype == torch.float32
+        assert each.isfinite().all()
+    assert all(bool((each != 0).any()) for each in gradients)

@@ -46,6 +46,22 @@ def test_score_matching(dimensions: int) -> None:
     torch.testing.assert_close(gradient, expected)
 
 
+@pytest.mark.parametrize("dimensions", [3, 4])
+def test_score_matching_of_correlated_dimensions(dimensions: int) -> None:
+    """f = -(y - c)' P (y - c) / 2: the trace is that of P, whatever lies beside its diagonal."""
+    target, centre, _ = problem(dimensions)
+    precision = torch.arange(dimensions**2).reshape(dimensions, dimensions).double()
+    precision = precision + precision.T + 9 * torch.eye(dimensions).double()
+
+    def score(points: Tensor) -> Tensor:
+        return -torch.einsum("bnd,de,bne->bn", points - centre, precision, points - centre) / 2
+
+    loss = ScoreMatching()(score, target, None, example_draws(0, torch.arange(5)))
+    torch.testing.assert_close(loss.diagnostics["curvature"], -precision.trace().expand(5))
+    squared = ((target - centre) @ precision).square().sum(-1)
+    torch.testing.assert_close(loss.values, -precision.trace() + squared / 2)
+
+
 @DIMENSIONS
 def test_denoising_score_matching(dimensions: int) -> None:
     """Least for the data's own Gaussian, widened by sigma^2; here of one target at c: p = 1 / sigma^2, where it is 0."""
@@ -62,8 +78,11 @@ def test_denoising_score_matching(dimensions: int) -> None:
         gradient, torch.full_like(gradient, -2 * 0.16 * rest), rtol=0.06, atol=0
     )
     right = gaussian(target[:, None], torch.tensor(1 / 0.4**2))
-    exact = objective(right, target, None, example_draws(0, torch.arange(5))).values
-    torch.testing.assert_close(exact, torch.zeros(5).double(), rtol=0, atol=1e-20)
+    draw = example_draws(0, torch.arange(5))
+    exact = objective(right, target, None, draw)
+    torch.testing.assert_close(exact.values, torch.zeros(5).double(), rtol=0, atol=1e-20)
+    squared = draw.of("denoising").normal(4096, dimensions).double().square().sum(-1).mean(1)
+    torch.testing.assert_close(exact.diagnostics["squared_slope"], squared / 0.4**2)
 
 
 @DIMENSIONS
@@ -94,12 +113,14 @@ def test_likelihood_by_chains() -> None:
     torch.testing.assert_close(loss.values.detach(), expected, rtol=1e-6, atol=1e-7)
     (gradient,) = torch.autograd.grad(loss.values.sum(), shift)
     torch.testing.assert_close(gradient, (points.mean(1) - target).sum(0), rtol=1e-6, atol=1e-7)
+    torch.testing.assert_close(loss.diagnostics["score_gap"], -expected, rtol=1e-6, atol=1e-7)
     distance = loss.diagnostics["chain_distance"]
     torch.testing.assert_close(distance, (points - target[:, None]).abs().mean((1, 2)))
 
 
-def test_a_constant_changes_no_objective_of_slopes() -> None:
-    target, centre, precision = problem(3)
+@DIMENSIONS
+def test_a_constant_changes_no_objective_of_slopes(dimensions: int) -> None:
+    target, centre, precision = problem(dimensions)
     score = gaussian(centre, precision)
     for objective in (
         LangevinLikelihood(2, 0.1, 8),
