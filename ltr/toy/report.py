@@ -33,13 +33,13 @@ def write_report(folder: Path) -> str:
         methods = [own for (_, m), own in _grouped(found, _row) if m in (0, largest)]
         text = [f"## Data set {data}, {counted(epochs, 'epoch')}", "", *_table(data, methods)]
         text += ["", _told_apart(methods), *_failures(found)]
-        swept = [own for (_, m), own in _grouped(found, _row) if m]
-        if len({own[0].samples for own in swept}) > 1:
+        swept = _swept([own for (_, m), own in _grouped(found, _row) if m])
+        if swept:
             text += ["", *_sweep_table(swept)]
         tables.append("\n".join(text))
         drawn = [next((run for run in own if run.value is not None), own[0]) for own in methods]
         pictures = write_densities(folder, data, epochs, drawn)
-        if len({own[0].samples for own in swept}) > 1:
+        if swept:
             pictures += write_curves(folder, data, epochs, swept)
         parts.append("\n\n".join([tables[-1], *(f"![{name}]({name})" for name in pictures)]))
     head = (
@@ -49,6 +49,12 @@ def write_report(folder: Path) -> str:
     )
     write_text(folder / REPORT, head + "\n\n".join(parts) + "\n", "report")
     return "\n\n".join(tables)
+
+
+def _swept(rows: Sequence[Sequence[Run]]) -> list[Sequence[Run]]:
+    """Those of methods that have several numbers of samples."""
+    methods = [runs[0].method for runs in rows]
+    return [runs for runs in rows if methods.count(runs[0].method) > 1]
 
 
 def _row(run: Run) -> tuple[str, int]:
