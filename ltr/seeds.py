@@ -1,9 +1,10 @@
-"""Networks that differ by their seed alone: trained so that an interrupt costs a minute, each kept
-in a file, and told together."""
+"""Networks that differ by their seed alone: trained so that a signal costs an epoch, whatever else
+ends it a minute, each kept in a file, and told together."""
 
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import math
 import re
@@ -17,9 +18,10 @@ import torch
 
 from ltr.checkpoints import printable
 from ltr.errors import ResultError, TrackingError
-from ltr.files import AtomicFile, locked, make_folder, write_text
+from ltr.files import locked, make_folder, write_bytes, write_text
 from ltr.paths import open_regular, read_regular
-from ltr.progress import StatusLine, duration
+from ltr.progress import StatusLine, duration, tell
+from ltr.signals import postponed
 
 R = TypeVar("R")
 STATE, LOCK = "state.pt", "lock"
@@ -58,25 +60,37 @@ def train_on(
     facts: Mapping[str, Any],
     title: str,
 ) -> float:
-    """Go on from the state in `folder`, if there is one, to the last epoch, saving it every minute.
-    Returns the seconds of processor time, those before the state included. Raises ResultError for a
-    state of other seeds, of other facts (plain values), of more epochs, and for a damaged one."""
-    spent = _restore(training, epochs, folder / STATE, seeds, facts)
+    """Go on from the state in `folder`, if there is one, to the last epoch. The state is saved each
+    minute, at the end, for evaluating takes a while as well, and at a signal: then that of the last
+    epoch that was finished. Returns the seconds of processor time, those before the state included.
+    Raises ResultError for a state of other seeds, of other facts (plain values), of more epochs,
+    and for a damaged one."""
+    path = folder / STATE
+    spent = _restore(training, epochs, path, seeds, facts)
     line, first, begin = StatusLine(), len(training.losses), time.monotonic()
-    saved = begin
-    while len(training.losses) < epochs:
-        clock = time.process_time()
-        training.epoch()
-        spent += time.process_time() - clock
-        now, done = time.monotonic(), len(training.losses)
-        left = (now - begin) / (done - first) * (epochs - done)
-        line.tell(f"{title}: epoch {done} of {epochs}, {duration(left)} left")
-        if now - saved > SAVE_SECONDS:
-            state = {"seeds": list(seeds), "facts": dict(facts), "seconds": spent}
-            with AtomicFile(folder / STATE, "state") as file:
-                torch.save({**state, "training": training.state()}, file.temporary)
-            saved = now
-    line.end()
+    done, saved, state = first, begin, b""
+    try:
+        while done < epochs:
+            clock = time.process_time()
+            training.epoch()
+            spent += time.process_time() - clock
+            now = time.monotonic()
+            state, done = _state(training, seeds, facts, spent), len(training.losses)
+            left = (now - begin) / (done - first) * (epochs - done)
+            line.tell(f"{title}: epoch {done} of {epochs}, {duration(left)} left")
+            if now - saved > SAVE_SECONDS or done == epochs:
+                write_bytes(path, state, "state")
+                saved = now
+    except KeyboardInterrupt:
+        line.end()
+        if state:
+            with postponed():
+                write_bytes(path, state, "state")
+        if done:
+            tell(f"{title}: the same command goes on after epoch {done} of {epochs}")
+        raise
+    finally:
+        line.end()
     return spent
 
 
@@ -162,6 +176,16 @@ def _finite(values: Any) -> Any:
     if isinstance(values, list | tuple):
         return [_finite(value) for value in values]
     return None if isinstance(values, float) and not math.isfinite(values) else values
+
+
+def _state(
+    training: Resumable, seeds: Sequence[int], facts: Mapping[str, Any], seconds: float
+) -> bytes:
+    """A file's content: the next epoch does not change it."""
+    content = io.BytesIO()
+    known = {"seeds": list(seeds), "facts": dict(facts), "seconds": seconds}
+    torch.save({**known, "training": training.state()}, content)
+    return content.getvalue()
 
 
 def _restore(

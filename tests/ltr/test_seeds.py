@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from ltr.regress.examples import Examples
 from ltr.regress.training import Setup
 from ltr.regress.training import Training as Regression
 from ltr.seeds import STATE, Resumable, statistics, train_on
+from ltr.signals import Termination
 from ltr.toy.data import DataSet
 from ltr.toy.methods import METHODS
 from ltr.toy.randomness import Independent
@@ -63,6 +65,59 @@ def test_going_on_from_a_state_of_the_same_facts(tmp_path: Path) -> None:
     training.epoch = lambda: epochs.append(Counted.epoch(training))  # type: ignore[method-assign]
     train_on(training, 4, tmp_path, [0, 3], FACTS, "numbers")
     assert (len(epochs), training.losses) == (2, [0, 1, 2, 3])
+
+
+@pytest.mark.parametrize("ending", [KeyboardInterrupt(), Termination(signal.SIGTERM)])
+@pytest.mark.parametrize("kind", ["toy", "regression"])
+def test_a_signal_keeps_the_last_epoch(
+    tmp_path: Path,
+    kind: str,
+    ending: BaseException,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The half of an epoch that was begun is not in the state: the rest comes out as in one go."""
+    monkeypatch.setattr("ltr.seeds.SAVE_SECONDS", 1e9)
+    new, step, seeds = (toy, "step", [0, 1]) if kind == "toy" else (regression, "_step", [0])
+    whole, interrupted, rest = new(), new(), new()
+    own, calls = getattr(interrupted, step), []
+    steps = 2 if kind == "toy" else 5  # of 1 an epoch, of 2 an epoch
+
+    def ended(*values: Any) -> Any:
+        calls.append(own(*values))
+        if len(calls) > steps:
+            raise ending
+        return calls[-1]
+
+    monkeypatch.setattr(interrupted, step, ended)
+    with pytest.raises(type(ending)):
+        train_on(interrupted, 4, tmp_path, seeds, FACTS, "numbers")
+    told = capsys.readouterr().err.splitlines()[-1]
+    assert told == "numbers: the same command goes on after epoch 2 of 4"
+    train_on(rest, 4, tmp_path, seeds, FACTS, "numbers")
+    for _ in range(4):
+        whole.epoch()
+    assert [each.tolist() for each in tensors(rest)] == [each.tolist() for each in tensors(whole)]
+    again = new()
+    monkeypatch.delattr(type(again), "epoch")
+    train_on(again, 4, tmp_path, seeds, FACTS, "numbers")  # as after a signal in evaluation
+    assert [each.tolist() for each in tensors(again)] == [each.tolist() for each in tensors(rest)]
+
+
+def tensors(training: Any) -> list[torch.Tensor]:
+    held = training.weights if isinstance(training, Toy) else training.net.state_dict()
+    return list(held.values())
+
+
+def test_a_signal_in_the_first_epoch_leaves_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    training = Counted()
+    training.epoch = lambda: signal.raise_signal(signal.SIGINT)  # type: ignore[method-assign]
+    with pytest.raises(KeyboardInterrupt):
+        train_on(training, 4, tmp_path, [0], FACTS, "numbers")
+    assert not list(tmp_path.iterdir())
+    assert capsys.readouterr().err == ""
 
 
 def test_a_state_of_other_facts(tmp_path: Path) -> None:
