@@ -28,6 +28,9 @@ from ltr.regress.examples import Examples, Split, shuffled
 SIDE = 64
 AGES = (1.0, 60.0)
 """Years: others are left out, as published."""
+ANGLES, COUNTS, TURNS = (-100.0, 100.0), (1.0, 200.0), (-80.0, 80.0)
+"""Degrees, cells, degrees: there alone an energy is made a density. Elsewhere it would be told as
+better than it is, so others are refused."""
 _COUNT = re.compile(r"[^_]*_(\d+)\.0\.")
 """Between the first underscore and ".0." stands how many cells there are."""
 _AGE = re.compile(r"([0-9]{1,3})_")
@@ -42,7 +45,7 @@ _UNREADABLE = (
 def read_steering(folder: Path) -> Split:
     """SteeringAngle_64x64.h5 of a folder: angles in degrees, 80 % to train on. Raises DataError."""
     path = folder / "SteeringAngle_64x64.h5"
-    return shuffled(_hdf5(path), 0.8, path)
+    return shuffled(_within(ANGLES, _hdf5(path), f"'labels' of {path}"), 0.8, path)
 
 
 def read_age(folder: Path) -> Split:
@@ -65,6 +68,9 @@ def read_cells(folder: Path) -> Split:
     paths = _image_files(folder, f"no images in {folder}: give the folder Cell200")
     rule = 'between the first "_" and ".0.", as in 000017_123.0.png'
     counts = [_number(_COUNT, path, "count", rule) for path in paths]
+    for path, count in zip(paths, counts, strict=True):
+        if not COUNTS[0] <= count <= COUNTS[1]:
+            raise DataError(f"image {path} has {count:.0f} cells, not {_ends(COUNTS)}")
     images = torch.empty(len(paths), 1, SIDE, SIDE, dtype=torch.uint8)
     for place, (path, frame) in enumerate(_frames(paths)):
         if frame.shape[:2] != (SIDE, SIDE):
@@ -152,7 +158,8 @@ def _poses(path: Path) -> Examples:
     except _UNREADABLE as error:
         raise DataError(f"cannot read {path}: {_reason(error)}") from None
     images = _images(arrays["image"], path, "image", (SIDE, SIDE, 3))
-    return _examples(images.permute(0, 3, 1, 2).contiguous(), arrays["pose"], path, "pose", 3)
+    images = images.permute(0, 3, 1, 2).contiguous()
+    return _within(TURNS, _examples(images, arrays["pose"], path, "pose", 3), f"'pose' of {path}")
 
 
 def _entry(file: Mapping[str, Any], key: str, path: Path) -> Any:
@@ -186,6 +193,23 @@ def _examples(
         raise DataError(f"{key!r} of {path} holds numbers that are not finite")
     values = targets.astype(np.float32).reshape(count, dimensions)
     return Examples(images, torch.from_numpy(values))
+
+
+def _within(ends: tuple[float, float], examples: Examples, where: str) -> Examples:
+    """The examples. Raises DataError where a target is not within the ends."""
+    targets = examples.targets
+    outside = ((targets < ends[0]) | (targets > ends[1])).nonzero()
+    if len(outside):
+        row, column = outside[0].tolist()
+        more = f", and {len(outside) - 1} more like that" if len(outside) > 1 else ""
+        raise DataError(
+            f"{where}: row {row} has {targets[row, column]:g}, not {_ends(ends)} degrees{more}"
+        )
+    return examples
+
+
+def _ends(ends: tuple[float, float]) -> str:
+    return f"{ends[0]:.0f} to {ends[1]:.0f}"
 
 
 def _times(shape: tuple[int, ...]) -> str:

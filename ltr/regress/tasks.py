@@ -8,7 +8,16 @@ from pathlib import Path
 
 from ltr.ebm.inference import Grid
 from ltr.regress.examples import Split
-from ltr.regress.readers import read_age, read_cells, read_pose, read_steering
+from ltr.regress.readers import (
+    AGES,
+    ANGLES,
+    COUNTS,
+    TURNS,
+    read_age,
+    read_cells,
+    read_pose,
+    read_steering,
+)
 
 
 @dataclass(frozen=True)
@@ -32,13 +41,14 @@ class Task:
         return len(self.grid.lower)
 
 
+def _grid(ends: tuple[float, float], size: int, dimensions: int = 1) -> Grid:
+    lower, upper = ends
+    return Grid((lower,) * dimensions, (upper,) * dimensions, size)
+
+
 TASKS = {
-    "steering": Task(
-        "steering angle", "degrees", (1, 40), Grid((-100,), (100,), 20000), read_steering
-    ),
-    "cells": Task("cell count", "cells", (1, 40), Grid((1,), (200,), 19900), read_cells),
-    "age": Task("age", "years", (0.1, 20), Grid((1,), (60,), 5900), read_age),
-    "pose": Task(
-        "head pose", "degrees", (1, 10), Grid((-80,) * 3, (80,) * 3, 30), read_pose, 1, True
-    ),
+    "steering": Task("steering angle", "degrees", (1, 40), _grid(ANGLES, 20000), read_steering),
+    "cells": Task("cell count", "cells", (1, 40), _grid(COUNTS, 19900), read_cells),
+    "age": Task("age", "years", (0.1, 20), _grid(AGES, 5900), read_age),
+    "pose": Task("head pose", "degrees", (1, 10), _grid(TURNS, 30, 3), read_pose, 1, True),
 }

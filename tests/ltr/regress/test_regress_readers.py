@@ -16,7 +16,17 @@ from ltr.draws import example_draws
 from ltr.errors import DataError
 from ltr.regress.examples import Examples
 from ltr.regress.poses import augmented
-from ltr.regress.readers import read_age, read_cells, read_pose, read_steering
+from ltr.regress.readers import (
+    AGES,
+    ANGLES,
+    COUNTS,
+    TURNS,
+    read_age,
+    read_cells,
+    read_pose,
+    read_steering,
+)
+from ltr.regress.tasks import TASKS
 
 random = np.random.default_rng(0)
 IMAGES = random.integers(0, 256, (10, 3, 64, 64), dtype=np.uint8)
@@ -51,6 +61,33 @@ def test_steering(tmp_path: Path, shape: tuple[int, ...]) -> None:
     assert split.train.targets[:, 0].tolist() != LABELS[:8].tolist()
     again = read_steering(folder)
     assert again.train.targets.equal(split.train.targets)
+
+
+def test_targets_outside_of_the_grid(tmp_path: Path) -> None:
+    """Where an energy is no density: its likelihood would be told as better than it is."""
+    path = tmp_path / "SteeringAngle_64x64.h5"
+    labels = np.array([100, -100, 3.0, 250.5, 0, 1, 2, -101, 4, 5])
+    write_h5(path, images=IMAGES, labels=labels)
+    with pytest.raises(DataError) as error:
+        read_steering(tmp_path)
+    line = f"'labels' of {path}: row 3 has 250.5, not -100 to 100 degrees, and 1 more like that"
+    assert str(error.value) == line
+    path, poses = tmp_path / "BIWI_train.npz", np.full((10, 3), 80.0)
+    poses[4, 2] = -80.5
+    np.savez(path, image=IMAGES.transpose(0, 2, 3, 1), pose=poses)
+    with pytest.raises(DataError) as error:
+        read_pose(tmp_path)
+    assert str(error.value) == f"'pose' of {path}: row 4 has -80.5, not -80 to 80 degrees"
+    write_cells(tmp_path, [7, 201])
+    with pytest.raises(DataError) as error:
+        read_cells(tmp_path)
+    assert str(error.value) == f"image {tmp_path / '000001_201.0.png'} has 201 cells, not 1 to 200"
+
+
+def test_the_readers_keep_to_the_grids() -> None:
+    for name, ends in (("steering", ANGLES), ("cells", COUNTS), ("age", AGES), ("pose", TURNS)):
+        grid = TASKS[name].grid
+        assert {(low, high) for low, high in zip(grid.lower, grid.upper, strict=True)} == {ends}
 
 
 def test_ages_from_1_to_60(tmp_path: Path) -> None:
