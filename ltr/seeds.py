@@ -28,6 +28,12 @@ STATE, LOCK = "state.pt", "lock"
 SAVE_SECONDS = 60.0
 BEST, OF = 5, 20
 """So many of so many are told besides, as the papers do."""
+_PLACES = {
+    ("toy", "data*/*/seed-*.json"): "`ltr toy report {}` tells of them",
+    ("regress", "*/*/seed-*.json"): "`ltr regress report {}` tells of them",
+    ("regress detection", "*-seed*/result.json"): "its table is in table.md",
+}
+"""By command and by where its results lie."""
 _SEED = re.compile(r"seed-([0-9]{1,18})\.json")
 _MISFITS = (TrackingError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError)
 
@@ -123,19 +129,34 @@ def write_result(path: Path, values: Mapping[str, Any]) -> None:
 
 def read_result(path: Path, read: Callable[[dict[str, Any]], R]) -> R:
     """What `read` makes of the values of such a file. Raises ResultError, for whatever `read`
-    raises as well: the file was damaged or edited."""
+    raises as well: the file was edited, or is of another version."""
+    todo = "delete it, it is damaged"
     try:
-        values = _finite(json.loads(read_regular(path)))
+        content = json.loads(read_regular(path))
+        todo = "move it away, it was edited or another version wrote it"  # good JSON may be of use
+        values = _finite(content)
         if not isinstance(values, dict):
             raise ValueError("it is no table")
         return read(values)
     except OSError as error:
-        reason = error.strerror or str(error)
+        reason, todo = error.strerror or str(error), "check its permissions"
     except RecursionError:
         reason = "it is nested too deeply"
     except _MISFITS as error:
         reason = printable(f"{error}")[:200] or type(error).__name__
-    raise ResultError(f"cannot read result {path}: {reason}: delete it")
+    raise ResultError(f"cannot read result {path}: {reason}: {todo}")
+
+
+def no_results(folder: Path, command: str, example: str) -> ResultError:
+    """The error to raise where there are none of `ltr COMMAND`, which `example` makes. Results of
+    another command are told as such."""
+    for (other, pattern), told in _PLACES.items():
+        if other != command and any(folder.glob(pattern)):
+            return ResultError(
+                f"{folder} has results of `ltr {other}`, none of `ltr {command}`: "
+                + told.format(folder)
+            )
+    return ResultError(f"no results in {folder}: `{example} --output {folder}` makes some")
 
 
 def seed_file(folder: Path, seed: int) -> Path:

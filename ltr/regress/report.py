@@ -11,13 +11,12 @@ from statistics import mean, stdev
 from typing import Any
 
 from ltr.checkpoints import printable
-from ltr.errors import ResultError
 from ltr.files import write_text
 from ltr.progress import counted
 from ltr.regress.results import Run, read_runs
 from ltr.regress.tasks import TASKS
 from ltr.regress.training import OBJECTIVES, Setup, facts_of
-from ltr.seeds import BEST, OF, statistics
+from ltr.seeds import BEST, OF, no_results, statistics
 
 REPORT = "report.md"
 
@@ -26,9 +25,7 @@ def write_report(folder: Path) -> str:
     """Write report.md; returns its tables. Raises ResultError."""
     runs = sorted(read_runs(folder), key=lambda r: (_group(r.setup), _row(r.setup), r.seed))
     if not runs:
-        raise ResultError(
-            f"no results in {folder}: `ltr regress cells --generate --output {folder}` makes some"
-        )
+        raise no_results(folder, "regress", "ltr regress cells --generate")
     tables = []
     for _, found in groupby(runs, key=lambda run: _group(run.setup)):
         rows = [list(own) for _, own in groupby(found, key=lambda run: _row(run.setup))]

@@ -46,8 +46,9 @@ def write_run(root: Path, run: Run) -> None:
 
 
 def read_runs(root: Path) -> list[Run]:
-    """All below a folder, in the order of their names. Raises ResultError."""
-    return [read_result(path, partial(_run, seed)) for seed, path in seed_files(root, "*/*")]
+    """All below a folder, task by task. Raises ResultError."""
+    files = (pair for task in TASKS for pair in seed_files(root, f"{task}/*"))
+    return [read_result(path, partial(_run, seed)) for seed, path in files]
 
 
 def check_settings(root: Path, setup: Setup) -> None:

@@ -9,10 +9,9 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import TypeVar
 
-from ltr.errors import ResultError
 from ltr.files import write_text
 from ltr.progress import counted
-from ltr.seeds import BEST, OF, statistics
+from ltr.seeds import BEST, OF, no_results, statistics
 from ltr.toy.methods import METHODS
 from ltr.toy.metric import METRICS
 from ltr.toy.pictures import write_curves, write_densities
@@ -26,7 +25,7 @@ def write_report(folder: Path) -> str:
     """Write report.md and its pictures; returns its tables. Raises ResultError."""
     runs = read_runs(folder)
     if not runs:
-        raise ResultError(f"no results in {folder}: `ltr toy run --output {folder}` makes some")
+        raise no_results(folder, "toy", "ltr toy run")
     tables, parts = [], []
     for (data, epochs), found in _grouped(runs, lambda run: (run.data, run.epochs)):
         largest = max(run.samples for run in found)

@@ -67,6 +67,11 @@ def test_the_table_is_of_photographs_left_out(
     assert cells[4] == f"{result['iou_before']:.3f} -> {result['iou_after']:.3f}"
     assert 0 < result["ap50_before"] <= 1
     assert not (place / "run" / "nce_plus-seed0" / "state.safetensors").exists()
+    assert main(["regress", "report", "run"]) == 2
+    assert capsys.readouterr().err == (
+        "ltr: run has results of `ltr regress detection`, none of `ltr regress`: its table is in "
+        "table.md\n"
+    )
     assert main([*TRAIN, "--network", "imagenet18"]) == 2
     assert "is of network 'imagenet_mobile', not 'imagenet18': give" in capsys.readouterr().err
     assert main([*TRAIN, "--epochs", "2"]) == 2

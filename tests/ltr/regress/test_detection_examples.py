@@ -106,7 +106,7 @@ def test_results_that_were_edited(
     with pytest.raises(ResultError) as error:
         read_results([plan], tmp_path)
     assert str(error.value).startswith(f"cannot read result {path}: {reason}")
-    assert str(error.value).endswith(": delete it")
+    assert str(error.value).endswith(": move it away, it was edited or another version wrote it")
 
 
 @pytest.mark.slow

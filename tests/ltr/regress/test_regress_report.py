@@ -16,6 +16,7 @@ from ltr.regress.metric import Quality
 from ltr.regress.report import write_report
 from ltr.regress.results import Run, path_of, read_runs, write_run
 from ltr.regress.training import Setup
+from ltr.toy.report import write_report as write_toy_report
 
 MDN = Setup("cells", "mdn", True, "small", "none")
 TEACHER = replace(MDN, objective="teacher")
@@ -117,6 +118,28 @@ def test_a_result_of_before_is_of_no_folder(tmp_path: Path) -> None:
         missing((replace(MDN, data="/faces"),), 1, tmp_path)
 
 
+def test_results_of_other_commands(tmp_path: Path) -> None:
+    """Beside one's own they are none of its business; alone they are told as what they are."""
+    of_toy = tmp_path / "data1" / "nce" / "seed-0.json"
+    of_toy.parent.mkdir(parents=True)
+    of_toy.write_text('{"data": "1", "method": "nce"}', encoding="utf-8")
+    with pytest.raises(ResultError) as error:
+        write_report(tmp_path)
+    assert str(error.value) == (
+        f"{tmp_path} has results of `ltr toy`, none of `ltr regress`: `ltr toy report {tmp_path}` "
+        "tells of them"
+    )
+    written(tmp_path, MDN, [3.3])
+    assert "| MDN, K = 4 | – | 1 | " in write_report(tmp_path)
+    of_toy.unlink()
+    with pytest.raises(ResultError) as error:
+        write_toy_report(tmp_path)
+    assert str(error.value) == (
+        f"{tmp_path} has results of `ltr regress`, none of `ltr toy`: `ltr regress report "
+        f"{tmp_path}` tells of them"
+    )
+
+
 def test_what_is_missing(tmp_path: Path) -> None:
     written(tmp_path, MDN, [3.3])
     assert missing((MDN, TEACHER), 2, tmp_path) == [(0, TEACHER), (1, MDN), (1, TEACHER)]
@@ -127,7 +150,9 @@ def test_what_is_missing(tmp_path: Path) -> None:
         f"{path} is of epochs 75, not 3: give another --output, or delete it"
     )
     path.write_text("{}", encoding="utf-8")
-    with pytest.raises(ResultError, match=r"^cannot read result .*seed-0\.json: .*: delete it$"):
+    with pytest.raises(
+        ResultError, match=r"^cannot read result .*seed-0\.json: .*: move it away, "
+    ):
         missing((MDN,), 2, tmp_path)
 
 
@@ -177,4 +202,6 @@ def test_results_that_were_edited(
         with pytest.raises(ResultError) as error:
             read()
         assert str(error.value).startswith(f"cannot read result {path}: {reason}")
-        assert str(error.value).endswith(": delete it")
+        assert str(error.value).endswith(
+            ": move it away, it was edited or another version wrote it"
+        )
