@@ -9,6 +9,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
+from ltr.ebm.checks import check_count, check_decay, check_positive
 from ltr.ebm.objectives import Score
 from ltr.ebm.slopes import slopes_of
 
@@ -22,10 +23,12 @@ def climb(
     begin: Place,
     steps: Iterable[Step],
 ) -> tuple[Place, Tensor]:
-    """Every one of at least one step is taken (the rule of ATOM and DiMP): `scores_of` gives scores
+    """Every step is taken (the rule of ATOM and DiMP): `scores_of` gives scores
     and slopes of a place, `move` the place after a step along slopes. Returns the last place and
-    the scores of the place before it, as published: those of the last would cost one more pass."""
-    place = begin
+    the scores of the place before it, as published: those of the last would cost one more pass.
+    ConfigError for no steps."""
+    steps, place = list(steps), begin
+    check_count("steps", len(steps))
     for step in steps:
         scores, slopes = scores_of(place)
         place = move(place, slopes, step)
@@ -49,7 +52,11 @@ def ascend_where_higher(
     """Points (B, N, D) after `iterations` steps, each of which a point takes unless its score
     falls, or point or score would not be finite; then its own step is multiplied by `decay` instead
     (Gustafsson et al. 2020, ECCV; for boxes 10 iterations, decay .5). Returns them and their scores
-    (B, N)."""
+    (B, N). ConfigError for a step that is a number and not above 0, and for a decay that is not
+    between 0 and 1."""
+    if not isinstance(step, Tensor):
+        check_positive("a step", step)
+    check_decay(decay)
     lengths = step * torch.ones_like(points)
     scores, slopes = slopes_of(score, points)
     for _ in range(iterations):

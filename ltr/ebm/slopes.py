@@ -9,7 +9,15 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ltr.ebm.checks import check_count, check_positive, check_scores
+from ltr.ebm.checks import (
+    check_count,
+    check_draw,
+    check_examples,
+    check_positive,
+    check_recorded,
+    check_scores,
+    check_targets,
+)
 from ltr.ebm.noise import Draw
 from ltr.ebm.objectives import SAMPLES, Loss, Score
 
@@ -25,18 +33,21 @@ class Slopes(NamedTuple):
 
 def slopes_of(score: Score, points: Tensor, keep_graph: bool = False) -> Slopes:
     """Scores and slopes at points (B, N, D), without gradient unless the graph is kept, so that
-    they can be differentiated themselves. ConfigError unless there is a score for each point."""
+    they can be differentiated themselves. 0 where scores that are trained do not depend on the
+    points. ConfigError unless there is a score for each point, and for scores without a gradient:
+    a constant cannot be told from what was detached."""
     with torch.enable_grad():
         points = points.detach().requires_grad_()
         scores = score(points)
         check_scores(scores, points.shape[:-1])
+        check_recorded(scores)
         slopes = _derivative(scores, points, keep_graph)
     return Slopes(scores if keep_graph else scores.detach(), slopes)
 
 
 def _derivative(values: Tensor, points: Tensor, keep_graph: bool) -> Tensor:
     """Of the sum of values in the points: 0 where they do not depend on them."""
-    if not (values.requires_grad or torch.is_inference_mode_enabled()):  # there torch says why not
+    if not values.requires_grad:
         return torch.zeros_like(points)
     (found,) = torch.autograd.grad(
         values.sum(), points, create_graph=keep_graph, allow_unused=True, materialize_grads=True
@@ -65,10 +76,12 @@ class LangevinLikelihood:
         check_positive("a step length", self.step_length)
 
     def __call__(self, score: Score, target: Tensor, noise: None, draw: Draw) -> Loss:
+        check_targets(target)
+        check_draw(draw)
         points = target[:, None].expand(-1, self.samples, -1)
         for step in range(self.steps):
-            normal = draw.of(f"langevin {step}").normal(self.samples, target.shape[-1])
-            points = langevin_step(score, points, normal.to(points), self.step_length)
+            normal = _normal(draw.of(f"langevin {step}"), self.samples, target)
+            points = langevin_step(score, points, normal, self.step_length)
         return self.loss(score(torch.cat([target[:, None], points], dim=1)), points, target)
 
     def loss(self, scores: Tensor, points: Tensor, target: Tensor) -> Loss:
@@ -103,7 +116,9 @@ class DenoisingScoreMatching:
         check_count("samples", self.samples)
 
     def __call__(self, score: Score, target: Tensor, noise: None, draw: Draw) -> Loss:
-        normal = draw.of("denoising").normal(self.samples, target.shape[-1]).to(target)
+        check_targets(target)
+        check_draw(draw)
+        normal = _normal(draw.of("denoising"), self.samples, target)
         points = target[:, None] + self.sigma * normal
         return self.loss(slopes_of(score, points, keep_graph=True).slopes, points, target)
 
@@ -121,13 +136,16 @@ class ScoreMatching:
         L = tr f''(y) + |f'(y)|^2 / 2
 
     at the target, the trace by D second derivatives; nothing is drawn. The score must be smooth in
-    y: of a ReLU network the trace is 0. Diagnostics: `curvature` (the trace), `squared_slope`."""
+    y: of a ReLU network the trace is 0. All is 0 of a trained score that does not know y.
+    Diagnostics: `curvature` (the trace), `squared_slope`."""
 
     def __call__(self, score: Score, target: Tensor, noise: None, draw: Draw) -> Loss:
+        check_targets(target)
         with torch.enable_grad():
             points = target.detach()[:, None].requires_grad_()
             scores = score(points)
             check_scores(scores, points.shape[:-1])
+            check_recorded(scores)
             slopes = _derivative(scores, points, keep_graph=True)
             trace = torch.zeros_like(slopes[:, 0, 0])
             for dimension in range(target.shape[-1]):
@@ -136,3 +154,10 @@ class ScoreMatching:
         squared = slopes[:, 0].square().sum(-1)
         told = {"curvature": trace.detach(), "squared_slope": squared.detach()}
         return Loss(trace + squared / 2, told)
+
+
+def _normal(draw: Draw, samples: int, target: Tensor) -> Tensor:
+    """(B, samples, D) standard normal numbers for targets (B, D)."""
+    normal = draw.normal(samples, target.shape[-1]).to(target)
+    check_examples("targets", "(B, D)", target.shape, "random numbers", len(normal))
+    return normal

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from ltr.draws import example_draws
-from ltr.ebm.ascent import ascend
+from ltr.ebm.ascent import ascend, ascend_where_higher
 from ltr.ebm.objectives import Score
 from ltr.ebm.slopes import (
     DenoisingScoreMatching,
@@ -16,6 +16,7 @@ from ltr.ebm.slopes import (
     langevin_step,
     slopes_of,
 )
+from ltr.errors import ConfigError
 
 DIMENSIONS = pytest.mark.parametrize("dimensions", [1, 3, 4])
 
@@ -163,10 +164,9 @@ def test_a_score_that_is_linear_in_one_dimension(dimensions: int) -> None:
     torch.testing.assert_close(loss.diagnostics["curvature"], curvature)
 
 
-@pytest.mark.parametrize("trained", [True, False])
-def test_a_score_that_does_not_know_the_target(trained: bool) -> None:
+def test_a_score_that_does_not_know_the_target() -> None:
     """Slopes and curvature are 0; chains diffuse, points stay."""
-    constant = torch.tensor(2.0, dtype=torch.float64, requires_grad=trained)
+    constant = torch.tensor(2.0, dtype=torch.float64, requires_grad=True)
     score: Score = lambda points: constant.expand(points.shape[:-1])  # noqa: E731
     target, _, _ = problem(3)
     draw = example_draws(0, torch.arange(5))
@@ -181,8 +181,34 @@ def test_a_score_that_does_not_know_the_target(trained: bool) -> None:
     assert torch.equal(points, target[:, None])
 
 
-def test_slopes_without_a_gradient_that_torch_keeps() -> None:
-    """Nothing is recorded in inference mode: an error, not slopes of 0."""
+@pytest.mark.parametrize("how", ["detach", "no_grad", "constant", "inference_mode"])
+def test_scores_without_a_gradient(how: str) -> None:
+    """An error, not slopes of 0 that move nothing and train nothing; a constant without a graph is no other thing."""
     target, centre, precision = problem(3)
-    with torch.inference_mode(), pytest.raises(RuntimeError, match="does not require grad"):
-        slopes_of(gaussian(centre, precision), target[:, None])
+    known = gaussian(centre, precision)
+
+    def score(points: Tensor) -> Tensor:
+        if how == "detach":
+            return known(points).detach()
+        if how == "constant":
+            return points.new_zeros(points.shape[:-1])
+        with torch.set_grad_enabled(how != "no_grad"):
+            return known(points)
+
+    draw = example_draws(0, torch.arange(5))
+    for asked in (
+        lambda: slopes_of(score, target[:, None]),
+        lambda: ascend(score, target[:, None], [0.1]),
+        lambda: ascend_where_higher(score, target[:, None], 0.1, 0.5, 3),
+        lambda: LangevinLikelihood(2, 0.1, 8)(score, target, None, draw),
+        lambda: DenoisingScoreMatching(0.2, 8)(score, target, None, draw),
+        lambda: ScoreMatching()(score, target, None, draw),
+    ):
+        with torch.inference_mode(how == "inference_mode"), pytest.raises(ConfigError) as error:
+            asked()
+        assert str(error.value) == (
+            "scores without a gradient in the points: compute them from the points, without .detach(), torch.no_grad or "
+            "torch.inference_mode"
+        )
+    with torch.no_grad():  # around it does no harm
+        assert bool(slopes_of(known, target[:, None]).slopes.any())
