@@ -14,6 +14,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ltr.errors import ConfigError
+
 
 def _signed(word: int) -> int:
     """64 bits as the int64 that has them."""
@@ -68,7 +70,16 @@ class Draws:
 
 def example_draws(seed: int, numbers: Tensor) -> Draws:
     """The draws of the examples with these `numbers` (B,) int64, on their device, in a training
-    with this seed: different ones for different numbers."""
+    with this seed: different ones for different numbers. ConfigError for anything else."""
+    if not isinstance(numbers, Tensor) or numbers.ndim != 1 or numbers.dtype != torch.int64:
+        what = (
+            f"{numbers.dtype} {tuple(numbers.shape)}"
+            if isinstance(numbers, Tensor)
+            else repr(numbers)
+        )
+        raise ConfigError(
+            f"numbers of examples that are {what}: give (B,) int64, as torch.arange(B)"
+        )
     return Draws(_mixed(_mixed(torch.full_like(numbers, seed) + _GOLDEN) ^ numbers))
 
 

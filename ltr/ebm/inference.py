@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ltr.ebm.checks import check_count, check_scores
+from ltr.ebm.checks import check_count, check_draw, check_sample, check_scores, check_share
 from ltr.ebm.mixture import drawn_by_weight
 from ltr.ebm.noise import Density, Draw
 from ltr.ebm.objectives import Score, log_mean_exp, weight_moments
@@ -50,8 +50,9 @@ class WeightedSample:
         return weight_moments(self.log_weights)[0]
 
     def expectation(self, values: Tensor) -> Tensor:
-        """(B, ...) of values (B, M, ...) at the points."""
-        return torch.einsum("bm,bm...->b...", self.weights, values)
+        """(B, ...) of values (B, M, ...) at the points; of truth values, their probability."""
+        dtype = torch.promote_types(self.weights.dtype, values.dtype)
+        return torch.einsum("bm,bm...->b...", self.weights.to(dtype), values.to(dtype))
 
     @property
     def mean(self) -> Tensor:
@@ -71,12 +72,17 @@ class WeightedSample:
 
     def credible_interval(self, share: float = 0.9) -> tuple[Tensor, Tensor]:
         """Lower and upper end (B, D) for each dimension: between them lies the `share` of the
-        weight, as much of the rest below as above."""
+        weight, as much of the rest below as above. ConfigError unless it is between 0 and 1."""
+        if not 0 < share < 1:
+            raise ConfigError(
+                f"a credible interval of {share}: give a share between 0 and 1, .9 for 90 %"
+            )
         return self.quantile((1 - share) / 2), self.quantile((1 + share) / 2)
 
     def quantile(self, share: float) -> Tensor:
         """(B, D), for each dimension the least point such that the `share` of the weight lies not
-        above it."""
+        above it. ConfigError unless it is from 0 to 1."""
+        check_share("a quantile", share)
         points, order = self.points.sort(dim=1)
         weights = self.weights[..., None].expand_as(order).gather(1, order)
         below = weights.cumsum(1) < share * weights.sum(1, keepdim=True)
@@ -85,16 +91,24 @@ class WeightedSample:
 
     def resampled(self, draw: Draw, count: int) -> Tensor:
         """(B, count, D) of the points, drawn by their weights with replacement."""
+        check_draw(draw)
         index = drawn_by_weight(self.log_weights, draw.of("resampling"), count)
         return self.points.gather(1, index[..., None].expand(-1, -1, self.points.shape[-1]))
 
 
 def importance_sample(score: Score, proposal: Density, draw: Draw, count: int) -> WeightedSample:
     """`count` points of the proposal (a `MixtureDensity`, or noise around a first guess), weighted
-    for the energy. Without gradient. ConfigError for less than one."""
+    for the energy. Without gradient. ConfigError for less than one, for noise that is around
+    nothing, and for points that are not (B, count, D)."""
     check_count("samples", count)
+    if not hasattr(proposal, "sample"):
+        raise ConfigError(
+            f"a {type(proposal).__name__} as proposal is no density: give its .around(guess), with "
+            "a guess (B, D)"
+        )
     with torch.no_grad():
         points = proposal.sample(draw, count)
+        check_sample(points, count)
         scores = score(points)
         check_scores(scores, points.shape[:-1])
         return WeightedSample(points, scores, proposal.log_density(points))
@@ -146,5 +160,6 @@ class Grid:
 
     def sample(self, scores: Tensor, draw: Draw, count: int) -> Tensor:
         """Points (B, count, D) drawn by scores (B, size^D), of their type and on their device."""
+        check_draw(draw)
         points = self.points(scores.dtype, scores.device)
         return points[drawn_by_weight(scores, draw.of("grid"), count)]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ltr.ebm.checks import check_dimensions
+from ltr.ebm.checks import check_dimensions, check_draw, check_examples
 from ltr.ebm.noise import Draw, log_gaussians
 from ltr.errors import ConfigError, TrainingError
 
@@ -51,6 +51,7 @@ class MixtureDensity:
         """Points (B, count, D), without gradient: they are never reparametrised. A component is
         drawn for all dimensions. TrainingError where a parameter is not finite."""
         with torch.no_grad():
+            check_draw(draw)
             component = self._components(draw, count)
             normal = draw.of("offset").normal(count, self.means.shape[-1]).to(self.means.dtype)
             return self.points(component, normal)
@@ -79,6 +80,7 @@ class MixtureDensity:
         self._check("targets", target)
         if not beta:
             return target
+        check_examples("targets", "(B, D)", target.shape, "a mixture", len(self.logits))
         centred = MixtureDensity(self.logits, torch.zeros_like(self.means), self.log_sigmas)
         return target + beta * centred.sample(draw, 1)[:, 0]
 
@@ -102,8 +104,11 @@ class MixtureDensity:
 
 def drawn_by_weight(log_weights: Tensor, draw: Draw, count: int) -> Tensor:
     """Indices (B, count) that are drawn, with replacement, by weights whose logarithms, up to a
-    constant, are (B, K)."""
-    return chosen_by_weight(log_weights, draw.integers(_STEPS, count).double() / _STEPS)
+    constant, are (B, K). ConfigError for other axes, or for another B than that of the numbers."""
+    check_draw(draw)
+    steps = draw.integers(_STEPS, count)
+    check_examples("weights", "(B, K)", log_weights.shape, "random numbers", len(steps))
+    return chosen_by_weight(log_weights, steps.double() / _STEPS)
 
 
 def chosen_by_weight(log_weights: Tensor, uniform: Tensor) -> Tensor:

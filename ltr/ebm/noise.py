@@ -8,7 +8,7 @@ from typing import Protocol
 
 from torch import Tensor
 
-from ltr.ebm.checks import check_deviations, check_dimensions
+from ltr.ebm.checks import check_deviations, check_dimensions, check_draw, check_examples
 from ltr.errors import ConfigError
 
 
@@ -73,10 +73,11 @@ class GaussianMixtureNoise:
         """Targets (B, D) moved by noise of `beta` times the deviations; all of them stay, and
         nothing is drawn, for 0."""
         self._check("targets", target)
-        return target + beta * self.draw(draw, 1)[:, 0] if beta else target
+        return target + beta * _for_each(target, self.draw(draw, 1))[:, 0] if beta else target
 
     def draw(self, draw: Draw, count: int) -> Tensor:
         """Offsets (B, count, D) from the target."""
+        check_draw(draw)
         components, dimensions = self.sigmas.shape
         component = draw.of("component").integers(components, count)
         return self.offsets(component, draw.of("offset").normal(count, dimensions))
@@ -110,13 +111,20 @@ class NoiseAround:
     """(..., D)"""
 
     def sample(self, draw: Draw, count: int) -> Tensor:
-        """Points (B, count, D) around targets (B, D)."""
-        return self.target[..., None, :] + self.noise.draw(draw, count)
+        """Points (B, count, D) around targets (B, D). ConfigError for targets of other axes, or of
+        another B than the random numbers."""
+        return self.target[..., None, :] + _for_each(self.target, self.noise.draw(draw, count))
 
     def log_density(self, points: Tensor) -> Tensor:
         """The logarithm (..., N) of the density at points (..., N, D)."""
         check_dimensions("points", points, self.target.shape[-1], "targets")
         return self.noise.log_density(points - self.target[..., None, :])
+
+
+def _for_each(target: Tensor, offsets: Tensor) -> Tensor:
+    """Offsets (B, N, D) that are of targets (B, D)."""
+    check_examples("targets", "(B, D)", target.shape, "random numbers", len(offsets))
+    return offsets
 
 
 def log_gaussians(scaled: Tensor, log_sigmas: Tensor) -> Tensor:

@@ -22,8 +22,9 @@ ML-IS) and "How to Train Your Energy-Based Model for Regression" (BMVC; NCE, NCE
 comparison of all). All is done with logarithms: no score is too large. Published settings are those
 of the 1-D experiments (1,024 samples) and, in brackets, of object detection (127 or 128).
 
-ConfigError for fewer than one sample, and for scores that are not one number for each point: they
-would be broadcast into something else.
+ConfigError for fewer than one sample, for targets, noise or random numbers of different shapes or
+batches, and for scores that are not one number for each point: they would be broadcast into
+something else.
 """
 
 from __future__ import annotations
@@ -36,8 +37,14 @@ from typing import NamedTuple, Protocol, TypeVar
 import torch
 from torch import Tensor
 
-from ltr.ebm.checks import check_count, check_scores
-from ltr.ebm.noise import Draw, GaussianMixtureNoise, Noise
+from ltr.ebm.checks import (
+    check_count,
+    check_draw,
+    check_examples,
+    check_scores,
+    check_targets,
+)
+from ltr.ebm.noise import Density, Draw, GaussianMixtureNoise, Noise
 from ltr.errors import ConfigError
 
 Score = Callable[[Tensor], Tensor]
@@ -111,6 +118,7 @@ class NoiseContrastive:
             raise ConfigError(f"a beta of {self.beta}: give a finite number from 0")
 
     def draw(self, target: Tensor, noise: Noise, draw: Draw) -> Candidates:
+        check_draw(draw)
         positive = noise.perturbed(target, draw.of("positive"), self.beta)
         return _with_first(positive, target, noise, draw, self.samples)
 
@@ -161,8 +169,7 @@ class LabelDivergence:
         check_count("samples", self.samples)
 
     def draw(self, target: Tensor, noise: Noise, draw: Draw) -> Candidates:
-        density = noise.around(target)
-        points = density.sample(draw.of("noise"), self.samples)
+        density, points = _around(target, noise, draw, self.samples)
         return Candidates(points, density.log_density(points), target)
 
     def loss(self, scores: Tensor, candidates: Candidates) -> Loss:
@@ -220,10 +227,19 @@ def weight_moments(log_weights: Tensor) -> tuple[Tensor, Tensor]:
 def _with_first(
     first: Tensor, target: Tensor, noise: Noise, draw: Draw, samples: int
 ) -> Candidates:
-    density = noise.around(target)
-    drawn = density.sample(draw.of("noise"), samples)
+    density, drawn = _around(target, noise, draw, samples)
     points = torch.cat([first[:, None], drawn], dim=1)
     return Candidates(points, density.log_density(points), target)
+
+
+def _around(target: Tensor, noise: Noise, draw: Draw, samples: int) -> tuple[Density, Tensor]:
+    """The noise's density for targets (B, D), and its points (B, samples, D)."""
+    check_targets(target)
+    check_draw(draw)
+    density = noise.around(target)
+    points = density.sample(draw.of("noise"), samples)
+    check_examples("targets", "(B, D)", target.shape, "points of the noise", len(points))
+    return density, points
 
 
 def _scored(

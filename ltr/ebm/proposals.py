@@ -18,16 +18,11 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
-from ltr.ebm.checks import check_dimensions
+from ltr.ebm.checks import check_dimensions, check_share
 from ltr.ebm.mixture import MixtureDensity
 from ltr.ebm.noise import Draw
-from ltr.ebm.objectives import (
-    Candidates,
-    Loss,
-    NoiseContrastive,
-    Score,
-    log_mean_exp,
-)
+from ltr.ebm.objectives import Candidates, Loss, NoiseContrastive, Score, log_mean_exp
+from ltr.errors import ConfigError
 
 
 @dataclass(frozen=True)
@@ -39,13 +34,26 @@ class LearnedProposal:
     where s is the `likelihood_share`. 0: the joint objective. One half: a mixture density network
     with an energy as its teacher, which has features of its own. Published: 1,024 samples, 4
     components. Where the mixture is far off at first, as in three dimensions, begin with an epoch
-    of `mixture_likelihood`."""
+    of `mixture_likelihood`. ConfigError for another objective than NCE, for a share that is not
+    from 0 to 1, and for noise that is no mixture."""
 
     energy: NoiseContrastive = field(default_factory=NoiseContrastive)
     likelihood_share: float = 0.0
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.energy, NoiseContrastive):
+            raise ConfigError(
+                f"an energy by {type(self.energy).__name__} beside a learned proposal: give a "
+                "NoiseContrastive"
+            )
+        check_share("a likelihood share", self.likelihood_share)
+
     def draw(self, target: Tensor, proposal: MixtureDensity, draw: Draw) -> Candidates:
         """The points to be scored; their log densities have the proposal's gradient."""
+        if not isinstance(proposal, MixtureDensity):
+            raise ConfigError(
+                f"a {type(proposal).__name__} as a learned proposal: give a MixtureDensity"
+            )
         return self.energy.draw(target, proposal, draw)
 
     def loss(self, scores: Tensor, candidates: Candidates, proposal: MixtureDensity) -> Loss:
@@ -77,6 +85,7 @@ def proposal_divergence(scores: Tensor, log_proposal: Tensor) -> Tensor:
 def mixture_likelihood(target: Tensor, proposal: MixtureDensity) -> Loss:
     """-log q(y) at targets (B, D): a mixture density network by itself, or the warm-up of one that
     is to be a proposal. Diagnostics: `mixture_error`."""
+    _check_targets(target, proposal)
     values = -proposal.log_density(target[..., None, :])[..., 0]
     return Loss(values, {"mixture_error": mixture_error(target, proposal).detach()})
 
@@ -84,5 +93,15 @@ def mixture_likelihood(target: Tensor, proposal: MixtureDensity) -> Loss:
 def mixture_error(target: Tensor, proposal: MixtureDensity) -> Tensor:
     """(B,) mean squared distance over dimensions of the mixture's mean from targets (B, D): the
     published warm-up of mixtures of 16, whose likelihood may overflow at first."""
-    check_dimensions("targets", target, proposal.means.shape[-1], "a mixture")
+    _check_targets(target, proposal)
     return (proposal.mean - target).square().mean(-1)
+
+
+def _check_targets(target: Tensor, proposal: MixtureDensity) -> None:
+    """(..., D), one for each mixture."""
+    check_dimensions("targets", target, proposal.means.shape[-1], "a mixture")
+    if target.shape[:-1] != proposal.logits.shape[:-1]:
+        raise ConfigError(
+            f"targets of shape {tuple(target.shape)}, a mixture of logits "
+            f"{tuple(proposal.logits.shape)}: give a target for each"
+        )

@@ -67,6 +67,14 @@ def test_quantiles_of_few_points() -> None:
     assert float(sample.expectation(points[..., 0].square())) == pytest.approx(8.7)
 
 
+def test_the_expectation_of_truth_values_is_a_probability() -> None:
+    points = torch.tensor([[[3.0], [1.0], [2.0], [4.0]]])
+    sample = WeightedSample(points, torch.tensor([[0.1, 0.2, 0.3, 0.4]]).log(), torch.zeros(1, 4))
+    assert float(sample.expectation(points[..., 0] > 2)) == pytest.approx(0.5)
+    assert float(sample.expectation(points[..., 0].long())) == pytest.approx(2.7)
+    assert sample.expectation(points.double()).dtype == torch.float64
+
+
 @pytest.mark.parametrize(("dimensions", "size"), [(1, 2001), (3, 51), (4, 31)])
 def test_grids(dimensions: int, size: int) -> None:
     """A Gaussian's normalizer, but for the share (n - 1) / n an axis."""

@@ -10,9 +10,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from ltr.draws import example_draws
-from ltr.ebm.ascent import ascend_where_higher
-from ltr.ebm.inference import Grid, importance_sample
+from ltr.draws import Draws, example_draws
+from ltr.ebm.ascent import ascend, ascend_where_higher
+from ltr.ebm.inference import Grid, WeightedSample, importance_sample
 from ltr.ebm.mixture import MixtureDensity
 from ltr.ebm.noise import GaussianMixtureNoise
 from ltr.ebm.objectives import LabelDivergence, MaximumLikelihood, NoiseContrastive, Objective
@@ -29,6 +29,10 @@ def noise_of(dimensions: int) -> GaussianMixtureNoise:
 
 def mixture_of(dimensions: int) -> MixtureDensity:
     return MixtureDensity(torch.zeros(2, 3), *torch.zeros(2, 2, 3, dimensions).unbind())
+
+
+def square(points: Tensor) -> Tensor:
+    return -points.square().sum(-1)
 
 
 LABEL = noise_of(1)
@@ -158,6 +162,14 @@ def test_no_samples(made: Callable[[int], object], count: int) -> None:
         (lambda: DenoisingScoreMatching(math.nan), "a sigma of nan: give a finite number above 0"),
         (lambda: NoiseContrastive(beta=-0.1), "a beta of -0.1: give a finite number from 0"),
         (lambda: NoiseContrastive(beta=math.nan), "a beta of nan: give a finite number from 0"),
+        (lambda: NoiseContrastive(1.5), "1.5 samples: give a whole number"),
+        (lambda: NoiseContrastive(math.nan), "nan samples: give a whole number"),
+        (lambda: LearnedProposal(likelihood_share=1.5), "a likelihood share of 1.5: give a share from 0 to 1"),
+        (lambda: LearnedProposal(MaximumLikelihood()), "an energy by MaximumLikelihood beside a learned proposal: give a NoiseContrastive"),
+        (lambda: ascend(square, torch.zeros(2, 5, 1), []), "0 steps: give at least 1"),
+        (lambda: ascend_where_higher(square, torch.zeros(2, 5, 1), 0.0, 0.5, 3), "a step of 0.0: give a finite number above 0"),
+        (lambda: ascend_where_higher(square, torch.zeros(2, 5, 1), 0.1, 1.0, 3), "a decay of 1.0: give a number between 0 and 1"),
+        (lambda: ascend_where_higher(square, torch.zeros(2, 5, 1), 0.1, 0.0, 3), "a decay of 0.0: give a number between 0 and 1"),
     ],
 )  # fmt: skip
 def test_settings_that_nothing_can_have(made: Callable[[], object], message: str) -> None:
@@ -217,3 +229,133 @@ def test_scores_of_inference_that_are_not_one_a_point() -> None:
             ConfigError, match=r"^scores of shape \(2, 5, 1\) for \(2, 5\) points: "
         ):
             asked(lambda points: -points.square())  # type: ignore[no-untyped-call]
+
+
+@pytest.mark.parametrize("share", [90, 1.5, 1.0, 0.0, -0.1, math.nan])
+def test_shares_of_an_interval(share: float) -> None:
+    sample = WeightedSample(torch.zeros(2, 5, 1), torch.zeros(2, 5), torch.zeros(2, 5))
+    with pytest.raises(ConfigError) as error:
+        sample.credible_interval(share)
+    assert str(error.value) == (
+        f"a credible interval of {share}: give a share between 0 and 1, .9 for 90 %"
+    )
+    if share not in (0, 1):  # the first and the last point
+        with pytest.raises(ConfigError) as error:
+            sample.quantile(share)
+        assert str(error.value) == f"a quantile of {share}: give a share from 0 to 1"
+
+
+SAMPLED: dict[str, Callable[[Tensor, Draws], object]] = {
+    "nce": lambda y, draw: NoiseContrastive(4)(square, y, noise_of(1), draw),
+    "nce_plus": lambda y, draw: NoiseContrastive(4, 0.1)(square, y, noise_of(1), draw),
+    "ml_is": lambda y, draw: MaximumLikelihood(4)(square, y, noise_of(1), draw),
+    "kld_is": lambda y, draw: LabelDivergence(LABEL, 4)(square, y, noise_of(1), draw),
+    "proposal": lambda y, draw: LearnedProposal(NoiseContrastive(4))(square, y, mixture_of(1), draw),
+    "proposal, moved": lambda y, draw: LearnedProposal(NoiseContrastive(4, 0.1))(square, y, mixture_of(1), draw),
+    "langevin": lambda y, draw: LangevinLikelihood(1, 0.1, 4)(square, y, None, draw),
+    "dsm": lambda y, draw: DenoisingScoreMatching(0.1, 4)(square, y, None, draw),
+    "around": lambda y, draw: importance_sample(square, noise_of(1).around(y), draw, 4),
+    "moved": lambda y, draw: noise_of(1).perturbed(y, draw, 0.1),
+    "mixture moved": lambda y, draw: mixture_of(1).perturbed(y, draw, 0.1),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("shape", [(2, 1, 1), (2, 2, 1), (1,)])
+@pytest.mark.parametrize("case", SAMPLED)
+def test_targets_of_other_axes(case: str, shape: tuple[int, ...]) -> None:
+    """A guess whose middle axis was not taken off: every target with the points of all."""
+    SAMPLED[case](torch.zeros(2, 1), DRAWS)
+    with pytest.raises(
+        ConfigError, match=rf"^targets of shape {re.escape(str(shape))}.*: give \(B, D\)"
+    ):
+        SAMPLED[case](torch.zeros(shape), DRAWS)
+
+
+@pytest.mark.parametrize(("targets", "streams"), [(2, 1), (1, 2), (2, 3)])
+@pytest.mark.parametrize("case", SAMPLED)
+def test_random_numbers_of_another_batch(case: str, targets: int, streams: int) -> None:
+    """One stream would be drawn from for all, and one target stand for all."""
+    if "moved" in case or case == "proposal":  # mixtures of two
+        targets = 2 if streams == 1 else targets
+    with pytest.raises(
+        ConfigError,
+        match=r"^(targets|weights) of shape .* examples: give .*, and of both the same B$",
+    ):
+        SAMPLED[case](torch.zeros(targets, 1), example_draws(0, torch.arange(streams)))
+
+
+@pytest.mark.parametrize("draw", [None, torch.Generator()], ids=["None", "Generator"])
+@pytest.mark.parametrize("case", SAMPLED)
+def test_random_numbers_of_another_kind(case: str, draw: object) -> None:
+    with pytest.raises(ConfigError) as error:
+        SAMPLED[case](torch.zeros(2, 1), draw)  # type: ignore[arg-type]
+    assert str(error.value) == (
+        f"random numbers of {type(draw).__name__}: give a stream for each example, as "
+        "ltr.draws.example_draws(seed, torch.arange(B))"
+    )
+
+
+def test_grids_and_samples_drawn_for_another_batch() -> None:
+    sample = WeightedSample(torch.zeros(2, 5, 1), torch.zeros(2, 5), torch.zeros(2, 5))
+    other = example_draws(0, torch.arange(3))
+    for drawn in (
+        lambda: sample.resampled(other, 4),
+        lambda: Grid([0], [1], 5).sample(torch.zeros(2, 5), other, 4),
+    ):
+        with pytest.raises(ConfigError) as error:
+            drawn()
+        assert str(error.value) == (
+            "weights of shape (2, 5), random numbers of 3 examples: give (B, K), and of both the same B"
+        )
+
+
+def test_a_proposal_that_is_no_density() -> None:
+    with pytest.raises(ConfigError) as error:
+        importance_sample(square, noise_of(1), DRAWS, 4)  # type: ignore[arg-type]
+    assert str(error.value) == (
+        "a GaussianMixtureNoise as proposal is no density: give its .around(guess), with a guess (B, D)"
+    )
+
+
+def test_points_of_a_proposal() -> None:
+    class Flat:
+        def sample(self, draw: object, count: int) -> Tensor:
+            return torch.zeros(count, 1)
+
+        def log_density(self, points: Tensor) -> Tensor:
+            return points[..., 0]
+
+    with pytest.raises(ConfigError) as error:
+        importance_sample(square, Flat(), DRAWS, 4)
+    assert str(error.value) == (
+        "4 points of the proposal have the shape (4, 1): it must give (B, 4, D)"
+    )
+
+
+def test_mixtures_that_are_not_of_the_targets() -> None:
+    objective = LearnedProposal(NoiseContrastive(4))
+    with pytest.raises(ConfigError, match="^a GaussianMixtureNoise as a learned proposal: "):
+        objective(square, torch.zeros(2, 1), noise_of(1), DRAWS)  # type: ignore[arg-type]
+    for asked in (mixture_likelihood, mixture_error):
+        with pytest.raises(ConfigError) as error:
+            asked(torch.zeros(1, 1), mixture_of(1))
+        assert str(error.value) == (
+            "targets of shape (1, 1), a mixture of logits (2, 3): give a target for each"
+        )
+
+
+@pytest.mark.parametrize(
+    ("numbers", "what"),
+    [
+        (8, "8"),
+        (torch.arange(8.0), "torch.float32 (8,)"),
+        (torch.tensor(3), "torch.int64 ()"),
+        (torch.arange(8)[:, None], "torch.int64 (8, 1)"),
+    ],
+)
+def test_numbers_of_examples(numbers: Tensor, what: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        example_draws(0, numbers)
+    assert str(error.value) == (
+        f"numbers of examples that are {what}: give (B,) int64, as torch.arange(B)"
+    )
