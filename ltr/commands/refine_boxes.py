@@ -38,7 +38,8 @@ def refine_boxes(
 ) -> int:
     """Reads detections in COCO's results format (image_id, category_id, bbox, score), lets each box
     climb the energy of its class, and writes them again with `log_energy`, how well the box fits
-    (a logarithm that is not normalized). The score stays the detector's.
+    (a logarithm that is not normalized). The score stays the detector's, and boxes of categories
+    that the network was not trained on stay as they are.
 
     IMAGES is a file of annotations as COCO has them, a folder that holds one as annotations.json,
     or a folder whose photographs are called by their ids, such as 000000000042.jpg.
@@ -72,7 +73,7 @@ def refine_boxes(
     if truth:
         print("|  | AP | AP50 | AP75 |\n|---|---|---|---|")
         for when, boxes in (("before", given), ("after", refined)):
-            numbers = (f"{100 * number:.1f}" for number in average_precision(truth, boxes))
+            numbers = (f"{number:.3f}" for number in average_precision(truth, boxes))
             print(f"| {when} | {' | '.join(numbers)} |")
     print(output)
     return 0

@@ -101,9 +101,11 @@ def read_detections(path: Path) -> list[Detection]:
         raise DataError(f"{path} is no list of detections: give a file of COCO's results format")
     found = []
     for entry in Entry(path, "", {"detection": values}).entries("detection"):
-        box, score = tuple(entry.numbers("bbox", 4)), entry.values.get("score", "missing")
+        box, score = tuple(entry.numbers("bbox", 4)), entry.values.get("score")
         if min(box[2:]) <= 0:
             raise entry.wrong(f"bbox {list(box)} has no size: give x, y, width, height in pixels")
+        if score is None:
+            raise entry.wrong("score is missing")
         if not is_coordinate(score):
             raise entry.wrong(f"score is {score!r:.40}, not a number")
         image, category = entry.whole("image_id"), entry.whole("category_id")

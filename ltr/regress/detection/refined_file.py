@@ -9,8 +9,7 @@ from pathlib import Path
 
 import torch
 
-from ltr.errors import DataError, suggestion
-from ltr.progress import with_progress
+from ltr.progress import tell, with_progress
 from ltr.regress.detection.coco import Detection, photograph_files
 from ltr.regress.detection.features import photograph_taps
 from ltr.regress.detection.network_file import Refiner, load_trunk
@@ -21,19 +20,19 @@ def refined_detections(
     refiner: Refiner, images: Path, detections: Sequence[Detection]
 ) -> list[Detection]:
     """Detections in their order, with boxes that climbed the energy and the log energy there; the
-    confidence stays the detector's. `images` as in `photograph_files`. Raises DataError,
+    confidence stays the detector's. Those of categories that the network was not trained on stay as
+    they are, and are counted in a line. `images` as in `photograph_files`. Raises DataError,
     FrameError, CheckpointError."""
     known = refiner.classes.of_category
-    for number, detection in enumerate(detections):
-        if detection.category not in known:
-            hint = suggestion(str(detection.category), [str(category) for category in known])
-            raise DataError(
-                f"detection {number}: category_id {detection.category} is none that the network "
-                f"was trained on: {hint}"
-            )
     of_image: dict[int, list[int]] = defaultdict(list)
+    unknown = []
     for number, detection in enumerate(detections):
-        of_image[detection.image].append(number)
+        if detection.category in known:
+            of_image[detection.image].append(number)
+        else:
+            unknown.append(detection.category)
+    if unknown:
+        tell(_kept(unknown, len(detections)))
     files = photograph_files(images, of_image)
     net = load_trunk(refiner)
     refined = list(detections)
@@ -49,3 +48,12 @@ def refined_detections(
         ):
             refined[number] = replace(detections[number], box_xywh=tuple(box), log_energy=energy)
     return refined
+
+
+def _kept(categories: Sequence[int], boxes: int) -> str:
+    """Of the boxes that are not refined."""
+    names, count = sorted(set(categories)), len(categories)
+    shown = ", ".join(map(str, names[:5])) + (", ..." if len(names) > 5 else "")
+    category = f"category {shown} is none" if len(names) == 1 else f"categories {shown} are none"
+    was = "it was" if count == 1 else "they were"
+    return f"{count} of {boxes} boxes kept as {was}: {category} that the network was trained on"

@@ -74,7 +74,12 @@ DETECTION = {"image_id": 7, "category_id": 3, "bbox": [1, 2, 3, 4], "score": 0.5
     ("values", "line"),
     [
         ([{**DETECTION, "bbox": [1, 2, 0, 4]}], "detection 0: bbox .* has no size"),
-        ([DETECTION, {**DETECTION, "score": None}], "detection 1: score is None, not a number"),
+        ([DETECTION, {**DETECTION, "score": None}], "detection 1: score is missing$"),
+        (
+            [{"image_id": 7, "category_id": 3, "bbox": [1, 2, 3, 4]}],
+            "detection 0: score is missing$",
+        ),
+        ([{**DETECTION, "score": "high"}], "detection 0: score is 'high', not a number"),
         ([{"image_id": 7}], "there is no 'bbox'"),
         ({"detections": []}, "is no list of detections"),
         ([3], "detection 0: 3 is not an object"),
