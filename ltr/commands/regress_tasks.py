@@ -194,6 +194,8 @@ def _carry_out(task: str, folder: Path | None, settings: dict[str, Any]) -> int:
                 "(--weights) there is nothing to keep"
             )
         given["frozen_epochs"] = 0
+    if folder and not folder.is_dir():  # else it would be told as another folder than before
+        raise ConfigError(f"DIR {folder} is no folder: give that of the published files")
     given |= {"generated": folder is None, "data": str(folder.resolve()) if folder else ""}
     setups = [Setup(task, name, **given) for name in objectives]
     wanted = missing(setups, seeds, output)

@@ -7,7 +7,6 @@ that are as much narrower.
 from __future__ import annotations
 
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Literal
 
 import torch
@@ -17,7 +16,9 @@ from ltr.ebm.mixture import MixtureDensity
 from ltr.errors import CheckpointError
 from ltr.images import MEAN, STD
 from ltr.models.backbone import BasicBlock, ResNet18
+from ltr.models.tracker_net import is_counter
 from ltr.networks import load_network
+from ltr.paths import open_regular
 
 TrunkName = Literal["resnet18", "small"]
 
@@ -123,12 +124,26 @@ def normalized(images: Tensor) -> Tensor:
 def _fill(features: ResNet18Features, path: Path) -> None:
     """Raises CheckpointError."""
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-        state = {key: value for key, value in state.items() if not key.startswith("fc.")}
-        own = {key: key.removeprefix("trunk.") for key in features.state_dict()}
-        features.load_state_dict({key: state.pop(name) for key, name in own.items()})
-    except (OSError, RuntimeError, UnpicklingError, EOFError, KeyError, AttributeError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise CheckpointError(
-            f"weights {path} are not those of torchvision's ResNet-18: {reason}"
-        ) from None
+        with open_regular(path) as file:
+            state = torch.load(file, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise CheckpointError(f"cannot read weights {path}: {error.strerror or error}") from None
+    except Exception:  # a pickle of strangers raises whatever it likes
+        raise _not_torchvisions(path, "it is damaged or holds more than tensors") from None
+    if not isinstance(state, dict):
+        raise _not_torchvisions(path, "it is no table of tensors")
+    found = {}
+    for key, tensor in features.state_dict().items():
+        name = key.removeprefix("trunk.")
+        # files of old versions of torch have no counters
+        found[key] = state.get(name, tensor if is_counter(name) else None)
+        if getattr(found[key], "shape", None) != tensor.shape:
+            raise _not_torchvisions(path, f"{name} is missing or has another shape")
+    features.load_state_dict(found)
+
+
+def _not_torchvisions(path: Path, why: str) -> CheckpointError:
+    return CheckpointError(
+        f"weights {path} are not those of torchvision's ResNet-18 ({why}): give its file "
+        "resnet18-f37072fd.pth, or imagenet for the bundled ones"
+    )

@@ -72,6 +72,12 @@ def test_the_table_is_of_photographs_left_out(
         "ltr: run has results of `ltr regress detection`, none of `ltr regress`: its table is in "
         "table.md\n"
     )
+    assert main([*TRAIN, "--network", "imagenet19"]) == 2
+    assert "unknown network 'imagenet19': did you mean imagenet18" in capsys.readouterr().err
+    assert main(["regress", "detection", "nowhere", *TRAIN[3:]]) == 2
+    assert capsys.readouterr().err == (
+        f"ltr: annotations {place / 'nowhere'} do not exist: give COCO's file, or its folder\n"
+    )
     assert main([*TRAIN, "--network", "imagenet18"]) == 2
     assert "is of network 'imagenet_mobile', not 'imagenet18': give" in capsys.readouterr().err
     assert main([*TRAIN, "--epochs", "2"]) == 2

@@ -126,6 +126,9 @@ def test_published_cells(place: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert "## Cell count: small, 2 epochs" in out
     assert f"weights from elsewhere: none; pictures in {place / 'Cell200'}." in out
     assert "| MDN, K = 2 | – | 1 | " in out
+    assert main(["regress", "cells", "Cel200", "--seeds", "1", *words]) == 2
+    line = "ltr: DIR Cel200 is no folder: give that of the published files\n"
+    assert capsys.readouterr().err == line, "and not that results of another folder are there"
 
 
 @pytest.mark.parametrize(
@@ -140,8 +143,8 @@ def test_published_cells(place: Path, capsys: pytest.CaptureFixture[str]) -> Non
         ("pose . --weights none --frozen-epochs 0", "cannot read BIWI_train.npz: No such file or directory"),
         ("detection . --step-length 1e-4", "--step-length 0.0001: nce_plus has no chains, ml_mcmc alone has"),
         ("detection . --objective nce,dsm --step-length 1", "--step-length 1.0: nce, dsm have no chains, ml_mcmc alone has"),
-        ("cells nowhere", "cannot list folder nowhere (No such file or directory): check its path and permissions"),
-        ("pose nowhere", "cannot read nowhere/BIWI_train.npz: No such file or directory"),
+        ("cells nowhere", "DIR nowhere is no folder: give that of the published files"),
+        ("pose nowhere", "DIR nowhere is no folder: give that of the published files"),
         ("age . --weights odd.pth", "no UTKFace_64x64.h5 and no images in .: give the folder of UTKFace"),
         ("report nowhere", "no results in nowhere: `ltr regress cells --generate --output nowhere` makes some"),
     ],

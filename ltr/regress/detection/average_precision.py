@@ -10,7 +10,13 @@ from typing import Any, NamedTuple
 
 from ltr.data.annotations import read_annotations
 from ltr.errors import ConfigError, DataError
-from ltr.regress.detection.coco import Annotated, Detection, Thing, as_result
+from ltr.regress.detection.coco import (
+    Annotated,
+    Detection,
+    Thing,
+    annotations_file,
+    as_result,
+)
 
 
 class AveragePrecision(NamedTuple):
@@ -66,7 +72,7 @@ def truth_in(path: Path, detections: Iterable[Detection]) -> dict[str, Any]:
     """All that a file of annotations holds, or annotations.json in a folder: groups of things
     (`iscrowd`) as well, which cost no detection anything. Raises DataError, for detections in
     photographs that are not there too."""
-    path = path / "annotations.json" if path.is_dir() else path
+    path = annotations_file(path)
     root = read_annotations(path)
     images = [entry.whole("id") for entry in root.entries("images")]
     for image in {detection.image for detection in detections} - set(images):

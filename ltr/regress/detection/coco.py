@@ -60,11 +60,22 @@ class Detection:
     """How well it fits, where that is known."""
 
 
+def annotations_file(path: Path) -> Path:
+    """A file of annotations, or annotations.json of a folder. Raises DataError where it is not
+    there."""
+    file = path / "annotations.json" if path.is_dir() else path
+    if not file.exists():
+        raise DataError(
+            f"annotations {file} do not exist: give a file as COCO has them, or its folder"
+        )
+    return file
+
+
 def read_coco(path: Path) -> Annotated:
     """A file of annotations, or the folder that holds it as annotations.json; photographs lie below
     the file's folder. Groups of things (`iscrowd`) and boxes of less than a pixel are left out.
     Raises DataError."""
-    path = path / "annotations.json" if path.is_dir() else path
+    path = annotations_file(path)
     root = read_annotations(path)
     photographs = _photographs(root, path.parent)
     categories = {entry.whole("id"): entry.text("name") for entry in root.entries("categories")}

@@ -10,13 +10,14 @@ from pathlib import Path
 
 from torch import Tensor
 
+from ltr.checkpoints import find_network
 from ltr.errors import ConfigError, DataError
 from ltr.geometry import iou
 from ltr.models.backbone import Taps
 from ltr.networks import load_network
 from ltr.progress import StatusLine, duration, tell
 from ltr.regress.detection.average_precision import average_precision, check_installed, truth_of
-from ltr.regress.detection.coco import Annotated, Detection, read_coco
+from ltr.regress.detection.coco import Annotated, Detection, annotations_file, read_coco
 from ltr.regress.detection.examples import (
     Classes,
     Examples,
@@ -81,13 +82,16 @@ def material(annotations: Path, network: str) -> Material:
 def carry_out(plans: Sequence[Plan], root: Path) -> None:
     """Train and measure those of the plans, of the same annotations and network, that have no
     result yet. A signal keeps what was done. Raises TrackingError."""
+    annotations, network = Path(plans[0].annotations), plans[0].network
+    annotations_file(annotations)  # first: else they would be told as other ones than before
+    find_network(network)
     done = {result.plan for result in read_results(plans, root)}
     missing = [plan for plan in plans if plan not in done]
     if not missing:
         tell("all are there")
         return
     check_installed()
-    shared = material(Path(missing[0].annotations), missing[0].network)
+    shared = material(annotations, network)
     for plan in missing:
         _carry_out(plan, shared, folder_of(plan, root))
 

@@ -88,8 +88,38 @@ def test_resnet18_begins_with_weights_and_may_keep_them(tmp_path: Path) -> None:
     whole = ResNet18Features(str(tmp_path / "whole.pth"))
     assert whole.layer4[1].conv2.weight.equal(bundled.layer4[1].conv2.weight)
     assert not whole(pictures, frozen=True).requires_grad
-    with pytest.raises(CheckpointError, match=r"^weights .* are not those of torchvision's ResNet"):
-        ResNet18Features(str(tmp_path / "nothing.pth"))
+    old = {k: v for k, v in state.items() if not k.endswith("num_batches_tracked")}
+    torch.save(old, tmp_path / "old.pth")
+    assert len(old) == 100
+    assert ResNet18Features(str(tmp_path / "old.pth")).trunk.conv1.weight.equal(
+        state["conv1.weight"]
+    )
+
+
+def test_what_are_no_weights_of_resnet18(tmp_path: Path) -> None:
+    """In own words: torch advises to read the file without care."""
+    path = tmp_path / "weights.pth"
+
+    def line() -> str:
+        with pytest.raises(CheckpointError) as error:
+            ResNet18Features(str(path))
+        return str(error.value)
+
+    assert line() == f"cannot read weights {path}: No such file or directory"
+    head = f"weights {path} are not those of torchvision's ResNet-18 ("
+    todo = "): give its file resnet18-f37072fd.pth, or imagenet for the bundled ones"
+    for value, why in (
+        (Path("x"), "it is damaged or holds more than tensors"),
+        ([torch.zeros(1)], "it is no table of tensors"),
+        ({"fc.weight": torch.zeros(1)}, "conv1.weight is missing or has another shape"),
+        ({"conv1.weight": torch.zeros(1)}, "conv1.weight is missing or has another shape"),
+        ({"conv1.weight": "text"}, "conv1.weight is missing or has another shape"),
+    ):
+        torch.save(value, path)
+        assert line() == head + why + todo
+    for content in (b"", b"no weights"):
+        path.write_bytes(content)
+        assert line() == f"{head}it is damaged or holds more than tensors{todo}"
 
 
 def test_normalized_as_published() -> None:
