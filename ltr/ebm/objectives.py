@@ -84,21 +84,23 @@ class Objective(Protocol[N]):
     """A way to train an energy. `Objective[None]` needs no noise."""
 
     def __call__(self, score: Score, target: Tensor, noise: N, draw: Draw) -> Loss:
-        """What the scores around targets (B, D) cost."""
+        """What the scores around targets (B, D) cost: draws the points, and asks `score` for
+        theirs."""
 
 
 class NoiseObjective(Objective[Noise], Protocol):
     """One of scores at points of the noise, in two halves."""
 
     def draw(self, target: Tensor, noise: Noise, draw: Draw) -> Candidates:
-        """The points to be scored for targets (B, D)."""
+        """The points (B, N, D) to be scored for targets (B, D): `samples` of the noise, and where
+        the objective scores a positive, that is one more and comes first."""
 
     def loss(self, scores: Tensor, candidates: Candidates) -> Loss:
-        """The loss of their scores (..., N)."""
+        """The loss (...) of their scores (..., N)."""
 
 
 @dataclass(frozen=True)
-class NoiseContrastive:
+class NoiseContrastive(NoiseObjective):
     """NCE (BMVC 2020; ranking form): the target must be told from points of the
     noise. With a_m = f(y_m) - log q(y_m) and y_0 the target,
 
@@ -130,7 +132,7 @@ class NoiseContrastive:
 
 
 @dataclass(frozen=True)
-class MaximumLikelihood:
+class MaximumLikelihood(NoiseObjective):
     """ML-IS (ECCV 2020): maximum likelihood, the normalizer by importance sampling.
 
         L = log (1/M) sum_m exp(f(y_m) - log q(y_m)) - f(y).
@@ -154,7 +156,7 @@ class MaximumLikelihood:
 
 
 @dataclass(frozen=True, eq=False)
-class LabelDivergence:
+class LabelDivergence(NoiseObjective):
     """KLD-IS (BMVC 2020): the divergence from a label density p(y | y_i) to the model, both terms
     by importance sampling; the target is not scored. Without the label's entropy,
 

@@ -21,12 +21,12 @@ from torch import Tensor
 from ltr.ebm.checks import check_dimensions, check_share
 from ltr.ebm.mixture import MixtureDensity
 from ltr.ebm.noise import Draw
-from ltr.ebm.objectives import Candidates, Loss, NoiseContrastive, Score, log_mean_exp
+from ltr.ebm.objectives import Candidates, Loss, NoiseContrastive, Objective, Score, log_mean_exp
 from ltr.errors import ConfigError
 
 
 @dataclass(frozen=True)
-class LearnedProposal:
+class LearnedProposal(Objective[MixtureDensity]):
     """The energy by NCE with the proposal as its noise, and beside it the proposal:
 
         L = L_nce + (1 - s) KL(p || q) - s log q(y),

@@ -19,7 +19,7 @@ from ltr.ebm.checks import (
     check_targets,
 )
 from ltr.ebm.noise import Draw
-from ltr.ebm.objectives import SAMPLES, Loss, Score
+from ltr.ebm.objectives import SAMPLES, Loss, Objective, Score
 
 
 class Slopes(NamedTuple):
@@ -56,7 +56,7 @@ def _derivative(values: Tensor, points: Tensor, keep_graph: bool) -> Tensor:
 
 
 @dataclass(frozen=True)
-class LangevinLikelihood:
+class LangevinLikelihood(Objective[None]):
     """ML-MCMC (BMVC 2020): maximum likelihood, the expectation under the model by `samples` chains
     that begin at the target and take `steps` of `step_length` a,
 
@@ -99,7 +99,7 @@ def langevin_step(score: Score, points: Tensor, normal: Tensor, step_length: flo
 
 
 @dataclass(frozen=True)
-class DenoisingScoreMatching:
+class DenoisingScoreMatching(Objective[None]):
     """DSM (Vincent 2011, "A Connection Between Score Matching and Denoising Autoencoders"): the
     slope at points y_m = y + sigma e_m leads back to the target,
 
@@ -130,7 +130,7 @@ class DenoisingScoreMatching:
 
 
 @dataclass(frozen=True)
-class ScoreMatching:
+class ScoreMatching(Objective[None]):
     """SM (Hyvarinen 2005, "Estimation of Non-Normalized Statistical Models by Score Matching"):
 
         L = tr f''(y) + |f'(y)|^2 / 2

@@ -7,9 +7,10 @@ import itertools
 import re
 import shlex
 import shutil
-from dataclasses import replace
+from dataclasses import is_dataclass, replace
+from importlib import import_module
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import data_trees
 import numpy as np
@@ -17,6 +18,7 @@ import pytest
 from demo_video import demo_clip, write_demo_image, write_demo_video
 
 from ltr.data.configuration import Layout, Sampling, Use
+from ltr.ebm import objectives, proposals, slopes
 from ltr.models.zoo import NETWORKS, PUBLISHED_FILES
 from ltr.recipes import RECIPES
 from ltr.regress import cells
@@ -183,6 +185,41 @@ def rows(document: str, first: str) -> list[list[str]]:
     begin = next(k for k, line in enumerate(lines) if line.startswith(f"| {first} |"))
     body = itertools.takewhile(lambda line: line.startswith("|"), lines[begin + 2 :])
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in body]
+
+
+def test_objectives_are_where_the_table_says() -> None:
+    """All of them, and what they do is told by `help`."""
+    table = rows("docs/energies.md", "name")
+    named = {(module.strip("`"), value.strip("`")) for _, value, module, *_ in table}
+    known = {
+        (module.__name__, name)
+        for module in (objectives, slopes, proposals)
+        for name, value in vars(module).items()
+        if getattr(value, "__module__", "") == module.__name__
+        and is_dataclass(value)
+        and callable(value)
+    }
+    assert named == known
+    for module, name in named:
+        objective = getattr(import_module(module), name)
+        for half in {"draw", "loss", "__call__"} & set(dir(objective)):
+            told = inspect.getdoc(getattr(objective, half))
+            assert told not in (None, "Call self as a function."), f"{name}.{half}"
+
+
+def test_the_examples_of_energies_come_near_the_truth(capsys: pytest.CaptureFixture[str]) -> None:
+    first, second = (
+        text for name, kind, text in BLOCKS if (name, kind) == ("docs/energies.md", "python")
+    )
+    known: dict[str, Any] = {}
+    exec(compile(first, "first", "exec"), known)
+    assert float((known["sample"].mean - known["truth"][:3]).abs().max()) < 0.06
+    width = (known["high"] - known["low"]).mean(0)
+    assert bool(((width > 0.14) & (width < 0.26)).all())
+    exec(compile(second, "second", "exec"), known)
+    share = float(known["sample"].expectation(known["sample"].points[..., 0] < 0))
+    assert 0.21 < share < 0.34
+    assert capsys.readouterr().out.count("truth:") == 3
 
 
 def test_published_networks_are_those_of_the_code() -> None:
