@@ -47,12 +47,14 @@ def write_densities(folder: Path, data: str, epochs: int, runs: Sequence[Run]) -
             _draw(left, truth, (low, high, -reach, reach), "truth")
         else:
             left.scatter(known.x.numpy(), known.y.numpy(), s=1, color="0.3")
-            left.set_title("data")
+            left.set_title("data", fontsize=9)
         setup = METHODS[run.method].setup(run.data, run.samples)
         scores = trained_scores(setup, run.tensors, of_mixture=False)(x, y)
         density = scores.double().softmax(1) * (_SIDE / (2 * reach))
-        title = f"{METHODS[run.method].title}, seed {run.seed}: {run.value:.4f}"
+        title = f"{METHODS[run.method].title}, seed {run.seed}\n{METRICS[data]} {run.value:.4f}"
         _draw(right, density, (low, high, -reach, reach), title)
+        left.set(xlabel="x", ylabel="y")
+        right.set_xlabel("x")
         names.append(f"density-{data}-{run.method}-m{run.samples}-e{epochs}.png")
         _save(figure, folder / names[-1])
     return names
@@ -69,12 +71,17 @@ def write_curves(folder: Path, data: str, epochs: int, rows: Sequence[Sequence[R
     for place, method in enumerate(dict.fromkeys(runs[0].method for runs in rows)):
         own = [(runs[0].samples, values_of(runs)) for runs in rows if runs[0].method == method]
         own = [(count, values) for count, values in own if values]
-        counts, means = [count for count, _ in own], [mean(values) for _, values in own]
-        axes.plot(counts, means, color=f"C{place}", label=METHODS[method].title)
+        means = [mean(values) for _, values in own]
+        axes.plot(
+            [count for count, _ in own], means, color=f"C{place}", label=METHODS[method].title
+        )
         for count, values in own:
             axes.scatter([count] * len(values), values, s=5, color=f"C{place}")
     scale = "linear" if data == "3" else "log"  # a likelihood may be 0 and below
     axes.set(xscale="log", yscale=scale, xlabel="samples M", ylabel=METRICS[data])
+    counts = sorted({runs[0].samples for runs in rows})
+    axes.set_xticks(counts, labels=[str(count) for count in counts])
+    axes.set_xticks([], minor=True)
     axes.legend(frameon=False)
     name = f"samples-{data}-e{epochs}.png"
     _save(figure, folder / name)

@@ -169,10 +169,13 @@ def test_default_seeds() -> None:
     assert found["2", "sm"].samples == 0
 
 
+def untrained(method: str) -> Any:
+    shapes = METHODS[method].setup("1", 1).architecture.shapes().items()
+    return tuple((name, torch.zeros(shape).tolist()) for name, shape in shapes)
+
+
 def written(folder: Path, method: str, values: list[float | None], samples: int = 16) -> None:
-    architecture = METHODS[method].setup("1", samples).architecture
-    shapes = architecture.shapes().items()
-    weights = tuple((name, torch.zeros(shape).tolist()) for name, shape in shapes)
+    weights = untrained(method)
     target = folder_of(folder, "1", method, samples, 75)
     target.mkdir(parents=True)
     for seed, value in enumerate(values):
@@ -306,3 +309,22 @@ def test_curves_say_what_they_are_of(
     assert pictures.write_curves(tmp_path, data, 75, rows) == [f"samples-{data}-e75.png"]
     (axes,) = drawn[0].axes
     assert (axes.get_ylabel(), axes.get_yscale()) == (label, scale)
+    assert [text.get_text() for text in axes.get_xticklabels()] == ["4", "16"]
+    assert axes.get_xticks().tolist() == [4, 16]
+    assert not axes.get_xticks(minor=True).size
+
+
+@pytest.mark.parametrize(
+    ("data", "metric"), [("1", "KL to the truth"), ("3", "negative log likelihood")]
+)
+def test_densities_say_what_they_are_of(
+    data: str, metric: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("matplotlib")
+    drawn = []
+    monkeypatch.setattr(pictures, "_save", lambda figure, path: drawn.append(figure))
+    run = Run(data, "nce_2022", 1, 75, 0, 0.5, None, (), 1.0, untrained("nce_2022"))
+    pictures.write_densities(tmp_path, data, 75, [run])
+    left, right = drawn[0].axes
+    assert right.get_title() == f"NCE, network of 2022, seed 0\n{metric} 0.5000"
+    assert (left.get_xlabel(), left.get_ylabel(), right.get_xlabel()) == ("x", "y", "x")
