@@ -26,6 +26,15 @@ if TYPE_CHECKING:  # torch is not needed to find a network, which the tab key of
     from torch import Tensor
 
 FORMAT = "ltr.tracker_net.1"
+BOX_ENERGY, BOX_ENERGY_STATE = "ltr.box_energy.1", "ltr.box_energy_state.1"
+TRAINING = "ltr.training.1"
+_KINDS = {
+    FORMAT: "a tracker's network",
+    BOX_ENERGY: "a box energy of ltr regress detection, for ltr refine-boxes",
+    BOX_ENERGY_STATE: "the state of a training of ltr regress detection, which is not finished",
+    TRAINING: "the state of a training of ltr train",
+}
+"""What the files of each format are."""
 MAX_HEADER_BYTES, MAX_DEPTH = 1 << 20, 8
 REGISTRY = "models.json"
 _TYPES = {"F16", "F32"}
@@ -182,6 +191,9 @@ def read_table(
                 raise CheckpointError(f"{what} {path} is damaged: its header claims {length} bytes")
             tree = _json(file.read(length))
         metadata = tree.pop("__metadata__", {})
+        kind = _KINDS.get(metadata.get("format"))
+        if kind and metadata["format"] != format:
+            raise CheckpointError(f"{what} {path} is none: it is {kind}")
         if set(metadata) != metadata_keys or metadata["format"] != format:
             raise CheckpointError(
                 f"{what} {path} is not of the format {format}: was it written by this project?"

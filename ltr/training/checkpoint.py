@@ -16,13 +16,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ltr.checkpoints import check_shapes, printable, read_table
+from ltr.checkpoints import TRAINING, check_shapes, printable, read_table
 from ltr.errors import CheckpointError, ResultError
 from ltr.files import write_bytes
 from ltr.paths import utf8_name
 from ltr.training.learner import Learner
 
-FORMAT = "ltr.training.1"
 _WHAT = "training state"
 _MOMENTS = {"count": "step", "first": "exp_avg", "second": "exp_avg_sq"}
 """What keys of the file begin with, and AdamW's own names."""
@@ -61,14 +60,14 @@ def write_training_state(
 
     facts = {"progress": asdict(progress), "scaler": _scaler_state(learner), "recipe": dict(recipe)}
     tensors = {key: tensor.detach().cpu().contiguous() for key, tensor in _tensors(learner).items()}
-    metadata = {"format": FORMAT, **{key: json.dumps(value) for key, value in facts.items()}}
+    metadata = {"format": TRAINING, **{key: json.dumps(value) for key, value in facts.items()}}
     write_bytes(path, save(tensors, metadata=metadata), _WHAT, ResultError)
 
 
 def read_training_state(path: Path) -> StoredState:
     """Check and parse the header of a state. Raises CheckpointError."""
     keys, types = {"format", "progress", "scaler", "recipe"}, {"F32", "I64"}
-    table = read_table(path, _WHAT, FORMAT, keys, types)
+    table = read_table(path, _WHAT, TRAINING, keys, types)
     texts = table.texts
     try:
         progress = Progress(**texts["progress"])

@@ -136,8 +136,7 @@ def test_a_state_of_another_network(words: list[str], tmp_path: Path, capsys: Ca
     state.write_bytes(network.read_bytes())
     assert ltr(words) == 2
     assert capsys.readouterr().err == (
-        f"ltr: training state {state} is not of the format ltr.training.1: was it written by this "
-        "project?\n"
+        f"ltr: training state {state} is none: it is a tracker's network\n"
     )
 
 

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
+from ltr.checkpoints import find_network
 from ltr.cli import main
 from ltr.regress.detection import experiment
 from ltr.regress.detection.training import Training
@@ -176,6 +177,20 @@ def test_bad_detections_are_refused(
     assert line in told
     assert told.count("\n") == 1
     assert not (tmp_path / "results-refined.json").exists()
+
+
+def test_the_network_of_the_other_command(
+    place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["inspect", NETWORK]) == 2
+    assert capsys.readouterr().err == (
+        f"ltr: network file {NETWORK} is none: it is a box energy of ltr regress detection, for "
+        "ltr refine-boxes\n"
+    )
+    network = find_network("imagenet_mobile").path
+    assert main(["refine-boxes", ".", "none.json", "--network", str(network)]) == 2
+    line = f"ltr: box energy {network} is none: it is a tracker's network\n"
+    assert capsys.readouterr().err == line
 
 
 def test_an_interrupt_keeps_the_steps(

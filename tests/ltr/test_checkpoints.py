@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from ltr.checkpoints import (
+    BOX_ENERGY,
     FORMAT,
     find_network,
     known_networks,
@@ -158,6 +159,10 @@ KEY = "classifier.feature_extractor.0.weight"
             f"network file FILE: tensor {KEY!r} has shape [96, 8, 1, 1], not [8, 96, 1, 1]",
         ),
         (lambda h: h[KEY].update(dtype="I16"), "network file FILE holds tensors of type I16"),
+        (
+            lambda h: h["__metadata__"].update(format=BOX_ENERGY),
+            "network file FILE is none: it is a box energy of ltr regress detection, for ltr refine-boxes",
+        ),
         (
             lambda h: h["__metadata__"].update(format="other"),
             f"network file FILE is not of the format {FORMAT}: was it written by this project?",

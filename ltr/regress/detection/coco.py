@@ -65,9 +65,7 @@ def annotations_file(path: Path) -> Path:
     there."""
     file = path / "annotations.json" if path.is_dir() else path
     if not file.exists():
-        raise DataError(
-            f"annotations {file} do not exist: give a file as COCO has them, or its folder"
-        )
+        raise DataError(f"annotations {file} do not exist: give COCO's file, or its folder")
     return file
 
 

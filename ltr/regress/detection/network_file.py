@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from ltr.checkpoints import (
+    BOX_ENERGY,
     check_shapes,
     find_network,
     finite_float32,
@@ -27,7 +28,6 @@ from ltr.regress.detection.examples import Classes
 from ltr.regress.detection.head import BoxEnergy, BoxEnergyConfig
 from ltr.settings import as_dict, from_dict
 
-FORMAT = "ltr.box_energy.1"
 _WHAT = "box energy"
 
 
@@ -71,7 +71,7 @@ def write_refiner(path: Path, refiner: Refiner) -> None:
         "refinement": {"step": list(refiner.step), "objective": refiner.objective},
     }
     tensors = {name: t.detach().contiguous() for name, t in refiner.head.state_dict().items()}
-    metadata = {"format": FORMAT, **{key: json.dumps(value) for key, value in facts.items()}}
+    metadata = {"format": BOX_ENERGY, **{key: json.dumps(value) for key, value in facts.items()}}
     write_bytes(path, save(tensors, metadata=metadata), _WHAT, CheckpointError)
 
 
@@ -81,7 +81,7 @@ def read_refiner(path: Path) -> Refiner:
     from safetensors.torch import load_file
 
     keys = {"format", "config", "trunk", "classes", "refinement"}
-    table = read_table(path, _WHAT, FORMAT, keys, {"F32"})
+    table = read_table(path, _WHAT, BOX_ENERGY, keys, {"F32"})
     try:
         config = from_dict(BoxEnergyConfig, table.texts["config"], "")
     except ConfigError as error:

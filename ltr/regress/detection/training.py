@@ -11,10 +11,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ltr.checkpoints import check_shapes, printable, read_table
+from ltr.checkpoints import BOX_ENERGY_STATE, check_shapes, printable, read_table
 from ltr.draws import example_draws
 from ltr.ebm.objectives import Loss, Score
-from ltr.errors import ResultError, TrainingError
+from ltr.errors import CheckpointError, ResultError, TrainingError
 from ltr.files import write_bytes
 from ltr.geometry import at_offsets
 from ltr.models.backbone import Taps
@@ -29,7 +29,6 @@ PHOTOGRAPHS = 8
 LEARNING_RATE, WEIGHT_DECAY, LONGEST_GRADIENT = 1e-3, 1e-4, 10.0
 WARM_UP = 20
 """Steps."""
-FORMAT = "ltr.box_energy_state.1"
 _WHAT = "training state"
 _MOMENTS = ("exp_avg", "exp_avg_sq")
 
@@ -143,17 +142,27 @@ def write_state(path: Path, training: Training) -> None:
         moments = training.optimizer.state[parameter]
         tensors |= {f"{key}/{name}": moments[key].contiguous() for key in _MOMENTS}
     facts = {"plan": asdict(training.plan), "step": training.step}
-    metadata = {"format": FORMAT, **{key: json.dumps(value) for key, value in facts.items()}}
+    metadata = {
+        "format": BOX_ENERGY_STATE,
+        **{key: json.dumps(value) for key, value in facts.items()},
+    }
     write_bytes(path, save(tensors, metadata=metadata), _WHAT, ResultError)
 
 
 def restore(path: Path, training: Training) -> None:
-    """Go on from the state of the same plan. Raises ResultError for another one, CheckpointError
-    for a file that is damaged."""
+    """Go on from the state of the same plan. Raises ResultError for another one, and for a file
+    that is damaged."""
+    try:
+        _restore(path, training)
+    except CheckpointError as error:
+        raise ResultError(f"{error}: delete it") from None
+
+
+def _restore(path: Path, training: Training) -> None:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    table = read_table(path, _WHAT, FORMAT, {"format", "plan", "step"}, {"F32"})
+    table = read_table(path, _WHAT, BOX_ENERGY_STATE, {"format", "plan", "step"}, {"F32"})
     step, plan = table.texts["step"], table.texts["plan"]
     check_same(path, plan if isinstance(plan, dict) else {}, asdict(training.plan))
     named = dict(training.head.named_parameters())
@@ -168,9 +177,9 @@ def restore(path: Path, training: Training) -> None:
         with utf8_name(path) as name:
             tensors = load_file(name)
     except (SafetensorError, OSError) as error:
-        raise ResultError(f"{_WHAT} {path} is damaged: {printable(error)}") from None
+        raise CheckpointError(f"{_WHAT} {path} is damaged: {printable(error)}") from None
     if type(step) is not int or not 0 < step <= training.steps:
-        raise ResultError(f"{_WHAT} {path} is damaged: it is of step {step!r:.20}: delete it")
+        raise CheckpointError(f"{_WHAT} {path} is damaged: it is of step {step!r:.20}")
     with torch.no_grad():
         for name, parameter in named.items():
             parameter.copy_(tensors[f"weight/{name}"])

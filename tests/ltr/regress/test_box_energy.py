@@ -104,6 +104,21 @@ def test_a_state_whose_plan_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         restore(path, training)
 
 
+def test_a_damaged_state_is_to_be_deleted(tmp_path: Path) -> None:
+    taps, examples = material()
+    training = Training(Plan("nce", samples=5), SMALL, taps, examples)
+    training.learn()
+    path = tmp_path / "state.safetensors"
+    write_state(path, training)
+    whole = path.read_bytes()
+    for content in (b"", b"no state", whole[:-1], whole.replace(b'"step":"1"', b'"step":"0"')):
+        path.write_bytes(content)
+        with pytest.raises(
+            ResultError, match=rf"^training state {path} is damaged: .*: delete it$"
+        ):
+            restore(path, training)
+
+
 def test_a_loss_that_is_not_finite_stops_and_changes_nothing() -> None:
     taps, examples = material()
     training = Training(Plan("nce", samples=5), SMALL, taps, examples)

@@ -14,10 +14,10 @@ import torch
 from safetensors.torch import load_file, save
 from toy_training import CPU, TOY, toy_losses, toy_material
 
+from ltr.checkpoints import TRAINING
 from ltr.errors import CheckpointError
 from ltr.settings import as_dict
 from ltr.training.checkpoint import (
-    FORMAT,
     Progress,
     read_training_state,
     restore,
@@ -106,7 +106,7 @@ def test_hostile_bytes_are_refused(state: Path, tmp_path: Path) -> None:
         ),
         (state.read_bytes()[:-4], "is damaged: it has"),
         ((10000).to_bytes(8, "little") + b"[" * 10000, "is damaged: its header is not valid"),
-        (save({"a": torch.zeros(1)}, metadata={"format": "x"}), f"is not of the format {FORMAT}"),
+        (save({"a": torch.zeros(1)}, metadata={"format": "x"}), f"is not of the format {TRAINING}"),
         (b"", "is damaged: its header claims 0 bytes"),
     ):
         path.write_bytes(data)
