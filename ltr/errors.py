@@ -48,8 +48,9 @@ class ResultError(TrackingError):
 def nearest(word: str, known: Iterable[str]) -> list[str]:
     """The known names that `word` may be a misspelling of; those that are about equally like it, or
     none."""
+    spelled = word.lower().replace("+", "_plus")  # as NCE+ is called
     likeness = {
-        name: difflib.SequenceMatcher(None, word.lower(), name.lower()).ratio()
+        name: difflib.SequenceMatcher(None, spelled, name.lower()).ratio()
         for name in sorted(set(known))
     }
     best = max(likeness.values(), default=0.0)

@@ -180,14 +180,19 @@ def statistics(values: Sequence[float], failed: int = 0) -> list[str]:
     spread = stdev(values) if len(values) > 1 else math.nan
     best = "–"
     if len(values) + failed == OF and len(values) >= BEST:  # of others it is another choice
-        best = f"{mean(values[:BEST]):.4f} ± {pstdev(values[:BEST]):.4f}"
+        best = f"{told(mean(values[:BEST]))} ± {told(pstdev(values[:BEST]))}"
     return [
-        f"{mean(values):.4f}",
-        f"{spread / math.sqrt(len(values)):.4f}" if len(values) > 1 else "–",
-        f"{spread:.4f}" if len(values) > 1 else "–",
+        told(mean(values)),
+        told(spread / math.sqrt(len(values))) if len(values) > 1 else "–",
+        told(spread) if len(values) > 1 else "–",
         best,
-        f"{values[0]:.4f} to {values[-1]:.4f}",
+        f"{told(values[0])} to {told(values[-1])}",
     ]
+
+
+def told(value: float, digits: int = 4) -> str:
+    """A number of a table: of one that diverged no more than its size."""
+    return f"{value:.{digits}f}" if abs(value) < 1e6 else f"{value:.1e}"
 
 
 def _finite(values: Any) -> Any:

@@ -121,6 +121,11 @@ def sweep(data: str, objective: str, samples: str, seeds: int, epochs: int, outp
         counts = ()
     if not counts or min(counts) < 1:
         raise ConfigError(f"--samples {samples}: give numbers from 1, separated by commas")
+    with loading("ltr"):
+        from ltr.toy.methods import METHODS
+
+    if all(name in METHODS and not METHODS[name].samples for name in objective.split(",")):
+        raise ConfigError(f"--objective {objective} draws no points: nothing to sweep")
     return _carry_out(data, objective, seeds, counts, epochs, output)
 
 

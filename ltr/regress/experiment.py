@@ -13,7 +13,7 @@ from ltr.regress.metric import evaluate
 from ltr.regress.results import Run, check_settings, folder_of, path_of, write_run
 from ltr.regress.tasks import TASKS
 from ltr.regress.training import OBJECTIVES, Setup, Training, facts_of
-from ltr.seeds import STATE, open_folder, train_on
+from ltr.seeds import STATE, open_folder, told, train_on
 
 
 def missing(setups: Sequence[Setup], seeds: int, root: Path) -> list[tuple[int, Setup]]:
@@ -51,4 +51,4 @@ def _carry_out(setup: Setup, seed: int, split: Split, root: Path) -> None:
         run = Run(setup, seed, test, validation, tuple(training.losses), spent)
         write_run(root, run)
         (folder / STATE).unlink(missing_ok=True)
-    tell(f"{title}: NLL {test.likelihood:.4f}, MAE {test.error:.3f}, {duration(spent)}")
+    tell(f"{title}: NLL {told(test.likelihood)}, MAE {told(test.error, 3)}, {duration(spent)}")

@@ -16,7 +16,7 @@ from ltr.progress import counted
 from ltr.regress.results import Run, read_runs
 from ltr.regress.tasks import TASKS
 from ltr.regress.training import OBJECTIVES, Setup, facts_of
-from ltr.seeds import BEST, OF, no_results, statistics
+from ltr.seeds import BEST, OF, no_results, statistics, told
 
 REPORT = "report.md"
 
@@ -84,8 +84,8 @@ def _table(rows: Sequence[Sequence[Run]]) -> list[str]:
         cells.append(_mean(runs, lambda run: run.validation.likelihood if run.validation else None))
         cells.append(_mean(runs, lambda run: run.test.proposal_likelihood))
         errors = [run.test.error for run in runs]
-        spread = f" ± {_error_of_mean(errors):.3f}" if len(errors) > 1 else ""
-        cells.append(f"{mean(errors):.3f}{spread}")
+        spread = f" ± {told(_error_of_mean(errors), 3)}" if len(errors) > 1 else ""
+        cells.append(told(mean(errors), 3) + spread)
         cells.append(f"{mean(run.seconds for run in runs):.0f}")
         lines.append("| " + " | ".join(cells) + " |")
     return lines
@@ -97,7 +97,7 @@ def _likelihoods(runs: Sequence[Run]) -> list[float]:
 
 def _mean(runs: Sequence[Run], value: Callable[[Run], float | None]) -> str:
     found = [v for v in map(value, runs) if v is not None]
-    return f"{mean(found):.4f}" if found else "–"
+    return told(mean(found)) if found else "–"
 
 
 def _error_of_mean(values: Sequence[float]) -> float:
@@ -120,8 +120,8 @@ def _comparison(alone: Sequence[Run], taught: Sequence[Run]) -> str:
     change = mean(with_teacher) - mean(without)
     error = math.hypot(_error_of_mean(without), _error_of_mean(with_teacher))
     said = f"K = {alone[0].setup.components}: with the teacher the mean NLL is "
-    said += f"{abs(change):.4f} {'higher' if change > 0 else 'lower'}, the standard error of "
-    said += f"the difference {error:.4f}: "
+    said += f"{told(abs(change))} {'higher' if change > 0 else 'lower'}, the standard error of "
+    said += f"the difference {told(error)}: "
     if change > error:
         return said + "**worse by more than one standard error**."
     return said + ("better by more than one." if -change > error else "not told apart.")

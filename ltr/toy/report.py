@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from ltr.files import write_text
 from ltr.progress import counted
-from ltr.seeds import BEST, OF, no_results, statistics
+from ltr.seeds import BEST, OF, no_results, statistics, told
 from ltr.toy.methods import METHODS
 from ltr.toy.metric import METRICS
 from ltr.toy.pictures import write_curves, write_densities
@@ -86,7 +86,7 @@ def _table(data: str, methods: Sequence[Sequence[Run]]) -> list[str]:
             cells[-1] += f", {failed} failed"
         cells += statistics(values, failed)
         proposals = [run.proposal_value for run in runs if run.proposal_value is not None]
-        cells.append(f"{mean(proposals):.4f}" if proposals else "–")
+        cells.append(told(mean(proposals)) if proposals else "–")
         cells.append(f"{mean(run.seconds for run in runs):.0f}")
         lines.append("| " + " | ".join(cells) + " |")
     return lines
@@ -135,6 +135,6 @@ def _sweep_table(rows: Sequence[Sequence[Run]]) -> list[str]:
             values = [
                 v for runs in rows if _row(runs[0]) == (method, count) for v in values_of(runs)
             ]
-            cells.append(f"{mean(values):.4f} ({len(values)})" if values else "–")
+            cells.append(f"{told(mean(values))} ({len(values)})" if values else "–")
         lines.append("| " + " | ".join(cells) + " |")
     return lines

@@ -53,6 +53,11 @@ def test_run_sweep_and_report(place: Path, capsys: pytest.CaptureFixture[str]) -
     [
         ("run --data 4", "unknown data set '4': known: 1, 2, 3"),
         ("run --objective nce_pls", "unknown objective 'nce_pls': did you mean nce_plus?"),
+        ("run --objective NCE+", "unknown objective 'NCE+': did you mean nce_plus?"),
+        ("run --objective ML-IS", "unknown objective 'ML-IS': did you mean ml_is?"),
+        ("sweep --objective mdn4 --data 1,3", "--objective mdn4 draws no points: nothing to sweep"),
+        ("sweep --objective nce_pls", "unknown objective 'nce_pls': did you mean nce_plus?"),
+        ("sweep --objective sm,mdn1", "--objective sm,mdn1 draws no points: nothing to sweep"),
         (
             "run --data 3 --objective nce,sm",
             "--objective nce,sm is not for data set 3: nce is for 1 and 2, sm is for 1 and 2",

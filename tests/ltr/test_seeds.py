@@ -249,4 +249,5 @@ def test_the_best_5_are_of_20() -> None:
     assert statistics(values[:5], 15)[3] == "2.0000 ± 1.4142"
     for finite, failed in ((19, 0), (21, 0), (20, 1), (4, 16), (1, 0)):
         assert statistics(values[:finite], failed)[3] == "–", (finite, failed)
+    assert statistics([1.5, 9.74e23])[0::4] == ["4.9e+23", "1.5000 to 9.7e+23"]
     assert statistics([], 20) == ["–"] * 5

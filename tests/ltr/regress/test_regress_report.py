@@ -140,6 +140,17 @@ def test_results_of_other_commands(tmp_path: Path) -> None:
     )
 
 
+def test_a_network_that_diverged_does_not_widen_the_table(tmp_path: Path) -> None:
+    path_of(tmp_path, MDN, 0).parent.mkdir(parents=True)
+    for seed, value in enumerate((3.5, 9.74e23)):
+        write_run(tmp_path, Run(MDN, seed, Quality(value, value), Quality(value, 4.0), (), 12.0))
+    (line,) = (line for line in write_report(tmp_path).splitlines() if line.startswith("| MDN"))
+    assert (
+        " | 4.9e+23 | 4.9e+23 | 6.9e+23 | – | 3.5000 to 9.7e+23 | 4.9e+23 | – | 4.9e+23 ± 4.9e+23 | "
+        in line
+    )
+
+
 def test_what_is_missing(tmp_path: Path) -> None:
     written(tmp_path, MDN, [3.3])
     assert missing((MDN, TEACHER), 2, tmp_path) == [(0, TEACHER), (1, MDN), (1, TEACHER)]
