@@ -67,6 +67,18 @@ def test_quantiles_of_few_points() -> None:
     assert float(sample.expectation(points[..., 0].square())) == pytest.approx(8.7)
 
 
+def test_a_few_far_points_rule_the_deviation_and_not_the_interval() -> None:
+    points = example_draws(0, torch.arange(1)).normal(1000, 1)
+    far = points.clone()
+    far[:, :5] = 100
+    near, other = (
+        WeightedSample(p, torch.zeros(1, 1000), torch.zeros(1, 1000)) for p in (points, far)
+    )
+    assert float(other.deviations) > 5 * float(near.deviations)
+    for end, moved in zip(near.credible_interval(), other.credible_interval(), strict=True):
+        assert float(moved) == pytest.approx(float(end), abs=0.1)
+
+
 def test_the_expectation_of_truth_values_is_a_probability() -> None:
     points = torch.tensor([[[3.0], [1.0], [2.0], [4.0]]])
     sample = WeightedSample(points, torch.tensor([[0.1, 0.2, 0.3, 0.4]]).log(), torch.zeros(1, 4))
