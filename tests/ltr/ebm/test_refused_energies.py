@@ -359,3 +359,24 @@ def test_numbers_of_examples(numbers: Tensor, what: str) -> None:
     assert str(error.value) == (
         f"numbers of examples that are {what}: give (B,) int64, as torch.arange(B)"
     )
+
+
+@pytest.mark.parametrize(
+    "objective",
+    [
+        NoiseContrastive(4, 0.1),
+        MaximumLikelihood(4),
+        LabelDivergence(GaussianMixtureNoise(torch.ones(1, 1, device="meta")), 4),
+        LangevinLikelihood(1, 0.1, 4),
+        DenoisingScoreMatching(0.1, 4),
+        ScoreMatching(),
+    ],
+)
+def test_checks_look_at_no_number(objective: Objective) -> None:
+    """Shapes alone: on the meta device there is nothing else, and on CUDA nothing is waited for."""
+    draw = example_draws(0, torch.arange(2, device="meta"))
+    noise = GaussianMixtureNoise(torch.ones(2, 1, device="meta"))
+    loss = objective(square, torch.zeros(2, 1, device="meta"), noise, draw)
+    assert loss.values.shape == (2,)
+    sample = importance_sample(square, noise.around(torch.zeros(2, 1, device="meta")), draw, 4)
+    assert sample.credible_interval(0.9)[0].shape == (2, 1)
