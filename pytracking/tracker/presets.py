@@ -134,7 +134,7 @@ _TABLE: dict[str, tuple[TrackerPreset, str]] = {
     ),
     "proposals18": (
         _PROPOSALS,
-        "networks of the recipe of that name: size search, boxes sampled by energy, with a spread",
+        "networks of the recipe of that name: size search, boxes of the proposal, with a spread",
     ),
     "dimp18": (_DIMP, "DiMP-18 as published: filter by hinge residual, boxes by IoU"),
     "dimp50": (_DIMP, "DiMP-50 as published: filter by hinge residual, boxes by IoU"),
