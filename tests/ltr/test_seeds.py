@@ -109,6 +109,7 @@ def tensors(training: Any) -> list[torch.Tensor]:
     return list(held.values())
 
 
+@pytest.mark.usefixtures("signals_not_ignored")
 def test_a_signal_in_the_first_epoch_leaves_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
