@@ -58,7 +58,8 @@ class Page:
     def press(self, selector: str) -> None:
         """Click what can be clicked, as soon as it can."""
         button = self.find(selector)
-        self.until(button.is_enabled, f"{selector} can be pressed")
+        shown = f"{selector} can be pressed"
+        self.until(lambda: button.is_displayed() and button.is_enabled(), shown)
         self.script("arguments[0].scrollIntoView({block: 'center'})", button)
         button.click()
 
