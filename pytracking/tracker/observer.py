@@ -21,7 +21,8 @@ class Observer(Protocol):
         """`name` is one of, in the order of the calls:
 
         candidate_boxes (B, N, 4), in pixels of the search crop as (left edge, top edge, w, h), and
-        candidate_energies (B, N), a pair a refinement step;
+        candidate_energies (B, N), a pair a refinement step; of boxes that are sampled the
+        logarithm of what weighs them, energy and proposal by their shares;
         search_crop (B, 3, n, n) RGB 0..255, the chosen crops; score_map (B, H', W'), their scores;
         windowed_score_map, the same times the window;
         stored_slot (B,), where in memory the sample of this frame lies now, -1 where it was not
